@@ -1,0 +1,70 @@
+"""The two protocols that every codec implements; `tests/progressive/test_codec_contract.py` runs over all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from progressive.stream import LayeredStream, StreamHeader
+
+Photo = NDArray[np.uint8]
+"""An sRGB photo, [H, W, 3], 0..255."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderStatus:
+    """How far a decoder has come.
+
+    Fields:
+        base_complete: every base segment is decoded.
+        layer: the highest layer that any decoded segment belongs to; -1 before the first.
+        decoded: number of segments that the picture shows.
+        waiting: number of segments that wait for one they depend on.
+    """
+
+    base_complete: bool
+    layer: int
+    decoded: int
+    waiting: int
+
+
+class ProgressiveDecoder(Protocol):
+    """Holds the state of one picture: push segments as they arrive, ask for the picture when one is wanted.
+
+    The picture depends on the set of segments pushed, never on their order or number of copies.
+    """
+
+    @property
+    def header(self) -> StreamHeader: ...
+
+    @property
+    def status(self) -> DecoderStatus: ...
+
+    def push(self, segment_id: int, payload: bytes) -> bool:
+        """Takes one segment; True if the picture will change. Raises BitstreamError if the payload is damaged."""
+        ...
+
+    def picture(self) -> Photo:
+        """The best picture of what has been pushed, [H, W, 3]; mid-grey before the first segment."""
+        ...
+
+
+class ProgressiveCodec(Protocol):
+    """Encodes a photo once into a stream of which any dependency-closed part decodes."""
+
+    @property
+    def name(self) -> str: ...
+
+    def encode(self, photo: Photo, *, max_payload: int = 1000) -> LayeredStream:
+        """Codes a photo into segments of at most `max_payload` bytes (64 or more), in order of utility per byte.
+
+        Raises UsageError for a photo over `MAX_PIXELS` or a payload limit that is too small.
+        """
+        ...
+
+    def decoder(self, header: StreamHeader, *, device: str = "cpu") -> ProgressiveDecoder:
+        """A fresh decoder; raises BitstreamError if the header is not one of this codec's and model's."""
+        ...

@@ -1,0 +1,1 @@
+"""The codecs, one folder each; none imports another."""

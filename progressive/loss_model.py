@@ -1,0 +1,68 @@
+"""The two-state Gilbert-Elliott packet loss chain: what both the simulated links and the protection planner assume.
+
+Packets are lost in the bad state and delivered in the good one; Bernoulli loss is the memoryless case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from progressive.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class LossModel:
+    """A Gilbert-Elliott chain that advances by one step a packet, started in its stationary state.
+
+    Fields:
+        loss: mean share of packets lost, 0 <= loss < 1.
+        burst: mean number of packets lost in a row, at least 1; None for independent losses (Bernoulli).
+    """
+
+    loss: float
+    burst: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.loss < 1:
+            raise UsageError(f"a mean loss of {self.loss:.4g} is impossible: use 0 up to, not including, 1")
+        if self.burst is not None and not self.burst >= 1:
+            raise UsageError(f"a mean burst of {self.burst:.4g} packets is impossible: use 1 or more")
+        if self.to_bad > 1:
+            raise UsageError(
+                f"no chain has loss {self.loss:.4g} with bursts of only {self.burst:.4g} packets: "
+                f"use bursts of {self.loss / (1 - self.loss):.4g} packets or more"
+            )
+
+    @property
+    def to_good(self) -> float:
+        """Probability that a lost packet is followed by a delivered one."""
+        return 1 - self.loss if self.burst is None else 1 / self.burst
+
+    @property
+    def to_bad(self) -> float:
+        """Probability that a delivered packet is followed by a lost one."""
+        return self.loss if self.burst is None else self.to_good * self.loss / (1 - self.loss)
+
+    def received_distribution(self, slots: Sequence[int]) -> NDArray[np.float64]:
+        """Exact distribution of how many of the packets sent in these slots arrive, [len(slots) + 1].
+
+        Args:
+            slots: strictly rising packet numbers; the chain also advances over the packets in between.
+        """
+        memory = 1 - self.to_good - self.to_bad
+        good, bad = np.zeros(len(slots) + 1), np.zeros(len(slots) + 1)
+        good[0], bad[0] = 1 - self.loss, self.loss
+        previous = None
+        for slot in slots:
+            if previous is not None:
+                decay = memory ** (slot - previous)
+                total = good + bad
+                good = (1 - self.loss) * (1 - decay) * total + decay * good
+                bad = total - good
+            good[1:], good[0] = good[:-1].copy(), 0.0
+            previous = slot
+        return good + bad
