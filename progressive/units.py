@@ -1,0 +1,148 @@
+"""Quantities with their units: parsed once from what a person typed, printed so that they parse back.
+
+A bit is `b` or `bit`, a byte is `B`; prefixes are decimal (k = 1000) and, like all units, case-sensitive. What could
+be read in two ways, such as `50k` or `50KBPS`, is refused with the accepted forms. A space before the unit is allowed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from progressive.errors import UsageError
+
+_NUMBER_AND_UNIT = re.compile(
+    r"""(?P<number>[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,3})?)\s?(?P<unit>[A-Za-z%/]*)""",
+)
+_PREFIXES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
+_LARGEST_SIZE = 2**53  # the largest that a float, and so every reader of our JSON, holds exactly
+
+
+@dataclass(frozen=True, slots=True)
+class _Quantity:
+    """A kind of quantity: how it is called, its units as multiples of the base unit, and what to type instead."""
+
+    name: str
+    units: Mapping[str, Decimal]
+    accepted: str
+
+    def parse(self, text: str) -> Decimal:
+        """The quantity in its base unit; raises UsageError with the accepted forms."""
+        match = _NUMBER_AND_UNIT.fullmatch(text.strip())
+        if match is None or match["unit"] not in self.units:
+            raise self.refusal(text)
+        return Decimal(match["number"]) * self.units[match["unit"]]
+
+    def refusal(self, text: str, reason: str = "") -> UsageError:
+        because = f" ({reason})" if reason else ""
+        return UsageError(f"{text[:40]!r} is not a {self.name}{because}: use {self.accepted}")
+
+    def format(self, value: float, ladder: Mapping[str, float], digits: int | None) -> str:
+        """The value in the largest unit of the ladder that it reaches, each given with where its use starts."""
+        unit = [unit for unit, start in ladder.items() if abs(value) >= start][-1]
+        exact = Decimal(repr(float(value))) / self.units[unit]
+        rounded = exact if digits is None else Decimal(f"{exact:.{digits}g}")
+        text = f"{rounded:f}"
+        if "." in text:
+            text = text.rstrip("0").rstrip(".")
+        separator = "" if unit == "%" else " "
+        return f"{text}{separator}{unit}"
+
+
+def _with_prefixes(units: Mapping[str, str]) -> dict[str, Decimal]:
+    return {
+        prefix + unit: Decimal(scale) * factor for unit, scale in units.items() for prefix, factor in _PREFIXES.items()
+    }
+
+
+_BANDWIDTH = _Quantity(
+    "bandwidth",
+    _with_prefixes({"bps": "1", "b/s": "1", "bit/s": "1", "Bps": "8", "B/s": "8"}),
+    "a number above zero and a unit such as 50kbps, 50kbit/s or 1.5Mbps (bits), 6.25kB/s (bytes)",
+)
+_SIZE = _Quantity(
+    "size",
+    {"": Decimal(1), **_with_prefixes({"B": "1", "bit": "0.125"})},
+    "whole bytes such as 1200, 1200B, 16kB, 1.5MB, or 80kbit",
+)
+_TIME = _Quantity(
+    "time",
+    {"us": Decimal("1e-6"), "ms": Decimal("1e-3"), "s": Decimal(1), "min": Decimal(60), "h": Decimal(3600)},
+    "a number and a unit such as 80ms, 10s or 2min",
+)
+_PERCENT = _Quantity(
+    "share", {"": Decimal(1), "%": Decimal("0.01")}, "a percentage such as 10%, or a share such as 0.1"
+)
+_DECIBEL = _Quantity("level in decibel", {"dB": Decimal(1)}, "a number and dB, such as 12dB or -3.5dB")
+
+
+def parse_bandwidth(text: str) -> float:
+    """Bits per second of `50kbps`, `50 kbit/s`, `6.25kB/s`; raises UsageError, for zero or less too."""
+    bandwidth_bps = float(_BANDWIDTH.parse(text))
+    if not 0 < bandwidth_bps < math.inf:
+        raise _BANDWIDTH.refusal(text)
+    return bandwidth_bps
+
+
+def parse_size(text: str) -> int:
+    """Bytes of `1200`, `1200B`, `16kB`, `80kbit`; raises UsageError if negative or not a whole number of bytes."""
+    size = _SIZE.parse(text)
+    if not 0 <= size <= _LARGEST_SIZE or size != size.to_integral_value():
+        raise _SIZE.refusal(text)
+    return int(size)
+
+
+def parse_time(text: str) -> float:
+    """Seconds of `80ms`, `10s`, `2min`; raises UsageError if negative."""
+    time_s = float(_TIME.parse(text))
+    if not 0 <= time_s < math.inf:
+        raise _TIME.refusal(text)
+    return time_s
+
+
+def parse_percent(text: str) -> float:
+    """The share that `10%` or `0.1` stands for, at least 0; raises UsageError for a bare number of 1 or more."""
+    share = float(_PERCENT.parse(text))
+    if not 0 <= share < math.inf:
+        raise _PERCENT.refusal(text)
+    if share >= 1 and "%" not in text:
+        raise _PERCENT.refusal(text, "without % it must be below 1")
+    return share
+
+
+def parse_decibel(text: str) -> float:
+    """The level of `12dB`, in dB; raises UsageError."""
+    level_db = float(_DECIBEL.parse(text))
+    if not math.isfinite(level_db):
+        raise _DECIBEL.refusal(text)
+    return level_db
+
+
+def format_bandwidth(bandwidth_bps: float, *, digits: int | None = None) -> str:
+    """`50 kbit/s`: exact, or with this many significant digits."""
+    return _BANDWIDTH.format(bandwidth_bps, {"bit/s": 0, "kbit/s": 1e3, "Mbit/s": 1e6, "Gbit/s": 1e9}, digits)
+
+
+def format_size(size: int, *, digits: int | None = None) -> str:
+    """`1100 B`, `16 kB`: exact, or with this many significant digits."""
+    return _SIZE.format(size, {"B": 0, "kB": 1e4, "MB": 1e6, "GB": 1e9}, digits)
+
+
+def format_time(time_s: float, *, digits: int | None = None) -> str:
+    """`80 ms`, `10 s`: exact, or with this many significant digits."""
+    if time_s == 0:
+        return "0 s"
+    return _TIME.format(time_s, {"us": 0, "ms": 1e-3, "s": 1}, digits)
+
+
+def format_percent(share: float, *, digits: int | None = None) -> str:
+    """`10%`: exact, or with this many significant digits."""
+    return _PERCENT.format(share, {"%": 0}, digits)
+
+
+def format_decibel(level_db: float, *, digits: int | None = None) -> str:
+    """`12 dB`: exact, or with this many significant digits."""
+    return _DECIBEL.format(level_db, {"dB": 0}, digits)
