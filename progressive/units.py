@@ -15,7 +15,7 @@ from decimal import Decimal
 from progressive.errors import UsageError
 
 _NUMBER_AND_UNIT = re.compile(
-    r"""(?P<number>[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,3})?)\s?(?P<unit>[A-Za-z%/]*)""",
+    r"""(?P<number>[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,3})?)\s?(?P<unit>[A-Za-z%/]*)""",
 )
 _PREFIXES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 _LARGEST_SIZE = 2**53  # the largest that a float, and so every reader of our JSON, holds exactly
@@ -45,9 +45,7 @@ class _Quantity:
         unit = [unit for unit, start in ladder.items() if abs(value) >= start][-1]
         exact = Decimal(repr(float(value))) / self.units[unit]
         rounded = exact if digits is None else Decimal(f"{exact:.{digits}g}")
-        text = f"{rounded:f}"
-        if "." in text:
-            text = text.rstrip("0").rstrip(".")
+        text = f"{rounded.normalize():f}" if rounded == 0 or 1e-6 <= abs(rounded) < 1e18 else str(rounded)
         separator = "" if unit == "%" else " "
         return f"{text}{separator}{unit}"
 
