@@ -1,0 +1,1 @@
+"""Simulated channels: seeded losses, links, presets, and a virtual clock to run sessions over them."""
