@@ -1,0 +1,81 @@
+"""Messages between the two sessions: msgpack maps, checked strictly, inside control and feedback packets."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgpack
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from progressive.errors import WireError
+
+MAX_MESSAGE = 256
+"""Largest message, in bytes: the longest of ours takes under 150."""
+
+Count = Annotated[int, Field(ge=0, le=0xFFFFFFFF)]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def to_bytes(self) -> bytes:
+        packed: bytes = msgpack.packb(self.model_dump())
+        return packed
+
+
+class Report(_Message):
+    """What a receiver saw of a stream so far.
+
+    Fields:
+        stream: identifier of the stream.
+        received: distinct datagrams that arrived.
+        expected: datagrams sent as far as the sequence numbers tell.
+        loss: share of the expected that did not arrive, 0..1.
+        burst: mean number of datagrams lost in a row; 0 if none was lost.
+        segments: distinct segments received or restored.
+        complete: all segments that the stream header announces are there.
+        ended: the sender's `End` was heard.
+    """
+
+    type: Literal["report"] = "report"
+    stream: Count
+    received: Count
+    expected: Count
+    loss: Annotated[float, Field(ge=0, le=1)]
+    burst: Annotated[float, Field(ge=0, le=0xFFFFFFFF)]
+    segments: Annotated[int, Field(ge=0, le=0xFFFF)]
+    complete: bool
+    ended: bool
+
+
+class End(_Message):
+    """The sender has sent what it will send of this stream.
+
+    Fields:
+        stream: identifier of the stream.
+        more: another stream follows.
+    """
+
+    type: Literal["end"] = "end"
+    stream: Count
+    more: bool
+
+
+Message = Report | End
+
+_messages: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
+
+
+def parse_message(payload: bytes) -> Message:
+    """Parses one message; raises WireError for anything else."""
+    if len(payload) > MAX_MESSAGE:
+        raise WireError(f"control message of {len(payload)} bytes, the limit is {MAX_MESSAGE}")
+    try:
+        fields = msgpack.unpackb(
+            payload, max_map_len=16, max_str_len=32, max_array_len=0, max_bin_len=0, max_ext_len=0
+        )
+        return _messages.validate_python(fields)
+    except ValidationError as error:
+        raise WireError(f"control message has wrong fields: {error.errors()[0]['msg']}") from error
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise WireError("control message is not a msgpack map") from error

@@ -1,0 +1,127 @@
+"""The datagram: a fixed header in network order, a payload, and a CRC-32C (or, once sealed, an AEAD tag).
+
+`FORMAT.md` beside this file specifies it byte by byte.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+
+import google_crc32c
+
+from progressive.errors import WireError
+
+VERSION = 1
+MAX_DATAGRAM = 1472
+"""Largest datagram, in bytes: an Ethernet frame of 1500 less the IPv4 and UDP headers, so that none is fragmented."""
+
+MAX_SOURCES = 64
+"""Most source packets of a block: bounds what one block makes a receiver hold, and the cost of its inversion."""
+
+MAX_INDEX = 255
+"""Highest index in a block: the code is over GF(256)."""
+
+FLAG_SEALED = 0x01
+
+_HEADER = struct.Struct("!BBIIHBBBH")
+_CRC = struct.Struct("!I")
+HEADER_SIZE = _HEADER.size
+OVERHEAD = HEADER_SIZE + _CRC.size
+"""Bytes of a datagram that are not payload."""
+
+SEALED_OVERHEAD = HEADER_SIZE + 16
+
+
+class Kind(IntEnum):
+    """What a packet carries: `DATA` source or parity of a block; `CONTROL` a message of the sender; `FEEDBACK` one of
+    the receiver."""
+
+    DATA = 0
+    CONTROL = 1
+    FEEDBACK = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One datagram.
+
+    Fields:
+        kind: what the payload is.
+        stream: identifier of the stream, 0..2^32-1.
+        sequence: number of this datagram among those of the same sender and stream, from 0.
+        block: number of the Reed-Solomon block, 0..65535.
+        index: place in the block: below `k` a source packet, from `k` to 255 a parity packet.
+        k: source packets of the block, 1..MAX_SOURCES.
+        n: packets of the block that its sender plans to send, k..255; may change while the stream is sent.
+        payload: records (source), parity bytes, or a control message.
+
+    Control and feedback packets have `block`, `index`, `k` and `n` zero.
+    """
+
+    kind: Kind
+    stream: int
+    sequence: int
+    payload: bytes
+    block: int = 0
+    index: int = 0
+    k: int = 0
+    n: int = 0
+
+    def to_bytes(self) -> bytes:
+        header = _HEADER.pack(
+            VERSION << 4 | self.kind,
+            0,
+            self.stream,
+            self.sequence,
+            self.block,
+            self.index,
+            self.k,
+            self.n,
+            len(self.payload),
+        )
+        body = header + self.payload
+        return body + _CRC.pack(google_crc32c.value(body))
+
+
+def parse_packet(datagram: bytes) -> Packet:
+    """Parses the one packet that a datagram holds; raises WireError for anything else."""
+    if not OVERHEAD <= len(datagram) <= MAX_DATAGRAM:
+        raise WireError(f"datagram of {len(datagram)} bytes, expected {OVERHEAD}..{MAX_DATAGRAM}")
+    first, flags, stream, sequence, block, index, k, n, length = _HEADER.unpack_from(datagram)
+    if first >> 4 != VERSION:
+        raise WireError(f"packet version {first >> 4}, this program speaks version {VERSION}")
+    if flags & FLAG_SEALED:
+        raise WireError("packet is sealed, no key")
+    if flags:
+        raise WireError(f"unknown packet flags {flags:#04x}")
+    if len(datagram) != OVERHEAD + length:
+        raise WireError(f"datagram of {len(datagram)} bytes promises {OVERHEAD + length}")
+    end = HEADER_SIZE + length
+    if _CRC.unpack_from(datagram, end)[0] != google_crc32c.value(datagram[:end]):
+        raise WireError("packet checksum does not match: damaged on the way")
+    kind = _parse_kind(first & 0x0F, block, index, k, n)
+    return Packet(kind, stream, sequence, datagram[HEADER_SIZE:end], block, index, k, n)
+
+
+def is_packet(datagram: bytes) -> bool:
+    """Whether `parse_packet` would accept this datagram."""
+    try:
+        parse_packet(datagram)
+    except WireError:
+        return False
+    return True
+
+
+def _parse_kind(number: int, block: int, index: int, k: int, n: int) -> Kind:
+    try:
+        kind = Kind(number)
+    except ValueError:
+        raise WireError(f"unknown packet kind {number}") from None
+    if kind is Kind.DATA:
+        if not 1 <= k <= MAX_SOURCES or n < k:
+            raise WireError(f"impossible block: k {k}, n {n}, expected 1 <= k <= {MAX_SOURCES} and k <= n")
+    elif block or index or k or n:
+        raise WireError("control packet claims a place in a block")
+    return kind

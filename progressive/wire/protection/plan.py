@@ -1,0 +1,102 @@
+"""The vocabulary of protection: shapes of blocks, the goal of a policy, the plan it makes, and how likely that works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from progressive.loss_model import LossModel
+
+DESIGN_LOSS = LossModel(0.10, 5)
+"""The losses that are assumed as long as nobody has reported any."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockShape:
+    """What a policy knows of a block.
+
+    Fields:
+        layer: 0 for the base, 1.. for the tiers of enhance packets, the most important first.
+        sizes: bytes on the wire of each source datagram, in order; 1..MAX_SOURCES of them.
+    """
+
+    layer: int
+    sizes: tuple[int, ...]
+
+    @property
+    def k(self) -> int:
+        return len(self.sizes)
+
+    @property
+    def parity_size(self) -> int:
+        """Bytes on the wire of each parity datagram."""
+        return max(self.sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a plan may cost and what it is for.
+
+    Fields:
+        budget_bytes: bytes that the bandwidth pays for until the deadline.
+        redundancy: parity bytes / source bytes; None to choose, and to go on with parity until the budget is spent.
+        model: the losses to protect against.
+    """
+
+    budget_bytes: int
+    redundancy: float | None = None
+    model: LossModel = DESIGN_LOSS
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One datagram to send: packet `index` of block number `block`."""
+
+    block: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to send, in order.
+
+    Fields:
+        slots: at most one for every packet of every block.
+        sizes: bytes on the wire of each slot.
+        sources: source packets of each block that are sent, and so its k; fewer than asked for where the deadline cuts
+            the tail.
+    """
+
+    slots: tuple[Slot, ...]
+    sizes: tuple[int, ...]
+    sources: tuple[int, ...]
+
+    def slots_of(self, block: int) -> list[int]:
+        """Positions in `slots` of the packets of a block, rising."""
+        return [position for position, slot in enumerate(self.slots) if slot.block == block]
+
+    def parity_bytes(self, block: int) -> int:
+        """Bytes on the wire of a block's parity packets."""
+        k = self.sources[block]
+        return sum(
+            size for slot, size in zip(self.slots, self.sizes, strict=True) if slot.block == block and slot.index >= k
+        )
+
+
+Policy = Callable[[Sequence[BlockShape], Goal], Plan]
+
+
+def probability_of_block(plan: Plan, block: int, model: LossModel) -> NDArray[np.float64]:
+    """Exact probability that a block is decodable once each slot of the plan has been sent, [len(plan.slots)].
+
+    The loss chain advances by one step a slot, from its stationary state.
+    """
+    k = plan.sources[block]
+    own = plan.slots_of(block)
+    probability = np.zeros(len(plan.slots))
+    for count in range(k, len(own) + 1):
+        probability[own[count - 1] :] = model.received_distribution(own[:count])[k:].sum()
+    return probability
