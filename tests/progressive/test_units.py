@@ -1,3 +1,5 @@
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -137,7 +139,5 @@ def test_any_text_is_a_quantity_or_a_usage_error(text: str) -> None:
         units.parse_percent,
         units.parse_decibel,
     ):
-        try:
+        with contextlib.suppress(UsageError):
             parse(text)
-        except UsageError:
-            pass

@@ -1,0 +1,25 @@
+"""Metrics of structure: luminance, contrast and correlation in local windows."""
+
+from __future__ import annotations
+
+from progressive.codec import Photo
+from progressive.metrics.pairs import check_pair
+
+MS_SSIM_SHORTEST_SIDE = 161
+"""Five scales of an 11-sample window need (11 - 1) * 2**4 + 1 pixels on the short side."""
+
+
+def ms_ssim(picture: Photo, original: Photo) -> float | None:
+    """Multi-scale structural similarity (Wang et al. 2003) of two [H, W, 3] pictures, mean of R, G, B, 0..1.
+
+    None if the short side is below 161 pixels. Raises UsageError if the shapes differ.
+    """
+    check_pair(picture, original)
+    if min(picture.shape[:2]) < MS_SSIM_SHORTEST_SIDE:
+        return None
+    import torch
+    from pytorch_msssim import ms_ssim as batch_ms_ssim
+
+    planes = (torch.tensor(p, dtype=torch.float32).permute(2, 0, 1).unsqueeze(0) for p in (picture, original))
+    with torch.inference_mode():
+        return float(batch_ms_ssim(*planes, data_range=255))

@@ -1,0 +1,106 @@
+import errno
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from progressive import files
+from progressive.codec import Photo
+from progressive.errors import RunError, UsageError
+from progressive.output import OutputFolder, Refinement
+from progressive.photos import read_photo
+from progressive.timeline import choose_pictures, draw_timeline
+
+
+def grey(level: int) -> Photo:
+    return np.full((24, 32, 3), level, dtype=np.uint8)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_run_leaves_its_pictures_a_timeline_and_a_report(tmp_path: Path) -> None:
+    output = OutputFolder(tmp_path / "new" / "out")
+    output.add_refinement(grey(10), Refinement(0.5, 1100, 0, 20.5, None))
+    output.add_refinement(grey(20), Refinement(1.25, 4400, 2, math.inf, 0.5))
+    output.finish({"bandwidth": "50 kbit/s"}, 6000, title="grey")
+
+    assert names(output.path) == {"refinement_00.png", "refinement_01.png", "final.png", "timeline.png", "report.json"}
+    np.testing.assert_array_equal(read_photo(output.path / "refinement_00.png"), grey(10))
+    np.testing.assert_array_equal(read_photo(output.path / "final.png"), grey(20))
+    assert json.loads((output.path / "report.json").read_text()) == {
+        "settings": {"bandwidth": "50 kbit/s"},
+        "wire_bytes": 6000,
+        "events": [
+            {"time_s": 0.5, "bytes": 1100, "layer": 0, "psnr": 20.5, "ms_ssim": None},
+            {"time_s": 1.25, "bytes": 4400, "layer": 2, "psnr": None, "ms_ssim": 0.5},
+        ],
+    }
+
+
+def test_an_earlier_run_is_replaced_and_other_files_stay(tmp_path: Path) -> None:
+    earlier = OutputFolder(tmp_path)
+    for level in range(3):
+        earlier.add_refinement(grey(level), Refinement(level, level, 0))
+    earlier.finish({}, 0)
+    (tmp_path / "mine.png").touch()
+    (tmp_path / "refinement_notes.txt").touch()
+
+    later = OutputFolder(tmp_path)
+    assert names(tmp_path) == {"mine.png", "refinement_notes.txt"}
+    later.finish({}, 0)
+    assert names(tmp_path) == {"mine.png", "refinement_notes.txt", "report.json"}
+
+
+def test_an_unwritable_folder_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(UsageError, match="cannot write"):
+            OutputFolder(path)
+
+
+def test_a_full_disk_is_a_failed_run_and_keeps_the_pictures_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = OutputFolder(tmp_path)
+    output.add_refinement(grey(1), Refinement(0.1, 10, 0))
+
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.Path, "write_bytes", full)
+    with pytest.raises(RunError, match="no space left"):
+        output.add_refinement(grey(2), Refinement(0.2, 20, 0))
+    assert names(tmp_path) == {"refinement_00.png"}
+
+
+@pytest.mark.parametrize("psnr", [[20.0, 21.0, 22.0], [None, None, None], [math.inf] * 3, [20.0, 21.0, math.inf]])
+@pytest.mark.parametrize("shape", [(1, 1, 3), (300, 20, 3), (20, 300, 3)])
+def test_a_timeline_is_drawn_for_any_picture_with_and_without_quality(
+    psnr: list[float | None], shape: tuple[int, int, int]
+) -> None:
+    shown = [(Refinement(0.0, 0, 0, value), np.zeros(shape, dtype=np.uint8)) for value in psnr]
+    with Image.open(io.BytesIO(draw_timeline(shown, title="a title"))) as figure:
+        assert figure.width == 1600
+        assert np.asarray(figure).min() < 100
+
+
+@pytest.mark.parametrize("total", [1, 2, 6, 7, 40])
+def test_timeline_pictures_are_distinct_in_order_and_span_the_run(total: int) -> None:
+    rising = [Refinement(i, 1000 * i, 1, 40 - 20 * 0.8**i) for i in range(total)]
+    flat = [Refinement(i, 1000, 1) for i in range(total)]
+    for refinements in (rising, flat):
+        chosen = choose_pictures(refinements, 6)
+        assert len(chosen) == min(total, 6)
+        assert chosen == sorted(set(chosen))
+        assert (chosen[0], chosen[-1]) == (0, total - 1)
+
+
+def test_timeline_pictures_are_spaced_by_quality() -> None:
+    refinements = [Refinement(i, i, 1, float(i)) for i in range(51)]
+    assert choose_pictures(refinements, 6) == [0, 10, 20, 30, 40, 50]
