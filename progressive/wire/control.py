@@ -71,9 +71,7 @@ def parse_message(payload: bytes) -> Message:
     if len(payload) > MAX_MESSAGE:
         raise WireError(f"control message of {len(payload)} bytes, the limit is {MAX_MESSAGE}")
     try:
-        fields = msgpack.unpackb(
-            payload, max_map_len=16, max_str_len=32, max_array_len=0, max_bin_len=0, max_ext_len=0
-        )
+        fields = msgpack.unpackb(payload, max_map_len=16, max_str_len=32, max_array_len=0, max_bin_len=0, max_ext_len=0)
         return _messages.validate_python(fields)
     except ValidationError as error:
         raise WireError(f"control message has wrong fields: {error.errors()[0]['msg']}") from error

@@ -1,7 +1,8 @@
 """Systematic Reed-Solomon blocks across packets, by zfec: any k distinct packets of a block restore its k sources.
 
-A source packet is sent unpadded and is useful the moment it arrives; a parity packet is as long as the longest source. The
-code is always the one for 256 packets, so further parity can be made at any time and n may change while a stream is sent.
+A source packet is sent unpadded and is useful the moment it arrives; a parity packet is as long as the longest source.
+The code is always the one for 256 packets, so further parity can be made at any time and n may change while a stream is
+sent.
 """
 
 from __future__ import annotations

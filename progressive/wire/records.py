@@ -1,7 +1,7 @@
 """What the payload of a source packet holds: records of (id, length, bytes), so that small segments share a packet.
 
-Record id 0 is the stream header, any other id is that segment. The records end with the payload or at zero padding, which
-erasure decoding leaves behind a source that was shorter than the longest of its block.
+Record id 0 is the stream header, any other id is that segment. The records end with the payload or at zero padding,
+which erasure decoding leaves behind a source that was shorter than the longest of its block.
 """
 
 from __future__ import annotations

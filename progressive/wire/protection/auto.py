@@ -1,8 +1,8 @@
 """Unequal protection: the base's parity is spread over the whole plan, enhance tiers share what is left.
 
 A burst takes neighbours: parity next to the base would be lost with it, parity spread over the stream is not, so that a
-base of four packets is safe with half a dozen of them. Enhance tiers get redundancy in inverse proportion to their number.
-What time is left after the first pass goes to further parity.
+base of four packets is safe with nine of them. Enhance tiers get redundancy in inverse proportion to their number. What
+time is left after the first pass goes to further parity.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _base_parity_step(
 
 
 def _enhance_items(blocks: Sequence[BlockShape], enhance: Sequence[int], parity_bytes: float | None) -> Iterator[Item]:
-    """Sources of the enhance tiers with some parity among them; then, unless its bytes are given, parity without end."""
+    """Sources of the enhance tiers with some parity among them; unless its bytes are given, parity without end after."""
     dealer = ParityDealer(blocks, enhance, weigh_by_layer=True)
     parity = dealer.deal_ratio(FIRST_TIER_REDUNDANCY) if parity_bytes is None else dealer.deal_bytes(parity_bytes)
     yield from spread_behind_sources(blocks, enhance, parity)

@@ -1,4 +1,4 @@
-"""Tools that policies share: filling slots within a budget, dealing parity among blocks, spreading it behind sources."""
+"""Tools that policies share: filling slots within a budget, dealing parity to blocks, spreading it behind sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vocabulary of protection: shapes of blocks, the goal of a policy, the plan it makes, and how likely that works."""
+"""The vocabulary of protection: shapes of blocks, the goal of a policy, its plan, and how likely that one works."""
 
 from __future__ import annotations
 

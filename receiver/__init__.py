@@ -1,0 +1,1 @@
+"""The receiving end: reassembly, erasure recovery, a session without sockets or clocks."""

@@ -1,0 +1,69 @@
+"""Loss and burst length measured from the gaps in sequence numbers; reordering corrects itself."""
+
+from __future__ import annotations
+
+from progressive.errors import WireError
+
+WINDOW = 1024
+"""How many sequence numbers back an overtaken packet is still recognised."""
+
+MAX_JUMP = 1 << 16
+"""Largest believable gap: half a minute of full packets at 20 Mbit/s, far longer than a stream survives in silence."""
+
+
+class SequenceTracker:
+    """Counts the datagrams of one stream that arrived and that must have been sent, and the runs of missing ones."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.expected = 0
+        self._runs = 0
+        self._highest = -1
+        self._seen = 0  # bit i: sequence number _highest - i arrived
+
+    @property
+    def lost(self) -> int:
+        return self.expected - self.received
+
+    @property
+    def loss(self) -> float:
+        """Share of the expected datagrams that did not arrive."""
+        return self.lost / self.expected if self.expected else 0.0
+
+    @property
+    def burst(self) -> float:
+        """Mean number of datagrams lost in a row; 0 if none was lost."""
+        return self.lost / self._runs if self._runs else 0.0
+
+    def add(self, sequence: int) -> bool:
+        """Takes a sequence number; False if it came before.
+
+        Numbers too old to tell are taken without being counted. Who starts listening late is not told of losses before.
+        Raises WireError for a jump beyond MAX_JUMP.
+        """
+        if self._highest < 0 and sequence >= WINDOW:
+            self._highest, self._seen = sequence - 1, 1
+        ahead = sequence - self._highest
+        if ahead > MAX_JUMP:
+            raise WireError(f"sequence number jumps by {ahead}")
+        if ahead > 0:
+            self._runs += ahead > 1
+            self._seen = (self._seen << ahead | 1) & ((1 << WINDOW) - 1)
+            self._highest = sequence
+            self.expected += ahead
+            self.received += 1
+            return True
+        return self._fill(-ahead)
+
+    def _fill(self, back: int) -> bool:
+        tracked = min(WINDOW, self.expected)
+        if back >= tracked:
+            return True
+        if self._seen >> back & 1:
+            return False
+        missing_after = not self._seen >> (back - 1) & 1
+        missing_before = back + 1 < tracked and not self._seen >> (back + 1) & 1
+        self._runs += missing_after + missing_before - 1
+        self._seen |= 1 << back
+        self.received += 1
+        return True

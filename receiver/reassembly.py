@@ -1,0 +1,130 @@
+"""Packets of one stream, in any order, some twice, some never -> its header and segments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from progressive.errors import BitstreamError, WireError
+from progressive.stream import StreamHeader
+from progressive.wire.fec import BlockDecoder
+from progressive.wire.packet import Packet
+from progressive.wire.records import HEADER_ID, Record, parse_records
+from receiver.settings import ReceiverSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A segment that was not there before; `recovered` if erasure decoding restored it."""
+
+    segment_id: int
+    payload: bytes
+    recovered: bool
+
+
+class Reassembler:
+    """Collects one stream.
+
+        source packet ──> records ──> header, segments
+              └─> block <── parity packet    (k of them restore the missing sources)
+
+    Segments are handed out once each, and only when the header is known.
+    """
+
+    def __init__(self, settings: ReceiverSettings) -> None:
+        self.header: StreamHeader | None = None
+        self.recovered = 0
+        self._settings = settings
+        self._blocks: dict[int, BlockDecoder] = {}
+        self._block_bytes = 0
+        self._pending: list[Arrival] = []
+        self._pending_bytes = 0
+        self._known: set[int] = set()
+
+    @property
+    def segment_count(self) -> int:
+        """Distinct segments received or restored."""
+        return len(self._known)
+
+    @property
+    def complete(self) -> bool:
+        """Every segment that the header announces is there."""
+        return self.header is not None and self.segment_count == self.header.segment_count
+
+    @property
+    def held_bytes(self) -> int:
+        """Payload bytes kept in memory: for erasure decoding, and waiting for the header."""
+        return self._block_bytes + self._pending_bytes
+
+    def add(self, packet: Packet) -> list[Arrival]:
+        """Takes a data packet; the segments that can be handed out now, with `header` known.
+
+        Raises WireError if the packet is nonsense or contradicts what came before; it changes nothing then.
+        """
+        block = self._block(packet)
+        if block.complete:
+            return []
+        records = _checked_records(packet.payload) if packet.index < packet.k else []
+        restored = self._restore(block, packet)
+        self._blocks[packet.block] = block
+        self._take(records, recovered=False)
+        for source in restored.values():
+            try:
+                self._take(_checked_records(source), recovered=True)
+                self.recovered += 1
+            except WireError:
+                continue  # a peer built its parity from nonsense; the other sources may be good
+        return self._hand_out()
+
+    def _block(self, packet: Packet) -> BlockDecoder:
+        block = self._blocks.get(packet.block)
+        if block is None:
+            if len(self._blocks) >= self._settings.max_blocks:
+                raise WireError(f"stream of more than {self._settings.max_blocks} blocks")
+            return BlockDecoder(packet.k)
+        if block.k != packet.k:
+            raise WireError(f"block {packet.block} had {block.k} source packets, now {packet.k}")
+        return block
+
+    def _restore(self, block: BlockDecoder, packet: Packet) -> dict[int, bytes]:
+        """Adds the packet to its block unless memory is short: then it is used without being kept."""
+        if self.held_bytes + len(packet.payload) > self._settings.max_held_bytes:
+            return {}
+        before = block.held_bytes
+        restored = block.add(packet.index, packet.payload)
+        self._block_bytes += block.held_bytes - before
+        return restored
+
+    def _take(self, records: list[Record], *, recovered: bool) -> None:
+        for record in records:
+            if record.id == HEADER_ID:
+                self.header = self.header or StreamHeader.from_bytes(record.data)
+            elif record.id not in self._known and self._has_room(record):
+                self._known.add(record.id)
+                self._pending.append(Arrival(record.id, record.data, recovered))
+                self._pending_bytes += len(record.data)
+
+    def _has_room(self, record: Record) -> bool:
+        if self.header is not None:
+            return self.segment_count < self.header.segment_count
+        return self.held_bytes + len(record.data) <= self._settings.max_held_bytes
+
+    def _hand_out(self) -> list[Arrival]:
+        if self.header is None:
+            return []
+        excess = self.segment_count - self.header.segment_count
+        if excess > 0:  # segments that came before the header, more than it announces
+            self._known -= {arrival.segment_id for arrival in self._pending[-excess:]}
+            del self._pending[-excess:]
+        arrivals, self._pending, self._pending_bytes = self._pending, [], 0
+        return arrivals
+
+
+def _checked_records(payload: bytes) -> list[Record]:
+    records = parse_records(payload)
+    for record in records:
+        if record.id == HEADER_ID:
+            try:
+                StreamHeader.from_bytes(record.data)
+            except BitstreamError as error:
+                raise WireError(str(error)) from error
+    return records

@@ -1,0 +1,284 @@
+"""The receiver as a state machine: bytes and `now` in, bytes and events out; no sockets, clocks or randomness."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from math import inf
+from typing import Literal
+
+from progressive.errors import WireError
+from progressive.stream import StreamHeader
+from progressive.wire.control import End, Report, parse_message
+from progressive.wire.inner_parity import add_inner_parity, correct_datagram
+from progressive.wire.packet import Kind, Packet, parse_packet
+from receiver.loss_statistics import SequenceTracker
+from receiver.reassembly import Reassembler
+from receiver.settings import ReceiverSettings
+
+REPORT_INTERVAL_S = 0.5
+REPEAT_INTERVAL_S = 0.1
+"""Pause between two reports that tell a sender, who may have missed the first, that it can stop."""
+
+END_GRACE_S = 0.25
+"""How long packets may still come once the end was heard: jitter lets it overtake them."""
+
+MAX_ENDED_STREAMS = 64
+"""Ended streams whose late packets are recognised; only the last one or two can have packets on the way."""
+
+EndReason = Literal["complete", "ended", "silence"]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStarted:
+    """The header of a stream is known: a decoder can be made."""
+
+    stream_id: int
+    header: StreamHeader
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentReceived:
+    """A segment of a started stream, once each; `recovered` if it was restored from parity."""
+
+    stream_id: int
+    segment_id: int
+    payload: bytes
+    recovered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnded:
+    """No more of this stream will come.
+
+    `reason`: "complete", every segment is there; "ended", the sender said so or began another stream; "silence",
+    nothing came for `silence_s`. `more`: the sender announced another stream, or has begun it.
+    """
+
+    stream_id: int
+    reason: EndReason
+    more: bool
+
+
+ReceiverEvent = StreamStarted | SegmentReceived | StreamEnded
+
+
+@dataclass(frozen=True, slots=True)
+class PacketStatistics:
+    """Counts over all streams of the session.
+
+    Fields:
+        received: distinct datagrams taken.
+        lost: datagrams that never came, by the gaps in the sequence numbers.
+        recovered: source packets restored from parity.
+        duplicates: datagrams that came again.
+        damaged: datagrams dropped as damaged or nonsense.
+        bytes: of all datagrams that came, good or not.
+    """
+
+    received: int = 0
+    lost: int = 0
+    recovered: int = 0
+    duplicates: int = 0
+    damaged: int = 0
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class _Reporter:
+    """When to report about a stream; all that is kept of one that has ended, with its last report."""
+
+    stream_id: int
+    due: float = inf
+    reported_at: float = -inf
+    reports_sent: int = 0
+    last: Report | None = None
+
+    def ask(self, due: float) -> None:
+        self.due = min(self.due, due)
+
+    def ask_again(self, now: float) -> None:
+        self.ask(max(now, self.reported_at + REPEAT_INTERVAL_S))
+
+    def packet(self, report: Report, now: float) -> Packet:
+        self.due, self.reported_at = inf, now
+        self.reports_sent += 1
+        return Packet(Kind.FEEDBACK, self.stream_id, self.reports_sent - 1, report.to_bytes())
+
+
+@dataclass(slots=True)
+class _Stream:
+    """The stream that is being received."""
+
+    id: int
+    reassembler: Reassembler
+    reporter: _Reporter
+    last_packet_at: float
+    tracker: SequenceTracker = field(default_factory=SequenceTracker)
+    started: bool = False
+    more: bool = False
+    closes_at: float = inf
+
+    def report(self, *, ended: bool) -> Report:
+        tracker = self.tracker
+        return Report(
+            stream=self.id,
+            received=tracker.received,
+            expected=tracker.expected,
+            loss=tracker.loss,
+            burst=tracker.burst,
+            segments=self.reassembler.segment_count,
+            complete=self.reassembler.complete,
+            ended=ended,
+        )
+
+
+class ReceiverSession:
+    """Receives streams from one peer, one after the other.
+
+    Give it what arrives (`receive_datagram`), send what it returns (`datagrams_to_send`), wake it (`handle_timer`) at
+    `next_timer()`, read events until there are none. All times are seconds on one clock of the caller's. Whatever the
+    peer sends, nothing is raised: nonsense is counted in `statistics` and dropped.
+    """
+
+    def __init__(self, settings: ReceiverSettings, *, now: float) -> None:  # noqa: ARG002, made like a sender
+        self._settings = settings
+        self._events: deque[ReceiverEvent] = deque()
+        self._current: _Stream | None = None
+        self._ended: dict[int, _Reporter] = {}
+        self._more_expected = True
+        self._duplicates = self._damaged = self._bytes = 0
+        self._past = PacketStatistics()
+
+    @property
+    def done(self) -> bool:
+        """The last stream has ended and no other was announced."""
+        return self._current is None and not self._more_expected
+
+    @property
+    def statistics(self) -> PacketStatistics:
+        return self._count(self._current)
+
+    def receive_datagram(self, data: bytes, now: float) -> None:
+        self._bytes += len(data)
+        try:
+            self._receive(parse_packet(correct_datagram(data, self._settings.inner_parity)), now)
+        except WireError:
+            self._damaged += 1
+
+    def datagrams_to_send(self, now: float) -> list[bytes]:
+        """The reports that are due."""
+        packets = [
+            reporter.packet(reporter.last, now)
+            for reporter in self._ended.values()
+            if reporter.last is not None and reporter.due <= now
+        ]
+        stream = self._current
+        if stream is not None and stream.reporter.due <= now:
+            packets.append(stream.reporter.packet(stream.report(ended=stream.closes_at < inf), now))
+        return [add_inner_parity(packet.to_bytes(), self._settings.inner_parity) for packet in packets]
+
+    def next_timer(self) -> float | None:
+        """When to call `handle_timer` at the latest; None if there is nothing to wait for."""
+        timers = [reporter.due for reporter in self._ended.values()]
+        if self._current is not None:
+            timers += [self._current.reporter.due, self._current.closes_at, self._silent_at(self._current)]
+        timer = min(timers, default=inf)
+        return None if timer == inf else timer
+
+    def handle_timer(self, now: float) -> None:
+        stream = self._current
+        if stream is None:
+            return
+        if now >= stream.closes_at:
+            self._end(stream, "ended")
+        elif now >= self._silent_at(stream):
+            self._end(stream, "silence")
+
+    def next_event(self) -> ReceiverEvent | None:
+        return self._events.popleft() if self._events else None
+
+    def _receive(self, packet: Packet, now: float) -> None:
+        if packet.kind is Kind.FEEDBACK:
+            raise WireError("feedback, but this is the receiver")
+        end = _parse_end(packet) if packet.kind is Kind.CONTROL else None
+        late = self._ended.get(packet.stream)
+        if late is not None:
+            if end is not None:
+                late.ask_again(now)
+            return
+        stream = self._stream_of(packet, now)
+        if not stream.tracker.add(packet.sequence):
+            self._duplicates += 1
+            return
+        stream.last_packet_at = now
+        if end is not None:
+            self._take_end(stream, end, now)
+        else:
+            self._take_data(stream, packet, now)
+
+    def _stream_of(self, packet: Packet, now: float) -> _Stream:
+        if self._current is None or self._current.id != packet.stream:
+            if self._current is not None:
+                self._current.more = True
+                self._end(self._current, "ended")
+            self._current = _Stream(packet.stream, Reassembler(self._settings), _Reporter(packet.stream), now)
+        return self._current
+
+    def _take_data(self, stream: _Stream, packet: Packet, now: float) -> None:
+        was_complete = stream.reassembler.complete
+        arrivals = stream.reassembler.add(packet)
+        header = stream.reassembler.header
+        if header is not None and not stream.started:
+            stream.started = True
+            self._events.append(StreamStarted(stream.id, header))
+        self._events.extend(SegmentReceived(stream.id, a.segment_id, a.payload, a.recovered) for a in arrivals)
+        if was_complete:
+            stream.reporter.ask_again(now)
+        else:
+            stream.reporter.ask(now if stream.reassembler.complete else now + REPORT_INTERVAL_S)
+        if stream.reassembler.complete and stream.closes_at < inf:
+            self._end(stream, "ended")
+
+    def _take_end(self, stream: _Stream, end: End, now: float) -> None:
+        stream.more = end.more
+        stream.reporter.ask(now)
+        if stream.reassembler.complete:
+            self._end(stream, "ended")
+        else:
+            stream.closes_at = min(stream.closes_at, now + END_GRACE_S)
+
+    def _end(self, stream: _Stream, reason: EndReason) -> None:
+        self._past = self._count(stream)
+        self._current = None
+        self._more_expected = stream.more
+        reporter = stream.reporter
+        reporter.last = stream.report(ended=True)
+        if reason == "silence":
+            reporter.due = inf
+        self._ended[stream.id] = reporter
+        if len(self._ended) > MAX_ENDED_STREAMS:
+            del self._ended[next(iter(self._ended))]
+        self._events.append(StreamEnded(stream.id, "complete" if stream.reassembler.complete else reason, stream.more))
+
+    def _silent_at(self, stream: _Stream) -> float:
+        return stream.last_packet_at + self._settings.silence_s
+
+    def _count(self, stream: _Stream | None) -> PacketStatistics:
+        """The counts of the streams before and this one."""
+        past = self._past
+        return PacketStatistics(
+            past.received + (stream.tracker.received if stream else 0),
+            past.lost + (stream.tracker.lost if stream else 0),
+            past.recovered + (stream.reassembler.recovered if stream else 0),
+            self._duplicates,
+            self._damaged,
+            self._bytes,
+        )
+
+
+def _parse_end(packet: Packet) -> End:
+    message = parse_message(packet.payload)
+    if not isinstance(message, End) or message.stream != packet.stream:
+        raise WireError("not the end of this stream")
+    return message

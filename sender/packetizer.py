@@ -1,0 +1,130 @@
+"""Segments in sending order -> records -> source packets -> blocks by priority class.
+
+    header, base segments      block 0, 1, ..   layer 0, the header again in every packet
+    enhance segments           tiers of 8, 16, 32, 32, .. packets, a block each: layers 1, 2, 3, ..
+
+Early tiers are short, so that they are protected and restored early. Packing is greedy in the given order, so a stream
+cut short packs into the same packets as far as it goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from progressive.errors import UsageError
+from progressive.stream import Segment, StreamHeader
+from progressive.wire.packet import OVERHEAD
+from progressive.wire.records import HEADER_ID, RECORD_OVERHEAD, Record, write_records
+
+MAX_BLOCK_SOURCES = 32
+FIRST_TIER_PACKETS = 8
+
+HEADER_ALLOWANCE = 48
+"""Bytes kept free beside every segment for the stream header: its 16 fixed ones and the parameters of most codecs."""
+
+MIN_SEGMENT_PAYLOAD = 64
+"""Every codec can make segments this small."""
+
+
+def max_segment_payload(packet_size: int, inner_parity: int = 0) -> int:
+    """Payload limit to ask a codec for, in bytes, so that any segment and the stream header share a datagram.
+
+    Raises UsageError if datagrams of `packet_size` bytes are too small for the segments of any codec.
+    """
+    room = packet_size - inner_parity - OVERHEAD - 2 * RECORD_OVERHEAD - HEADER_ALLOWANCE
+    if room < MIN_SEGMENT_PAYLOAD:
+        needed = packet_size + MIN_SEGMENT_PAYLOAD - room
+        raise UsageError(f"packets of {packet_size} bytes are too small: use {needed} or more")
+    return room
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePacket:
+    """The records of one datagram."""
+
+    records: tuple[Record, ...]
+
+    @property
+    def payload(self) -> bytes:
+        return write_records(self.records)
+
+    @property
+    def payload_size(self) -> int:
+        return sum(record.size for record in self.records)
+
+    @property
+    def segments(self) -> tuple[int, ...]:
+        """Ids of the segments in this packet."""
+        return tuple(record.id for record in self.records if record.id != HEADER_ID)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBlock:
+    """Packets that are protected together; `layer` is 0 for the base, 1.. for the tiers of enhance packets."""
+
+    layer: int
+    packets: tuple[SourcePacket, ...]
+
+
+def packetize(header: StreamHeader, segments: Sequence[Segment], payload_size: int) -> tuple[SourceBlock, ...]:
+    """Packs a stream into blocks; the base needs to come first.
+
+    Args:
+        header: goes into every packet of the base, or, if too long for that, into a packet of its own before it.
+        segments: in sending order.
+        payload_size: most bytes of records in a packet.
+
+    Raises UsageError if a segment is too long for a packet.
+    """
+    for segment in segments:
+        if RECORD_OVERHEAD + len(segment.payload) > payload_size:
+            raise UsageError(
+                f"segment {segment.id} of {len(segment.payload)} bytes does not fit a packet: "
+                f"encode with payloads of at most {payload_size - RECORD_OVERHEAD} bytes, or use larger packets"
+            )
+    base = [Record(segment.id, segment.payload) for segment in segments if segment.layer == 0]
+    enhance = [Record(segment.id, segment.payload) for segment in segments if segment.layer > 0]
+    blocks = [SourceBlock(0, chunk) for chunk in _chunks(_pack_base(header, base, payload_size), _base_sizes())]
+    tiers = _chunks(_pack(enhance, (), payload_size), _tier_sizes())
+    return (*blocks, *(SourceBlock(tier, chunk) for tier, chunk in enumerate(tiers, start=1)))
+
+
+def _pack_base(header: StreamHeader, records: Sequence[Record], payload_size: int) -> list[SourcePacket]:
+    header_record = Record(HEADER_ID, header.to_bytes())
+    if header_record.size + max((record.size for record in records), default=0) <= payload_size:
+        return _pack(records, (header_record,), payload_size) or [SourcePacket((header_record,))]
+    if header_record.size > payload_size:
+        raise UsageError(f"the stream header of {header_record.size} bytes does not fit a packet: use larger packets")
+    return [SourcePacket((header_record,)), *_pack(records, (), payload_size)]
+
+
+def _pack(records: Iterable[Record], first: tuple[Record, ...], payload_size: int) -> list[SourcePacket]:
+    packets: list[SourcePacket] = []
+    current = first
+    size = first_size = sum(record.size for record in first)
+    for record in records:
+        if size + record.size > payload_size:
+            packets.append(SourcePacket(current))
+            current, size = first, first_size
+        current, size = (*current, record), size + record.size
+    return [*packets, SourcePacket(current)] if len(current) > len(first) else packets
+
+
+def _chunks(packets: Iterable[SourcePacket], sizes: Iterator[int]) -> Iterator[tuple[SourcePacket, ...]]:
+    remaining = iter(packets)
+    while chunk := tuple(islice(remaining, next(sizes))):
+        yield chunk
+
+
+def _base_sizes() -> Iterator[int]:
+    while True:
+        yield MAX_BLOCK_SOURCES
+
+
+def _tier_sizes() -> Iterator[int]:
+    size = FIRST_TIER_PACKETS
+    while True:
+        yield size
+        size = min(2 * size, MAX_BLOCK_SOURCES)

@@ -1,0 +1,75 @@
+"""What a sender can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+
+from progressive.errors import UsageError
+from progressive.wire.inner_parity import MAX_INNER_PARITY
+from progressive.wire.packet import MAX_DATAGRAM, OVERHEAD
+from progressive.wire.protection import POLICIES
+from sender.packetizer import max_segment_payload
+
+IP_UDP_HEADERS = 28
+
+
+@dataclass(frozen=True, slots=True)
+class SenderSettings:
+    """Settings of one stream; UsageError for values that make no sense.
+
+    Fields:
+        bandwidth_bps: bits per second that the datagrams may take, headers and parity included.
+        packet_size: largest datagram in bytes, all included but the IP and UDP headers.
+        deadline_s: seconds from the start after which no more of the stream is sent.
+        protection: name of a policy of `progressive.wire.protection`.
+        redundancy: parity bytes / source bytes; None lets the policy choose and fill the time until the deadline.
+        count_ip: IP and UDP headers, 28 bytes a datagram, count as bandwidth too.
+        feedback: a receiver answers; without it the sender listens to nobody.
+        inner_parity: bytes of parity inside each datagram, for links that deliver damaged ones; the receiver must be
+            set to the same number.
+    """
+
+    bandwidth_bps: float
+    packet_size: int = 1100
+    deadline_s: float = 10.0
+    protection: str = "auto"
+    redundancy: float | None = None
+    count_ip: bool = False
+    feedback: bool = True
+    inner_parity: int = 0
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.bandwidth_bps) and self.bandwidth_bps > 0):
+            raise UsageError(f"a bandwidth of {self.bandwidth_bps:g} bit/s carries nothing: use more than 0")
+        if not (isfinite(self.deadline_s) and self.deadline_s > 0):
+            raise UsageError(f"a deadline of {self.deadline_s:g} s leaves no time: use more than 0")
+        if self.packet_size > MAX_DATAGRAM:
+            raise UsageError(f"packets of {self.packet_size} bytes would be fragmented: use {MAX_DATAGRAM} or fewer")
+        if not 0 <= self.inner_parity <= MAX_INNER_PARITY:
+            raise UsageError(f"inner parity of {self.inner_parity} bytes: use 0 to {MAX_INNER_PARITY}")
+        max_segment_payload(self.packet_size, self.inner_parity)
+        if self.protection not in POLICIES:
+            raise UsageError(f"unknown protection {self.protection!r}: use one of {', '.join(POLICIES)}")
+        if self.redundancy is not None and not 0 <= self.redundancy <= 255:
+            raise UsageError(f"a redundancy of {self.redundancy:g} parity bytes per source byte: use 0 to 255")
+        if self.protection == "none" and self.redundancy:
+            raise UsageError("no protection and a redundancy contradict each other: use --protection auto or equal")
+
+    @property
+    def payload_size(self) -> int:
+        """Most payload bytes of a packet."""
+        return self.packet_size - self.inner_parity - OVERHEAD
+
+    @property
+    def budget_bytes(self) -> int:
+        """Bytes that the bandwidth pays for until the deadline."""
+        return int(self.bandwidth_bps * self.deadline_s / 8)
+
+    def wire_size(self, datagram_size: int) -> int:
+        """Bytes that a datagram of this size is counted as."""
+        return datagram_size + (IP_UDP_HEADERS if self.count_ip else 0)
+
+    def wire_size_of_payload(self, payload_size: int) -> int:
+        """Bytes that a packet with this payload is counted as."""
+        return self.wire_size(OVERHEAD + payload_size + self.inner_parity)
