@@ -32,7 +32,8 @@ def _status(app: typer.Typer) -> int:
     try:
         result = typer.main.get_command(app).main(standalone_mode=False)
     except typer.TyperException as error:
-        return _refuse(f"{error.format_message().rstrip('.')} (see --help)", error.exit_code)
+        message = error.format_message().rstrip(".")
+        return _refuse(f"{message} (see --help)", error.exit_code) if message else error.exit_code
     except UsageError as error:
         return _refuse(str(error), EXIT_WRONG_CALL)
     except ProgressiveError as error:

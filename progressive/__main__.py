@@ -1,0 +1,175 @@
+"""`python -m progressive`: photos to files and back."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from progressive import cli
+from progressive.codec import ProgressiveDecoder
+from progressive.container import (
+    MAX_FILE_BYTES,
+    RECORD_OVERHEAD,
+    FileContents,
+    cut,
+    file_size,
+    read_stream,
+    write_stream,
+)
+from progressive.errors import BitstreamError, RunError, UsageError
+from progressive.files import check_writable, read_bytes
+from progressive.photos import read_photo, write_png
+from progressive.registry import CODECS, DEFAULT_CODEC, codec_name, load_codec
+from progressive.stream import LayeredStream
+from progressive.units import format_size, parse_size
+
+app = typer.Typer(help="Codes photos into files of which any cut decodes.", no_args_is_help=True, add_completion=False)
+
+Size = Annotated[int | None, typer.Option("--bytes", parser=parse_size, metavar="SIZE", help="Such as 20kB.")]
+ProgFile = Annotated[Path, typer.Argument(metavar="IN.prog")]
+
+
+@app.command()
+def encode(
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO")],
+    output: Annotated[Path, typer.Argument(metavar="OUT.prog")],
+    codec: Annotated[str, typer.Option(metavar="NAME", help="One that `codecs` lists.")] = DEFAULT_CODEC,
+    size: Size = None,
+    bpp: Annotated[float | None, typer.Option(metavar="X", help="Bits a pixel, the whole file counted.")] = None,
+) -> None:
+    """Code a photo into a file, of at most --bytes or --bpp if given."""
+    if size is not None and bpp is not None:
+        raise UsageError("--bytes and --bpp both limit the file: give one of them")
+    if bpp is not None and not 0 < bpp < math.inf:
+        raise UsageError(f"no file has {bpp:g} bits a pixel: use a number above zero")
+    coder = load_codec(codec)
+    check_writable(output)
+    pixels = read_photo(photo)
+    area = pixels.shape[0] * pixels.shape[1]
+    whole = stream = coder.encode(pixels)
+    limit = int(bpp * area / 8) if bpp is not None else size
+    if limit is not None:
+        stream = cut(whole, limit)
+        if whole.segments and not stream.segments:
+            least = file_size(whole.keep(whole.segments[:1]))
+            raise UsageError(f"no segment of this photo fits {limit} bytes: its smallest file takes {least}")
+    write_stream(output, stream)
+    written = file_size(stream)
+    typer.echo(
+        f"{output}: {pixels.shape[1]}x{pixels.shape[0]}, {_segments(len(stream.segments))}, "
+        f"{_rate(written, area)} by {codec}"
+    )
+
+
+@app.command()
+def decode(
+    file: ProgFile,
+    output: Annotated[Path, typer.Argument(metavar="OUT.png")],
+    size: Size = None,
+) -> None:
+    """Write the best picture that a file holds, or its first --bytes; it may be cut or damaged after its header."""
+    check_writable(output)
+    contents = _contents(file, _read(file)[:size])
+    decoder = _decoder(contents)
+    refused = [segment_id for segment_id, payload in contents.segments if not _push(decoder, segment_id, payload)]
+    shown = decoder.status.decoded
+    if (contents.damaged or refused) and not shown:
+        raise RunError(f"{file} is damaged and nothing of it can be shown")
+    write_png(output, decoder.picture())
+    typer.echo(f"{output}: {contents.header.width}x{contents.header.height}, {_how_much(contents, shown)}")
+
+
+@app.command()
+def info(file: ProgFile) -> None:
+    """Say what a file holds."""
+    data = _read(file)
+    contents = _contents(file, data)
+    header = contents.header
+    table = Table(show_header=False, box=None)
+    for name, value in (
+        ("codec", codec_name(header.codec)),
+        ("model id", header.model_id.hex()),
+        ("size", f"{header.width}x{header.height}"),
+        ("file", _rate(len(data), header.width * header.height)),
+        ("segments", _how_much(contents, len(contents.segments))),
+    ):
+        table.add_row(name, value)
+    console = Console()
+    console.print(table)
+    console.print(_layers(contents))
+
+
+@app.command()
+def codecs() -> None:
+    """List the codecs."""
+    table = Table("name", "number", "what it is", box=None)
+    for name, entry in sorted(CODECS.items()):
+        table.add_row(f"{name} (default)" if name == DEFAULT_CODEC else name, str(entry.number), entry.summary)
+    Console().print(table)
+
+
+def main() -> None:
+    """The command line."""
+    cli.run(app)
+
+
+def _read(file: Path) -> bytes:
+    return read_bytes(file, limit=MAX_FILE_BYTES)
+
+
+def _contents(file: Path, data: bytes) -> FileContents:
+    try:
+        return read_stream(data)
+    except BitstreamError as error:
+        raise BitstreamError(f"{file}: {error}") from error
+
+
+def _decoder(contents: FileContents) -> ProgressiveDecoder:
+    return load_codec(codec_name(contents.header.codec)).decoder(contents.header)
+
+
+def _push(decoder: ProgressiveDecoder, segment_id: int, payload: bytes) -> bool:
+    """Whether the payload is sound; the picture goes without one that is not."""
+    try:
+        decoder.push(segment_id, payload)
+    except BitstreamError:
+        return False
+    return True
+
+
+def _layers(contents: FileContents) -> Table:
+    """How far into the file each layer is first reached."""
+    table = Table("layer", "reached after", "bytes", box=None)
+    decoder, reached = _decoder(contents), -1
+    position = file_size(LayeredStream(contents.header, ()))
+    for count, (segment_id, payload) in enumerate(contents.segments, 1):
+        position += RECORD_OVERHEAD + len(payload)
+        if _push(decoder, segment_id, payload) and decoder.status.layer > reached:
+            reached = decoder.status.layer
+            table.add_row("base" if reached == 0 else f"enhance {reached}", _segments(count), format_size(position))
+    return table
+
+
+def _how_much(contents: FileContents, shown: int) -> str:
+    total = contents.header.segment_count
+    if shown == total:
+        return f"all {_segments(total)}"
+    whole = f"{shown} of {_segments(total)}"
+    return f"{whole}; {contents.damaged} damaged stretches" if contents.damaged else f"{whole}; the file is cut"
+
+
+def _segments(count: int) -> str:
+    return f"{count} segment{'' if count == 1 else 's'}"
+
+
+def _rate(size: int, area: int) -> str:
+    return f"{format_size(size)}, {8 * size / area:.3f} bpp"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""The `.prog` file: a stream on disk, of which any cut after the header decodes. `FILE_FORMAT.md` says why.
+
+All numbers are unsigned and in network order.
+
+    file    magic         4   8F 50 52 47
+            version       1   1
+            length        2   of the stream header
+            header        .   StreamHeader, see stream.py
+            checksum      4   CRC-32C of all of the above
+            records       .   as many as there are segments, in the sender's order
+
+    record  sync          2   B5 4C
+            segment id    2   1..65535
+            length        2   of the payload
+            payload       .
+            checksum      4   CRC-32C of the file header's checksum, segment id, length and payload
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import google_crc32c
+
+from progressive.errors import BitstreamError, UsageError
+from progressive.files import write_atomically
+from progressive.stream import MAX_PIXELS, LayeredStream, Segment, StreamHeader
+
+MAGIC = b"\x8fPRG"
+VERSION = 1
+SYNC = b"\xb5\x4c"
+
+MAX_FILE_BYTES = 4 * MAX_PIXELS
+"""Largest file that is read into memory: no photo needs more than an uncompressed one of the largest size."""
+
+_HEAD = struct.Struct("!4sBH")
+_RECORD = struct.Struct("!2sHH")
+_CHECKSUM = struct.Struct("!I")
+
+RECORD_OVERHEAD = _RECORD.size + _CHECKSUM.size
+"""Bytes of a record beside its payload."""
+
+_WASTED_CHECKS = 8
+"""Bytes of failed checksums allowed for each byte of a file: ordinary damage costs less than one, while a file of
+nothing but sync markers, each claiming 65535 bytes, would cost thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileContents:
+    """What a file holds of a stream.
+
+    Fields:
+        header: of the stream.
+        segments: id and payload of each intact segment, in the file's order, each id once.
+        missing: how many of the stream's segments are not among them.
+        damaged: number of stretches that hold no record; a record cut by the end of the file is not one.
+    """
+
+    header: StreamHeader
+    segments: tuple[tuple[int, bytes], ...]
+    missing: int
+    damaged: int
+
+    @property
+    def complete(self) -> bool:
+        return self.missing == 0
+
+
+def stream_to_bytes(stream: LayeredStream) -> bytes:
+    """The content of the stream's file; raises UsageError for a segment that no record can hold."""
+    head = _head_to_bytes(stream.header)
+    return head + b"".join(_record_to_bytes(segment, seed=_seed(head)) for segment in stream.segments)
+
+
+def write_stream(path: Path | str, stream: LayeredStream) -> None:
+    """Writes the stream's file, whole or not at all; raises UsageError if unwritable, RunError if the disk is full."""
+    write_atomically(Path(path), stream_to_bytes(stream))
+
+
+def read_stream(data: bytes) -> FileContents:
+    """What a file's content holds, in time linear in its length; the file may be cut or damaged after its header.
+
+    Raises BitstreamError if the header is cut, damaged, or of another format or version.
+    """
+    header, start = _read_head(data)
+    segments: dict[int, bytes] = {}
+    damaged, end_of_last = 0, start
+    for position, segment_id, payload in _intact_records(data, start):
+        damaged += position > end_of_last
+        end_of_last = position + RECORD_OVERHEAD + len(payload)
+        segments.setdefault(segment_id, payload)
+    damaged += not _is_cut_record(data, end_of_last)
+    missing = max(0, header.segment_count - len(segments))
+    return FileContents(header, tuple(segments.items()), missing, damaged)
+
+
+def file_size(stream: LayeredStream) -> int:
+    """Bytes of the stream's file."""
+    return _head_size(stream.header) + sum(_record_size(segment) for segment in stream.segments)
+
+
+def cut(stream: LayeredStream, size_bytes: int) -> LayeredStream:
+    """The longest prefix of the stream's segments whose file has at most this size.
+
+    Raises UsageError if not even the header fits.
+    """
+    size = _head_size(stream.header)
+    if size > size_bytes:
+        raise UsageError(f"no file of this photo fits {size_bytes} bytes: its header alone takes {size}")
+    kept = 0
+    for segment in stream.segments:
+        size += _record_size(segment)
+        if size > size_bytes:
+            break
+        kept += 1
+    return stream.keep(stream.segments[:kept])
+
+
+def _head_size(header: StreamHeader) -> int:
+    return _HEAD.size + len(header.to_bytes()) + _CHECKSUM.size
+
+
+def _record_size(segment: Segment) -> int:
+    return RECORD_OVERHEAD + len(segment.payload)
+
+
+def _head_to_bytes(header: StreamHeader) -> bytes:
+    coded = header.to_bytes()
+    head = _HEAD.pack(MAGIC, VERSION, len(coded)) + coded
+    return head + _CHECKSUM.pack(google_crc32c.value(head))
+
+
+def _seed(head: bytes) -> int:
+    """Every record's checksum goes on from that of the file header, so that no record fits another photo's file."""
+    return int(google_crc32c.value(head[-_CHECKSUM.size :]))
+
+
+def _record_to_bytes(segment: Segment, *, seed: int) -> bytes:
+    if not 1 <= segment.id <= 0xFFFF or len(segment.payload) > 0xFFFF:
+        raise UsageError(f"segment {segment.id} of {len(segment.payload)} bytes fits no file: both end at 65535")
+    record = _RECORD.pack(SYNC, segment.id, len(segment.payload)) + segment.payload
+    return record + _CHECKSUM.pack(google_crc32c.extend(seed, record[len(SYNC) :]))
+
+
+def _read_head(data: bytes) -> tuple[StreamHeader, int]:
+    """The stream header, and where the records start."""
+    if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
+        raise BitstreamError("not a .prog file: it does not start with the magic number")
+    if len(data) < _HEAD.size:
+        raise BitstreamError(f"the file is cut inside its header, after {len(data)} bytes")
+    _, version, length = _HEAD.unpack_from(data)
+    if version != VERSION:
+        raise BitstreamError(f"the file is of format version {version}, this program reads version {VERSION}")
+    end = _HEAD.size + length
+    if len(data) < end + _CHECKSUM.size:
+        raise BitstreamError(f"the file is cut inside its header, after {len(data)} bytes")
+    if _CHECKSUM.unpack_from(data, end) != (google_crc32c.value(data[:end]),):
+        raise BitstreamError("the file's header is damaged: its checksum does not fit")
+    return StreamHeader.from_bytes(data[_HEAD.size : end]), end + _CHECKSUM.size
+
+
+def _intact_records(data: bytes, start: int) -> Iterator[tuple[int, int, bytes]]:
+    """Position, segment id and payload of each record whose checksum fits; after one that does not, the search goes
+    on at the next sync marker."""
+    seed = _seed(data[:start])
+    wasted = 0
+    position = data.find(SYNC, start)
+    while 0 <= position <= len(data) - _RECORD.size and wasted <= _WASTED_CHECKS * len(data):
+        _, segment_id, length = _RECORD.unpack_from(data, position)
+        end = position + _RECORD.size + length
+        after = position + len(SYNC)
+        if segment_id and end + _CHECKSUM.size <= len(data):
+            checked = data[position + len(SYNC) : end]
+            if _CHECKSUM.unpack_from(data, end) == (google_crc32c.extend(seed, checked),):
+                yield position, segment_id, data[position + _RECORD.size : end]
+                after = end + _CHECKSUM.size
+            else:
+                wasted += length
+        position = data.find(SYNC, after)
+
+
+def _is_cut_record(data: bytes, position: int) -> bool:
+    """Whether what is left from here on is nothing, or a record that the end of the file cuts."""
+    rest = len(data) - position
+    if rest < _RECORD.size:
+        return data[position : position + len(SYNC)] == SYNC[:rest]
+    sync, _, length = _RECORD.unpack_from(data, position)
+    return bool(sync == SYNC) and rest < RECORD_OVERHEAD + length

@@ -1,0 +1,203 @@
+"""The command line over a codec of four flat quarters, small enough to foretell every picture."""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from progressive import registry
+from progressive.__main__ import main
+from progressive.codec import DecoderStatus, Photo
+from progressive.errors import BitstreamError
+from progressive.photos import read_photo, write_png
+from progressive.stream import LayeredStream, Segment, StreamHeader
+
+NUMBER = 200
+RECORD = 10 + 4
+HEADER = 7 + 16 + 4
+
+
+class Quarters:
+    """Codes the mean grey of each horizontal quarter in a segment; the first is the base."""
+
+    name = "quarters"
+
+    def encode(self, photo: Photo, *, max_payload: int = 1000) -> LayeredStream:
+        parts = np.array_split(photo, 4, axis=0)
+        segments = tuple(
+            Segment(i, int(i > 1), (), b"mea" + bytes([round(float(part.mean()))])) for i, part in enumerate(parts, 1)
+        )
+        return LayeredStream(StreamHeader(NUMBER, b"quarters", photo.shape[1], photo.shape[0], 4), segments)
+
+    def decoder(self, header: StreamHeader, *, device: str = "cpu") -> "QuartersDecoder":
+        if header.model_id != b"quarters":
+            raise BitstreamError("made by another model")
+        return QuartersDecoder(header)
+
+
+class QuartersDecoder:
+    def __init__(self, header: StreamHeader) -> None:
+        self.header = header
+        self.means: dict[int, int] = {}
+
+    @property
+    def status(self) -> DecoderStatus:
+        layer = max((int(i > 1) for i in self.means), default=-1)
+        return DecoderStatus(1 in self.means, layer, len(self.means), 0)
+
+    def push(self, segment_id: int, payload: bytes) -> bool:
+        if payload[:3] != b"mea":
+            raise BitstreamError("damaged payload")
+        self.means[segment_id] = payload[3]
+        return True
+
+    def picture(self) -> Photo:
+        picture = np.full((self.header.height, self.header.width, 3), 128, dtype=np.uint8)
+        for i, part in enumerate(np.array_split(picture, 4, axis=0), 1):
+            part[:] = self.means.get(i, 128)
+        return picture
+
+
+@pytest.fixture(autouse=True)
+def quarters(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("quarters_codec")
+    module.Quarters = Quarters  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "quarters_codec", module)
+    monkeypatch.setitem(registry.CODECS, "quarters", registry.Entry(NUMBER, "quarters_codec:Quarters", "four means"))
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    write_png(path, np.repeat(np.array([10, 80, 160, 240], dtype=np.uint8), 5 * 8 * 3).reshape(20, 8, 3))
+    return path
+
+
+@pytest.fixture
+def coded(photo: Path, run: "Run") -> Path:
+    path = photo.with_name("photo.prog")
+    assert run("encode", photo, path, "--codec", "quarters")[0] == 0
+    return path
+
+
+class Run:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.monkeypatch, self.capsys = monkeypatch, capsys
+
+    def __call__(self, *arguments: object) -> tuple[int, str, str]:
+        """Exit status, standard output and standard error of `python -m progressive ARGUMENTS`."""
+        self.monkeypatch.setattr(sys, "argv", ["progressive", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert isinstance(end.value.code, int)
+        return end.value.code, *self.capsys.readouterr()
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return Run(monkeypatch, capsys)
+
+
+def test_a_photo_goes_into_a_file_and_back(run: Run, photo: Path, coded: Path) -> None:
+    status, out, _ = run("decode", coded, photo.with_name("again.png"))
+    assert (status, "all 4 segments" in out) == (0, True)
+    np.testing.assert_array_equal(read_photo(photo.with_name("again.png")), read_photo(photo))
+
+
+@pytest.mark.parametrize("shown", range(5))
+def test_a_cut_file_shows_what_is_there_and_says_how_much(run: Run, coded: Path, shown: int) -> None:
+    size = HEADER + shown * RECORD + (shown < 4)
+    picture = coded.with_name("cut.png")
+    status, out, err = run("decode", coded, picture, "--bytes", f"{size}B")
+    assert (status, err) == (0, "")
+    assert ("all 4 segments" if shown == 4 else f"{shown} of 4 segments; the file is cut") in out
+    assert read_photo(picture)[:, 0, 0].tolist()[::5] == [10, 80, 160, 240][:shown] + [128] * (4 - shown)
+
+
+def test_a_file_cut_inside_its_header_fails_and_writes_nothing(run: Run, coded: Path) -> None:
+    for size in range(HEADER):
+        status, out, err = run("decode", coded, coded.with_name("cut.png"), "--bytes", size)
+        assert (status, out) == (1, "")
+        assert err.startswith(f"error: {coded}: ")
+    assert not coded.with_name("cut.png").exists()
+
+
+def test_damage_costs_a_segment_or_if_nothing_is_left_the_run(run: Run, coded: Path) -> None:
+    data = bytearray(coded.read_bytes())
+    data[HEADER + RECORD + 7] ^= 1
+    coded.write_bytes(data)
+    status, out, _ = run("decode", coded, coded.with_name("damaged.png"))
+    assert (status, "3 of 4 segments; 1 damaged" in out) == (0, True)
+    coded.write_bytes(data[:HEADER] + b"nothing that helps")
+    status, _, err = run("decode", coded, coded.with_name("nothing.png"))
+    assert (status, "nothing of it can be shown" in err) == (1, True)
+    assert not coded.with_name("nothing.png").exists()
+
+
+@pytest.mark.parametrize(("option", "limit"), [("--bytes", "60B"), ("--bpp", "3")])
+def test_a_limit_keeps_the_first_segments_that_fit(run: Run, photo: Path, option: str, limit: str) -> None:
+    coded = photo.with_name("small.prog")
+    status, out, _ = run("encode", photo, coded, "--codec", "quarters", option, limit)
+    assert (status, "2 segments" in out) == (0, True)
+    assert coded.stat().st_size == HEADER + 2 * RECORD
+    assert "all 2 segments" in run("decode", coded, photo.with_name("small.png"))[1]
+
+
+def test_info_and_codecs_say_what_there_is(run: Run, coded: Path) -> None:
+    status, out, _ = run("info", coded)
+    assert status == 0
+    for fact in (
+        "quarters",
+        b"quarters".hex(),
+        "8x20",
+        f"{HEADER + 4 * RECORD} B",
+        "all 4 segments",
+        "base",
+        "enhance 1",
+    ):
+        assert fact in out
+    status, out, _ = run("codecs")
+    assert (status, "quarters" in out, "four means" in out) == (0, True, True)
+
+
+def test_a_wrong_call_is_refused_in_one_line_before_anything_is_written(run: Run, photo: Path) -> None:
+    out = photo.with_name("out.prog")
+    text = photo.with_name("notes.txt")
+    text.write_text("notes")
+    for arguments in (
+        ("encode", photo.with_name("missing.png"), out, "--codec", "quarters"),
+        ("encode", text, out, "--codec", "quarters"),
+        ("encode", photo, photo / "below.prog", "--codec", "quarters"),
+        ("encode", photo, photo.parent, "--codec", "quarters"),
+        ("encode", photo, out, "--codec", "jpeg3000"),
+        ("encode", photo, out, "--codec", "quarters", "--bytes", "20kb"),
+        ("encode", photo, out, "--codec", "quarters", "--bytes", HEADER + RECORD - 1),
+        ("encode", photo, out, "--codec", "quarters", "--bytes", "1"),
+        ("encode", photo, out, "--codec", "quarters", "--bpp", "nan"),
+        ("encode", photo, out, "--codec", "quarters", "--bpp", "-1"),
+        ("encode", photo, out, "--codec", "quarters", "--bpp", "1", "--bytes", "20kB"),
+        ("decode", photo.with_name("missing.prog"), photo.with_name("out.png")),
+        ("encode", photo),
+        ("paint",),
+    ):
+        status, printed, err = run(*arguments)
+        assert (status, printed) == (2, ""), arguments
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
+    assert sorted(p.name for p in photo.parent.iterdir()) == ["notes.txt", "photo.png"]
+
+
+def test_a_stream_of_an_unknown_codec_or_model_fails(run: Run, coded: Path) -> None:
+    from progressive.container import stream_to_bytes
+
+    for header, named in (
+        (StreamHeader(201, b"quarters", 8, 20, 0), "codec number 201"),
+        (StreamHeader(NUMBER, b"eighths!", 8, 20, 0), "another model"),
+    ):
+        coded.write_bytes(stream_to_bytes(LayeredStream(header, ())))
+        for arguments in (("decode", coded, coded.with_name("out.png")), ("info", coded)):
+            status, _, err = run(*arguments)
+            assert (status, named in err) == (1, True)
+            assert "Traceback" not in err
