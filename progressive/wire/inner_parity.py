@@ -32,13 +32,18 @@ def add_inner_parity(packet: bytes, parity_size: int) -> bytes:
     return packet + bytes(parity)
 
 
+def without_inner_parity(datagram: bytes, parity_size: int) -> bytes:
+    """The packet bytes inside a datagram as they came."""
+    return datagram[: max(0, len(datagram) - parity_size)]
+
+
 def correct_datagram(datagram: bytes, parity_size: int) -> bytes:
     """The packet bytes inside a datagram, corrected where they do not check; raises WireError if beyond repair."""
     if not parity_size:
         return datagram
     if not parity_size < len(datagram) <= MAX_DATAGRAM:
         raise WireError(f"datagram of {len(datagram)} bytes cannot hold {parity_size} bytes of inner parity")
-    packet = datagram[:-parity_size]
+    packet = without_inner_parity(datagram, parity_size)
     # Correction in pure Python takes milliseconds: spend them only on what the checksum refuses.
     return packet if is_packet(packet) else _correct(datagram, parity_size)
 

@@ -83,7 +83,7 @@ def _base_parity_step(
 
 
 def _enhance_items(blocks: Sequence[BlockShape], enhance: Sequence[int], parity_bytes: float | None) -> Iterator[Item]:
-    """Sources of the enhance tiers with some parity among them; unless its bytes are given, parity without end after."""
+    """Enhance sources with some parity among them; then, unless the bytes of parity are given, parity without end."""
     dealer = ParityDealer(blocks, enhance, weigh_by_layer=True)
     parity = dealer.deal_ratio(FIRST_TIER_REDUNDANCY) if parity_bytes is None else dealer.deal_bytes(parity_bytes)
     yield from spread_behind_sources(blocks, enhance, parity)

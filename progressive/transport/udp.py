@@ -1,0 +1,141 @@
+"""Datagrams over UDP. A sender talks to one address; a receiver answers whoever last sent it a valid packet."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from errno import EADDRINUSE
+from urllib.parse import urlsplit
+
+from progressive.errors import UsageError
+from progressive.transport.inbox import Inbox
+from progressive.wire.inner_parity import without_inner_parity
+from progressive.wire.packet import is_packet
+
+SocketAddress = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UdpAddress:
+    """Where to send to or listen at; prints as the URL it was parsed from."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"udp://{host}:{self.port}"
+
+
+def parse_udp_url(url: str) -> UdpAddress:
+    """Parses `udp://HOST:PORT`, an IPv6 host in brackets; raises UsageError for anything else."""
+    form = "write udp://HOST:PORT, such as udp://127.0.0.1:9000"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise UsageError(f"{url!r} is not an address: {form}, with a port of 0 to 65535") from None
+    if parts.scheme != "udp":
+        raise UsageError(f"{url!r} is not a UDP address: {form}")
+    if not host or port is None:
+        raise UsageError(f"{url!r} lacks a {'port' if host else 'host'}: {form}")
+    if parts.path or parts.query or parts.fragment or parts.username is not None:
+        raise UsageError(f"{url!r} holds more than a host and a port: {form}")
+    return UdpAddress(host, port)
+
+
+class UdpTransport:
+    """A UDP socket as a transport; made by `open_udp_sender` and `open_udp_receiver`."""
+
+    def __init__(self, socket_transport: asyncio.DatagramTransport, protocol: _Protocol) -> None:
+        self._socket = socket_transport
+        self._protocol = protocol
+
+    @property
+    def local_address(self) -> UdpAddress:
+        """The address in use; tells the port that the system chose where 0 was asked for."""
+        host, port = self._socket.get_extra_info("sockname")[:2]
+        return UdpAddress(host, port)
+
+    @property
+    def refusals(self) -> int:
+        """Errors that the network reported, such as a port where nobody listens."""
+        return self._protocol.refusals
+
+    async def send(self, data: bytes) -> None:
+        if self._socket.is_closing():
+            return
+        if self._protocol.connected:
+            self._socket.sendto(data)
+        elif self._protocol.peer is not None:
+            self._socket.sendto(data, self._protocol.peer)
+
+    async def receive(self) -> bytes:
+        data, source = await self._protocol.inbox.get()
+        if self._protocol.is_valid(data):
+            self._protocol.peer = source
+        return data
+
+    def close(self) -> None:
+        self._protocol.inbox.close()
+        self._socket.close()
+
+
+class _Protocol(asyncio.DatagramProtocol):
+    def __init__(self, *, connected: bool, is_valid: Callable[[bytes], bool]) -> None:
+        self.inbox: Inbox[tuple[bytes, SocketAddress]] = Inbox()
+        self.connected = connected
+        self.is_valid = is_valid
+        self.peer: SocketAddress | None = None
+        self.refusals = 0
+
+    def datagram_received(self, data: bytes, addr: SocketAddress) -> None:
+        self.inbox.put((data, addr))
+
+    def error_received(self, exc: Exception) -> None:  # noqa: ARG002
+        # The peer may only be starting: what never comes is a matter of the session's.
+        self.refusals += 1
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self.inbox.close()
+
+
+async def open_udp_sender(address: UdpAddress) -> UdpTransport:
+    """A transport to this address; raises UsageError if it cannot be reached at all."""
+    if not address.port:
+        raise UsageError(f"{address} has no port to send to: use 1 to 65535")
+    return await _open(address, connected=True, is_valid=lambda _datagram: True)
+
+
+async def open_udp_receiver(address: UdpAddress, *, inner_parity: int = 0) -> UdpTransport:
+    """A transport that listens at this address; raises UsageError if that is impossible.
+
+    Args:
+        address: port 0 lets the system choose one.
+        inner_parity: bytes of parity inside each datagram. The source of a datagram that holds an undamaged packet
+            becomes the peer to answer.
+    """
+    return await _open(
+        address, connected=False, is_valid=lambda datagram: is_packet(without_inner_parity(datagram, inner_parity))
+    )
+
+
+async def _open(address: UdpAddress, *, connected: bool, is_valid: Callable[[bytes], bool]) -> UdpTransport:
+    place = (address.host, address.port)
+    loop = asyncio.get_running_loop()
+    try:
+        transport, protocol = await loop.create_datagram_endpoint(
+            lambda: _Protocol(connected=connected, is_valid=is_valid),
+            local_addr=None if connected else place,
+            remote_addr=place if connected else None,
+        )
+    except socket.gaierror:
+        raise UsageError(f"{address.host!r} is not a known host: check the address {address}") from None
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, OSError) and error.errno == EADDRINUSE:
+            raise UsageError(f"{address} is in use: stop what listens there, or choose another port") from None
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UsageError(f"{address} cannot be {'sent to' if connected else 'listened at'}: {reason}") from None
+    return UdpTransport(transport, protocol)
