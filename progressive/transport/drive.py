@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol
 
 from progressive.transport.base import Transport, TransportClosed
 
@@ -12,10 +12,8 @@ LATE_S = 0.005
 """A timer that rings this late at most counts as having rung in time: event loops are late by a millisecond or so, and
 pacing would fall behind by that much with every packet."""
 
-EventT_co = TypeVar("EventT_co", covariant=True)
 
-
-class Session(Protocol[EventT_co]):
+class Session(Protocol):
     """A protocol state machine: bytes and `now` (seconds) in, bytes and events out."""
 
     @property
@@ -24,15 +22,10 @@ class Session(Protocol[EventT_co]):
     def datagrams_to_send(self, now: float) -> list[bytes]: ...
     def next_timer(self) -> float | None: ...
     def handle_timer(self, now: float) -> None: ...
-    def next_event(self) -> EventT_co | None: ...
+    def next_event(self) -> Any | None: ...
 
 
-EventT = TypeVar("EventT")
-
-
-async def drive(
-    session: Session[EventT], transport: Transport, on_event: Callable[[EventT], object] = lambda _event: None
-) -> None:
+async def drive(session: Session, transport: Transport, on_event: Callable[[Any], None] = lambda event: None) -> None:
     """Runs a session until it is done or the transport is closed; the transport stays open.
 
     The session's clock is `time()` of the running event loop: make it with `now` from there. `on_event` is called for
