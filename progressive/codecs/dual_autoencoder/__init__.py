@@ -1,0 +1,1 @@
+"""The dual autoencoder of Taha et al. (2025), made progressive."""

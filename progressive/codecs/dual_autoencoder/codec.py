@@ -1,0 +1,78 @@
+"""The codec: a photo in, a layered stream out, and back."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from progressive import registry
+from progressive.codec import Photo
+from progressive.codecs.dual_autoencoder.analysis import analyse
+from progressive.codecs.dual_autoencoder.colour import is_grey
+from progressive.codecs.dual_autoencoder.decoder import DualAutoencoderDecoder
+from progressive.codecs.dual_autoencoder.encoder import TooLargeError, encode_tile, ordered
+from progressive.codecs.dual_autoencoder.layout import REGION_SIDES, Layout
+from progressive.codecs.dual_autoencoder.model import Model
+from progressive.codecs.dual_autoencoder.synthesis import Synthesis
+from progressive.errors import BitstreamError, UsageError
+from progressive.stream import MAX_PIXELS, MAX_SEGMENTS, MAX_SIDE, LayeredStream, Segment, StreamHeader
+
+MIN_PAYLOAD = 192
+"""A base segment of the smallest tile fits this whatever the photo, since no symbol costs more than 14 bits."""
+
+
+class DualAutoencoder:
+    """Linear autoencoders of 8x8 blocks (Taha et al. 2025, section 3), made progressive.
+
+        photo ─ Y'CbCr 4:2:0 ─ 8x8 blocks ─┬─ G1 (1 output) ────────────> base: every block
+                                           └─ what G1 leaves ─ G2 (8 outputs) ─> planes: detailed blocks, ever finer
+    """
+
+    def __init__(self, model: Model | None = None) -> None:
+        self._model = model or Model.load()
+        self._synthesis = cache(lambda device: Synthesis(self._model, device))
+
+    @property
+    def name(self) -> str:
+        return "dual_autoencoder"
+
+    def encode(self, photo: Photo, *, max_payload: int = 1000) -> LayeredStream:
+        height, width = photo.shape[:2]
+        if not (height and width) or height * width > MAX_PIXELS or max(height, width) > MAX_SIDE:
+            raise UsageError(
+                f"cannot encode {width}x{height} pixels: at least 1x1, at most {MAX_PIXELS // 10**6} megapixels "
+                f"and {MAX_SIDE} on a side"
+            )
+        if max_payload < MIN_PAYLOAD:
+            raise UsageError(
+                f"{self.name} needs {MIN_PAYLOAD} bytes a segment, {max_payload} were given: use larger packets"
+            )
+        components = 1 if is_grey(photo) else 3
+        targets = analyse(photo, Layout(width, height, components), self._model)
+        for region in REGION_SIDES:
+            layout = Layout(width, height, components, region)
+            try:
+                drafts = [
+                    draft
+                    for tile in range(layout.tiles)
+                    for draft in encode_tile(tile, layout, self._model, targets, max_payload)
+                ]
+            except TooLargeError:
+                continue
+            return self._stream(layout, ordered(drafts))
+        raise UsageError(f"no layout fits segments of {max_payload} bytes: use larger packets")
+
+    def _stream(self, layout: Layout, segments: tuple[Segment, ...]) -> LayeredStream:
+        kept = segments[:MAX_SEGMENTS]
+        number = registry.CODECS[self.name].number
+        header = StreamHeader(
+            number, self._model.id, layout.width, layout.height, len(kept), layout.to_parameters()
+        )
+        return LayeredStream(header, kept)
+
+    def decoder(self, header: StreamHeader, *, device: str = "cpu") -> DualAutoencoderDecoder:
+        if header.model_id != self._model.id:
+            raise BitstreamError(
+                f"the stream needs model {header.model_id.hex()} of {self.name}, but model {self._model.id.hex()} is "
+                "installed: use the version it was encoded with"
+            )
+        return DualAutoencoderDecoder(header, self._model, self._synthesis(device))

@@ -1,0 +1,124 @@
+"""From segments, in any order, to latents, and on demand to a picture."""
+
+from __future__ import annotations
+
+import copy
+
+from progressive.codec import DecoderStatus, Photo
+from progressive.codecs.dual_autoencoder.layout import Layout
+from progressive.codecs.dual_autoencoder.model import Model
+from progressive.codecs.dual_autoencoder.segments import (
+    COARSE,
+    FINE,
+    FIRST_PLANE,
+    Contents,
+    blocks_of,
+    code_base,
+    code_enhance,
+)
+from progressive.codecs.dual_autoencoder.state import Component, empty_state, tile_of
+from progressive.codecs.dual_autoencoder.synthesis import Synthesis, grey_picture
+from progressive.entropy.coders import RangeSymbolDecoder
+from progressive.errors import BitstreamError
+from progressive.stream import MAX_SEGMENTS, StreamHeader
+
+
+class DualAutoencoderDecoder:
+    """Keeps the latents of one photo; see `progressive.codec.ProgressiveDecoder`.
+
+        push ─> Contents ─ all it needs is here? ─ yes ─> latents ─> picture()
+                                  └─ no ─> waits for its tile to move on
+    """
+
+    def __init__(self, header: StreamHeader, model: Model, synthesis: Synthesis) -> None:
+        self._header, self._model, self._synthesis = header, model, synthesis
+        self._layout = Layout.from_header(header)
+        self._state: list[Component] | None = None
+        self._seen: set[int] = set()
+        self._waiting: dict[int, list[Contents]] = {}
+        self._decoded = 0
+        self._layer = -1
+
+    @property
+    def header(self) -> StreamHeader:
+        return self._header
+
+    @property
+    def status(self) -> DecoderStatus:
+        complete = self._state is not None and all(bool(c.known.all()) for c in self._state)
+        return DecoderStatus(complete, self._layer, self._decoded, sum(map(len, self._waiting.values())))
+
+    def push(self, segment_id: int, payload: bytes) -> bool:
+        if not 1 <= segment_id <= MAX_SEGMENTS:
+            raise BitstreamError(f"segment id {segment_id} is out of range")
+        if segment_id in self._seen:
+            return False
+        if len(self._seen) >= self._header.segment_count:
+            raise BitstreamError(f"the stream has only {self._header.segment_count} segments")
+        contents = Contents.from_bytes(payload, self._layout)
+        decoded = self._try(contents)
+        self._seen.add(segment_id)
+        if not decoded:
+            self._waiting.setdefault(contents.tile, []).append(contents)
+            return False
+        self._retry(contents.tile)
+        return True
+
+    def picture(self) -> Photo:
+        if self._state is None:
+            return grey_picture(self._layout)
+        return self._synthesis.picture(self._state, self._layout)
+
+    def _retry(self, tile: int) -> None:
+        """Decodes what waited for this tile to move on; what proves damaged then is dropped."""
+        moved = True
+        while moved:
+            moved = False
+            for contents in sorted(self._waiting.pop(tile, []), key=lambda c: c.stage):
+                try:
+                    decoded = self._try(contents)
+                except BitstreamError:
+                    continue
+                moved |= decoded
+                if not decoded:
+                    self._waiting.setdefault(tile, []).append(contents)
+
+    def _try(self, contents: Contents) -> bool:
+        """Decodes a segment if all it needs is here; raises BitstreamError, with nothing changed, if it is damaged."""
+        if self._state is None:
+            self._state = empty_state(self._layout)
+        window = self._layout.window(contents.tile)
+        tile = tile_of(self._state, window)
+        if not self._ready(contents, tile):
+            return False
+        work = copy.deepcopy(tile)
+        coder = RangeSymbolDecoder(self._model.tables, contents.code)
+        if contents.regions is None:
+            code_base(coder, contents, window, work, [c.base for c in work])
+        else:
+            plane = contents.stage - FIRST_PLANE
+            code_enhance(coder, self._model, plane, contents.regions, self._layout, work, None)
+        coder.finish()
+        for component, result in zip(tile, work, strict=True):
+            component.assign(result)
+        self._decoded += 1
+        self._layer = max(self._layer, contents.layer)
+        return True
+
+    def _ready(self, contents: Contents, tile: list[Component]) -> bool:
+        luma = tile[0]
+        if contents.stage == COARSE:
+            already = luma.known[0, 0]
+        elif contents.stage == FINE:
+            first, rows = contents.band
+            already = luma.known[first : first + rows, 1::2].any()
+        else:
+            assert contents.regions is not None
+            level = luma.level[blocks_of(contents.regions, self._layout, luma, chroma=False)]
+            plane = contents.stage - FIRST_PLANE
+            already = (level > plane).any()
+            if not already:
+                return bool(luma.known.all() and (level == plane).all())
+        if already:
+            raise BitstreamError("a segment repeats what another one has brought")
+        return contents.stage == COARSE or bool(luma.known[0, 0])

@@ -1,0 +1,137 @@
+"""The trained numbers: linear autoencoders, probability tables, and where they are kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from progressive.codecs.dual_autoencoder.layout import BLOCK, OUTPUTS, PIXELS, PLANES
+from progressive.entropy.tables import FrequencyTable
+from progressive.errors import UsageError
+
+Floats = NDArray[np.float32]
+
+WEIGHTS = Path(__file__).parents[2] / "weights" / "dual_autoencoder.safetensors"
+KINDS = ("luma", "chroma")
+
+
+@dataclass(frozen=True)
+class Autoencoders:
+    """The linear autoencoders of one kind of component (section 3 of the paper).
+
+    G1 has one output a block. Its decoder also sees the outputs of the eight blocks around, so that calm areas are
+    smooth; its encoder does not. G2 has eight outputs and works on what G1 leaves; it is a bank of K experts, each an
+    orthonormal basis, of which a detailed block uses one.
+
+    Fields:
+        g1_encoder: [P].
+        g1_decoder: [9, P], the blocks around in raster order.
+        g2: [K, O, P], rows orthonormal within an expert, by falling variance.
+        centroids: [PLANES, 2]: where in a bin of magnitude 1, and of more, the mean lies, 0..1.
+    """
+
+    g1_encoder: Floats
+    g1_decoder: Floats
+    g2: Floats
+    centroids: Floats
+
+    @property
+    def experts(self) -> int:
+        return len(self.g2)
+
+    def encode_calm(self, blocks: Floats) -> Floats:
+        """[h, w, P] -> outputs of G1, [h, w]."""
+        return blocks @ self.g1_encoder
+
+    def decode_calm(self, outputs: Floats) -> Floats:
+        """[h, w] -> blocks, [h, w, P]; beyond the edge the nearest output counts."""
+        h, w = outputs.shape
+        padded = np.pad(outputs, 1, mode="edge")
+        around = np.stack([padded[i : i + h, j : j + w] for i in range(3) for j in range(3)], -1)
+        return around @ self.g1_decoder
+
+
+class Model:
+    """Everything that a decoder must share with the encoder, and the smoothing filter, which it need not.
+
+    Args:
+        tensors: as in the weight file: `luma.*` and `chroma.*` (see `Autoencoders`), `tables.*` (uint16 frequencies),
+            `filter.*` (see `smoothing.py`).
+    """
+
+    def __init__(self, tensors: Mapping[str, NDArray[np.generic]]) -> None:
+        self._tensors = dict(tensors)
+        self.autoencoders = {
+            kind: Autoencoders(
+                *(
+                    self._tensors[f"{kind}.{name}"].astype(np.float32)
+                    for name in ("g1_encoder", "g1_decoder", "g2", "centroids")
+                )
+            )
+            for kind in KINDS
+        }
+        self.tables = {
+            name.removeprefix("tables."): FrequencyTable(np.asarray(t, np.int64))
+            for name, t in self._tensors.items()
+            if name.startswith("tables.")
+        }
+        self.filter = {
+            name.removeprefix("filter."): t.astype(np.float32)
+            for name, t in self._tensors.items()
+            if name.startswith("filter.")
+        }
+
+    @cached_property
+    def id(self) -> bytes:
+        """Eight bytes that name what decides the latents and their meaning; the smoothing filter is free to improve."""
+        digest = hashlib.sha256()
+        for name in sorted(self._tensors):
+            if not name.startswith("filter."):
+                tensor = self._tensors[name]
+                digest.update(f"{name}{tensor.shape}{tensor.dtype}".encode())
+                digest.update(tensor.astype(tensor.dtype.newbyteorder("<")).tobytes())
+        return digest.digest()[:8]
+
+    @classmethod
+    def load(cls, path: Path = WEIGHTS) -> Model:
+        """Raises UsageError if the file is missing, damaged, or of another model."""
+        try:
+            tensors = load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise UsageError(
+                f"cannot read the weights {path} ({error}): reinstall the package, or train them with "
+                "'python -m progressive train dual_autoencoder --data DIR'"
+            ) from error
+        for kind in KINDS:
+            if tensors.get(f"{kind}.g2", np.zeros(0)).shape[1:] != (OUTPUTS, PIXELS):
+                raise UsageError(f"{path} does not hold weights of dual_autoencoder")
+        return cls(tensors)
+
+
+def kind_of(component: int) -> str:
+    """`luma` for component 0, `chroma` for 1 and 2."""
+    return KINDS[min(component, 1)]
+
+
+def to_blocks(plane: Floats) -> Floats:
+    """[8h, 8w] -> [h, w, P]."""
+    h, w = plane.shape[0] // BLOCK, plane.shape[1] // BLOCK
+    return np.ascontiguousarray(plane.reshape(h, BLOCK, w, BLOCK).transpose(0, 2, 1, 3).reshape(h, w, PIXELS))
+
+
+def from_blocks(blocks: Floats) -> Floats:
+    """[h, w, P] -> [8h, 8w]."""
+    h, w, _ = blocks.shape
+    return blocks.reshape(h, w, BLOCK, BLOCK).transpose(0, 2, 1, 3).reshape(h * BLOCK, w * BLOCK)
+
+
+def untrained_centroids() -> Floats:
+    return np.full((PLANES, 2), 0.5, np.float32)

@@ -1,0 +1,102 @@
+"""Four ways to walk the same model: encode, decode, measure, count.
+
+A codec writes its traversal of contexts once, against `SymbolCoder`; what happens to each batch of symbols depends on the
+coder it is given. That the decoder sees the encoder's contexts is then true by construction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import constriction
+import numpy as np
+from numpy.typing import NDArray
+
+from progressive.entropy.tables import FrequencyTable
+from progressive.errors import BitstreamError
+
+Symbols = NDArray[np.int32]
+Indices = NDArray[np.intp]
+
+_CATEGORICAL = constriction.stream.model.Categorical(perfect=False)
+
+
+class SymbolCoder(Protocol):
+    def code(self, table: str, rows: Indices, symbols: Symbols, blocks: Indices) -> Symbols:
+        """Passes a batch of symbols through the coder.
+
+        Args:
+            table: name of the probability table.
+            rows: its row for each symbol, [N].
+            symbols: the symbols, [N]; a decoder ignores them.
+            blocks: the block that each symbol belongs to, [N]; only a `CostMeter` looks at them.
+        Returns:
+            the symbols, [N]: those given, or those decoded.
+        """
+        ...
+
+
+class RangeSymbolEncoder:
+    """Writes symbols with a range coder."""
+
+    def __init__(self, tables: Mapping[str, FrequencyTable]) -> None:
+        self._tables = tables
+        self._encoder = constriction.stream.queue.RangeEncoder()
+
+    def code(self, table: str, rows: Indices, symbols: Symbols, blocks: Indices) -> Symbols:
+        if len(rows):
+            self._encoder.encode(
+                np.ascontiguousarray(symbols, np.int32), _CATEGORICAL, self._tables[table].probabilities[rows]
+            )
+        return symbols
+
+    def to_bytes(self) -> bytes:
+        """The code so far. Trailing zero bytes are implied and not written."""
+        return bytes(self._encoder.get_compressed().astype(">u4").tobytes()).rstrip(b"\0")
+
+
+class RangeSymbolDecoder:
+    """Reads symbols back; raises BitstreamError where no encoder could have written the bytes."""
+
+    def __init__(self, tables: Mapping[str, FrequencyTable], data: bytes) -> None:
+        self._tables = tables
+        padded = data + bytes(-len(data) % 4)
+        self._decoder = constriction.stream.queue.RangeDecoder(np.frombuffer(padded, ">u4").astype(np.uint32))
+
+    def code(self, table: str, rows: Indices, symbols: Symbols, blocks: Indices) -> Symbols:
+        if not len(rows):
+            return np.zeros(0, np.int32)
+        try:
+            decoded: Symbols = self._decoder.decode(_CATEGORICAL, self._tables[table].probabilities[rows])
+        except AssertionError as error:
+            raise BitstreamError("a segment's range code is damaged") from error
+        return decoded
+
+    def finish(self) -> None:
+        """Raises BitstreamError if bytes are left over: the symbols were not the encoder's."""
+        if not self._decoder.maybe_exhausted():
+            raise BitstreamError("a segment holds more than its blocks need")
+
+
+class CostMeter:
+    """Adds up ideal code lengths by block, without writing anything."""
+
+    def __init__(self, tables: Mapping[str, FrequencyTable], blocks: int) -> None:
+        self._tables = tables
+        self.bits = np.zeros(blocks)
+
+    def code(self, table: str, rows: Indices, symbols: Symbols, blocks: Indices) -> Symbols:
+        self.bits += np.bincount(blocks, self._tables[table].bits[rows, symbols], len(self.bits))
+        return symbols
+
+
+class CountCollector:
+    """Counts how often each symbol occurs in each row: training for the tables."""
+
+    def __init__(self, shapes: Mapping[str, tuple[int, int]]) -> None:
+        self.counts = {name: np.zeros(shape) for name, shape in shapes.items()}
+
+    def code(self, table: str, rows: Indices, symbols: Symbols, blocks: Indices) -> Symbols:
+        np.add.at(self.counts[table], (rows, symbols), 1.0)
+        return symbols

@@ -1,0 +1,1 @@
+"""Recipes that train the codecs: they need only torch, numpy, Pillow and safetensors."""
