@@ -38,7 +38,7 @@ def simulate(
     *,
     start_s: float = 0.0,
     limit_s: float = math.inf,
-    on_event: Callable[[float, Session, object], None] = lambda now, session, event: None,
+    on_event: Callable[[float, Session, object], None] = lambda _now, _session, _event: None,
     finished: Callable[[], bool] = lambda: False,
 ) -> float:
     """Runs the sessions of these routes until nothing is left to happen, `finished()` holds, or `limit_s` has passed.

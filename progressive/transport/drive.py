@@ -25,7 +25,7 @@ class Session(Protocol):
     def next_event(self) -> Any | None: ...
 
 
-async def drive(session: Session, transport: Transport, on_event: Callable[[Any], None] = lambda event: None) -> None:
+async def drive(session: Session, transport: Transport, on_event: Callable[[Any], None] = lambda _event: None) -> None:
     """Runs a session until it is done or the transport is closed; the transport stays open.
 
     The session's clock is `time()` of the running event loop: make it with `now` from there. `on_event` is called for

@@ -1,0 +1,160 @@
+"""What a run shows while it goes: live on a terminal, plain lines elsewhere, or events as JSON lines.
+
+Sender and receiver decide what to say; the classes here decide how.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.live import Live
+
+ARRIVED, LOST, RECOVERED = "■", "x", "+"
+"""The fates of packets in a trace."""
+
+_TRACE_STYLES = {ARRIVED: "green", LOST: "bold red", RECOVERED: "bold cyan"}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one stream has come.
+
+    Fields:
+        name: of the photo or the receiver.
+        share: of the segments that are there, 0..1.
+        text: the figures in words.
+        trace: one mark a packet (ARRIVED, LOST, RECOVERED), the latest last; empty if that is not known.
+    """
+
+    name: str
+    share: float
+    text: str
+    trace: str = ""
+
+
+class Display:
+    """Plain lines on standard output; the base of the other displays."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def settings(self, settings: Mapping[str, str]) -> None:
+        """The header of a run: every setting in parsed form."""
+        width = max(map(len, settings), default=0)
+        for name, value in settings.items():
+            self.note(f"{name:<{width}}  {value}")
+
+    def note(self, text: str) -> None:
+        """A line that a person should read: what was changed, what is wrong."""
+        self._print(text, sys.stdout)
+
+    def event(self, record: Mapping[str, Any], text: str) -> None:  # noqa: ARG002
+        """Something happened: `record` for programs, `text` for people."""
+        self.note(text)
+
+    def progress(self, rows: Sequence[Progress]) -> None:
+        """The present state of all streams, called as often as it changes."""
+
+    def summary(self, text: str) -> None:
+        """The line that closes a run."""
+        self.note(text)
+
+    @staticmethod
+    def _print(text: str, stream: IO[str]) -> None:
+        stream.write(f"{text}\n")
+        stream.flush()
+
+
+class QuietDisplay(Display):
+    """Says nothing: the output folder and the exit status tell."""
+
+    def note(self, text: str) -> None:
+        pass
+
+
+class JsonDisplay(Display):
+    """Events as JSON lines on standard output and nothing else there; lines for people go to standard error."""
+
+    def note(self, text: str) -> None:
+        self._print(text, sys.stderr)
+
+    def event(self, record: Mapping[str, Any], text: str) -> None:  # noqa: ARG002
+        self._print(json.dumps(record, allow_nan=False), sys.stdout)
+
+
+class LiveDisplay(Display):
+    """A terminal: a bar, the figures and the fates of the latest packets for each stream, redrawn in place."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._console = Console()
+        self._live: Live = Live(console=self._console, refresh_per_second=10, transient=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def settings(self, settings: Mapping[str, str]) -> None:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table.grid(padding=(0, 2))
+        for name, value in settings.items():
+            table.add_row(Text(name, style="dim"), Text(value))
+        self._live.console.print(table)
+
+    def note(self, text: str) -> None:
+        from rich.text import Text
+
+        self._live.console.print(Text(text))
+
+    def event(self, record: Mapping[str, Any], text: str) -> None:
+        """The figures in `progress` say it already."""
+
+    def progress(self, rows: Sequence[Progress]) -> None:
+        from rich.console import Group
+
+        self._live.update(Group(*(part for row in rows for part in self._render(row))))
+
+    def _render(self, row: Progress) -> list[RenderableType]:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        line = Table.grid(padding=(0, 2))
+        line.add_row(Text(row.name, style="bold"), ProgressBar(total=1.0, completed=row.share, width=28))
+        parts: list[RenderableType] = [line, Text(row.text)]
+        if row.trace:
+            trace = Text()
+            for mark in row.trace[-(self._console.width - 1) :]:
+                trace.append(mark, style=_TRACE_STYLES.get(mark, ""))
+            parts.append(trace)
+        return parts
+
+
+def make_display(*, as_json: bool, quiet: bool) -> Display:
+    """The display that suits the call and where standard output goes."""
+    if as_json:
+        return JsonDisplay()
+    if quiet:
+        return QuietDisplay()
+    return LiveDisplay() if sys.stdout.isatty() else Display()

@@ -1,0 +1,82 @@
+"""What the receiving end says of a photo while it comes: packets, layer, quality, bytes, time."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from progressive.display import ARRIVED, LOST, RECOVERED, Display, Progress
+from progressive.output import Refinement, json_values
+from progressive.units import format_decibel, format_size, format_time
+
+
+class Figures(Protocol):
+    """The counts of `receiver.session.PacketStatistics` that are shown."""
+
+    @property
+    def received(self) -> int: ...
+    @property
+    def lost(self) -> int: ...
+    @property
+    def recovered(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+
+
+class PhotoView:
+    """One photo on the display."""
+
+    def __init__(self, display: Display, name: str, *, one_of_several: bool) -> None:
+        """
+        Args:
+            display: where to.
+            name: of the photo.
+            one_of_several: events then carry the name.
+        """
+        self._display = display
+        self._name = name
+        self._label = {"photo": name} if one_of_several else {}
+        self._seen = {ARRIVED: 0, LOST: 0, RECOVERED: 0}
+        self._trace = ""
+        self._quality = ""
+
+    def show_packets(self, figures: Figures, share: float) -> None:
+        """Redraws the figures; `share` of the segments are there."""
+        counts = {RECOVERED: figures.recovered, LOST: figures.lost, ARRIVED: figures.received}
+        for mark, count in counts.items():
+            self._trace += mark * (count - self._seen[mark])
+            self._seen[mark] = count
+        packets = f"received {figures.received}  lost {figures.lost}  recovered {figures.recovered}"
+        text = f"{packets}  {format_size(figures.bytes, digits=3)}{self._quality}"
+        self._display.progress([Progress(self._name, share, text, self._trace)])
+
+    def show_picture(self, refinement: Refinement, figures: Figures, share: float) -> None:
+        """Reports a refinement: an event."""
+        self._quality = "".join(f"  {part}" for part in quality_words(refinement))
+        parts = (
+            f"{refinement.time_s:7.2f} s",
+            f"{refinement.bytes:8d} B",
+            *quality_words(refinement),
+            f"received {figures.received}, lost {figures.lost}, recovered {figures.recovered}",
+        )
+        label = f"{self._name}: " if self._label else ""
+        self._display.event(json_values(refinement) | self._label, label + "  ".join(parts))
+        self.show_packets(figures, share)
+
+
+def quality_words(refinement: Refinement) -> list[str]:
+    """The layer and whatever was measured, in words."""
+    words = ["base" if refinement.layer == 0 else f"layer {refinement.layer}"]
+    if refinement.psnr is not None:
+        words.append(f"PSNR {format_decibel(round(refinement.psnr, 2))}")
+    if refinement.ms_ssim is not None:
+        words.append(f"MS-SSIM {refinement.ms_ssim:.3f}")
+    return words
+
+
+def closing_words(name: str, latest: Refinement | None, figures: Figures, segments: str) -> str:
+    """The one line that closes a photo."""
+    packets = f"{figures.received} packets received, {figures.lost} lost, {figures.recovered} recovered"
+    if latest is None:
+        return f"{name}: no picture, {packets}"
+    picture = f"{', '.join(quality_words(latest))} after {format_time(round(latest.time_s, 2))}"
+    return f"{name}: {picture}, {segments} segments, {packets}, {format_size(figures.bytes, digits=3)}"

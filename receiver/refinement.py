@@ -1,0 +1,137 @@
+"""Segments become ever better pictures: at once, or off the event loop while more segments arrive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from PIL import Image
+
+from progressive import metrics
+from progressive.codec import Photo, ProgressiveDecoder
+from progressive.errors import BitstreamError
+from progressive.output import OutputFolder, Refinement
+
+SegmentPayload = tuple[int, bytes]
+"""A segment's id and its payload."""
+
+
+class Refiner:
+    """The picture of one stream.
+
+    segments -> decoder.push -> picture -> measured against the original -> output folder
+
+    Fields:
+        damaged: segments that the decoder refused.
+        latest: the last refinement; None before the first.
+    """
+
+    def __init__(
+        self,
+        decoder: ProgressiveDecoder,
+        folder: OutputFolder,
+        elapsed_s: Callable[[], float],
+        *,
+        original: Photo | None = None,
+    ) -> None:
+        """
+        Args:
+            decoder: fresh, of this stream.
+            folder: where the pictures go.
+            elapsed_s: the time since the first datagram, in seconds, asked once a picture is there.
+            original: the photo, [H, W, 3]; another size than the stream's is resized to it. None: nothing is measured.
+        """
+        self.decoder = decoder
+        self.folder = folder
+        self.damaged = 0
+        self.latest: Refinement | None = None
+        self._elapsed_s = elapsed_s
+        size = (decoder.header.width, decoder.header.height)
+        self._original = None if original is None else _resized(original, size)
+
+    def refine(self, segments: Sequence[SegmentPayload], received_bytes: int) -> Refinement | None:
+        """Takes segments and, if the picture changes, shows it: decoded, measured, written.
+
+        Args:
+            segments: new ones, in any order.
+            received_bytes: all bytes of the stream's datagrams until now.
+        """
+        changes = [self._push(segment) for segment in segments]
+        if not any(changes):
+            return None
+        picture = self.decoder.picture()
+        shown_s = self._elapsed_s()
+        self.latest = Refinement(shown_s, received_bytes, self.decoder.status.layer, *self._measure(picture))
+        self.folder.add_refinement(picture, self.latest)
+        return self.latest
+
+    def _push(self, segment: SegmentPayload) -> bool:
+        try:
+            return self.decoder.push(*segment)
+        except BitstreamError:
+            self.damaged += 1
+            return False
+
+    def _measure(self, picture: Photo) -> tuple[float | None, float | None]:
+        if self._original is None:
+            return None, None
+        return metrics.psnr(picture, self._original), metrics.ms_ssim(picture, self._original)
+
+
+class RefinementLoop:
+    """Runs a refiner in a worker thread: one picture serves every segment that came since the last one was begun.
+
+    At most one picture is in the making, so that a slow decoder shows fewer pictures rather than late ones.
+    """
+
+    def __init__(self, refiner: Refiner, worker: ThreadPoolExecutor, on_picture: Callable[[Refinement], None]) -> None:
+        """
+        Args:
+            refiner: not used by anyone else while the loop runs.
+            worker: where pictures are made.
+            on_picture: called on the event loop with each refinement.
+        """
+        self.refiner = refiner
+        self._worker = worker
+        self._on_picture = on_picture
+        self._waiting: list[SegmentPayload] = []
+        self._received_bytes = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def push(self, segment: SegmentPayload, received_bytes: int) -> None:
+        """Takes a segment and returns at once; raises what making an earlier picture raised."""
+        self._waiting.append(segment)
+        self._received_bytes = received_bytes
+        if self._task is not None and self._task.done():
+            self._task.result()
+            self._task = None
+        if self._task is None:
+            self._task = asyncio.create_task(self._refine_all())
+
+    async def drain(self) -> None:
+        """Waits until every segment pushed is part of the picture; raises what making a picture raised."""
+        if self._task is not None:
+            await self._task
+
+    async def _refine_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            segments, self._waiting = self._waiting, []
+            picture = await loop.run_in_executor(self._worker, self.refiner.refine, segments, self._received_bytes)
+            if picture is not None:
+                self._on_picture(picture)
+
+
+def warm_up_metrics() -> None:
+    """Loads what measuring needs, which takes a second or two, before the first picture waits for it."""
+    grey = np.zeros((161, 161, 3), np.uint8)
+    metrics.ms_ssim(grey, grey)
+
+
+def _resized(photo: Photo, size: tuple[int, int]) -> Photo:
+    """The photo at this (width, height)."""
+    if photo.shape[1::-1] == size:
+        return photo
+    return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))

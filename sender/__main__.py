@@ -1,0 +1,112 @@
+"""Command line of the sender: `python -m sender`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from progressive.cli import run
+from progressive.display import make_display
+from progressive.errors import UsageError
+from progressive.registry import CODECS, DEFAULT_CODEC
+from progressive.units import parse_bandwidth, parse_percent, parse_size, parse_time
+from sender.options import SenderOptions
+from sender.settings import SenderSettings
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def send(
+    source: Annotated[
+        str | None, typer.Argument(help="Photo, folder or glob; a sample photo if left out.", show_default=False)
+    ] = None,
+    bandwidth: Annotated[str, typer.Option(help="Rate of all datagrams of a stream, such as 50kbps.")] = "50kbps",
+    to: Annotated[
+        list[str] | None,
+        typer.Option(help="Receiver, udp://HOST:PORT; may be repeated. Without it link and receiver run in here."),
+    ] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            help="Link in here: a preset (python -m channel_sim presets), loss:5%, ge:loss=10%,burst=5, "
+            "rate:50kbps,delay=80ms,jitter=10ms,queue=16kB, or several joined with +.",
+            show_default="ep2",
+        ),
+    ] = None,
+    codec: Annotated[str, typer.Option(help="How to code the photo.")] = DEFAULT_CODEC,
+    protection: Annotated[str, typer.Option(help="Parity over the stream: auto, equal or none.")] = "auto",
+    redundancy: Annotated[
+        str | None, typer.Option(help="Parity bytes per source byte, such as 25%; left out, the protection decides.")
+    ] = None,
+    packet_size: Annotated[str, typer.Option(help="Largest datagram.")] = "1100B",
+    deadline: Annotated[str, typer.Option(help="Time after which no more of a photo is sent.")] = "10s",
+    seed: Annotated[int, typer.Option(min=0, help="Of all that is random in the link in here.")] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the pictures; one in it for each of several photos.", show_default="out"),
+    ] = None,
+    inner_parity: Annotated[
+        str, typer.Option(help="Parity bytes inside each datagram, for links that deliver damaged ones.")
+    ] = "0",
+    fast: Annotated[bool, typer.Option("--fast", help="Virtual clock instead of real time.")] = False,
+    full_size: Annotated[bool, typer.Option("--full-size", help="Never downscale a photo.")] = False,
+    one_way: Annotated[bool, typer.Option("--one-way", help="Receivers do not answer.")] = False,
+    count_ip: Annotated[bool, typer.Option("--count-ip", help="IP and UDP headers count as bandwidth.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No output but errors.")] = False,
+) -> None:
+    """Streams a photo over a poor link: coarse first, then ever better.
+
+    Without --to, a simulated link and a receiver run in this process, and the pictures go into the output folder.
+    """
+    settings = SenderSettings(
+        bandwidth_bps=parse_bandwidth(bandwidth),
+        packet_size=parse_size(packet_size),
+        deadline_s=parse_time(deadline),
+        protection=protection,
+        redundancy=None if redundancy is None else parse_percent(redundancy),
+        count_ip=count_ip,
+        feedback=not one_way,
+        inner_parity=parse_size(inner_parity),
+    )
+    if codec not in CODECS:
+        raise UsageError(f"unknown codec {codec!r}: use one of {', '.join(sorted(CODECS))}")
+    if to:
+        _refuse_options_of_local_runs({"--channel": channel, "--output": output, "--fast": fast or None})
+    options = SenderOptions(
+        source,
+        codec,
+        settings,
+        full_size=full_size,
+        to=tuple(to or ()),
+        channel=channel or "ep2",
+        seed=seed,
+        fast=fast,
+        output=output or Path("out"),
+    )
+    display = make_display(as_json=as_json, quiet=quiet)
+    if to:
+        from sender.remote import stream_to_receivers
+
+        stream_to_receivers(options, display)
+    else:
+        from sender.local import stream_locally
+
+        stream_locally(options, display)
+
+
+def _refuse_options_of_local_runs(given: dict[str, object]) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise UsageError(f"{name} is for a receiver in this process: leave out either {name} or --to")
+
+
+def main() -> None:
+    run(app)
+
+
+if __name__ == "__main__":
+    main()

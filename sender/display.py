@@ -1,0 +1,106 @@
+"""What the sending end says of a photo while it goes: packets, bytes, and what each receiver reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from progressive.display import Display, Progress
+from progressive.units import format_percent, format_size
+from sender.session import PacketSent, ReportReceived, SenderEvent, StreamFinished
+
+
+@dataclass(slots=True)
+class Sending:
+    """The stream to one receiver so far.
+
+    Fields:
+        to: address of the receiver.
+        segments: of the stream.
+        packets, bytes: sent, all kinds.
+        report: the latest of the receiver's; None before the first.
+        reason: why the stream is over; None while it goes.
+    """
+
+    to: str
+    segments: int
+    packets: int = 0
+    bytes: int = 0
+    report: ReportReceived | None = None
+    reason: str | None = None
+
+
+class SendingView:
+    """One photo on its way to one or more receivers."""
+
+    def __init__(self, display: Display, photo: str, elapsed_s: Callable[[], float]) -> None:
+        """
+        Args:
+            display: where to.
+            photo: its name.
+            elapsed_s: time since the first datagram, in seconds.
+        """
+        self.sendings: list[Sending] = []
+        self._display = display
+        self._photo = photo
+        self._elapsed_s = elapsed_s
+
+    def follow(self, to: str, segments: int) -> Callable[[SenderEvent], None]:
+        """A place on the display for the stream to `to`; returns where its events go."""
+        sending = Sending(to, segments)
+        self.sendings.append(sending)
+        return lambda event: self._show(sending, event)
+
+    def _show(self, sending: Sending, event: SenderEvent) -> None:
+        match event:
+            case PacketSent():
+                sending.packets += 1
+                sending.bytes += event.size
+            case ReportReceived():
+                sending.report = event
+                self._display.event(self._record(sending, event), f"{self._elapsed_s():7.2f} s  {_line(sending)}")
+            case StreamFinished():
+                sending.reason = event.reason
+        self._display.progress([Progress(s.to, _share(s), _words(s)) for s in self.sendings])
+
+    def _record(self, sending: Sending, report: ReportReceived) -> dict[str, object]:
+        return {
+            "photo": self._photo,
+            "to": sending.to,
+            "time_s": self._elapsed_s(),
+            "packets": sending.packets,
+            "bytes": sending.bytes,
+            "loss": report.loss,
+            "burst": report.burst,
+            "segments": report.segments,
+        }
+
+    def closing_words(self) -> str:
+        """The one line that closes the photo."""
+        ends = (f"{_line(s)}, {_REASONS[s.reason or 'cut']}" for s in self.sendings)
+        return f"{self._photo}: {'; '.join(ends)}"
+
+
+_REASONS = {
+    "complete": "complete",
+    "deadline": "stopped at the deadline",
+    "silence": "nobody answered",
+    "cut": "interrupted",
+}
+
+
+def _share(sending: Sending) -> float:
+    return min(1.0, sending.report.segments / max(1, sending.segments)) if sending.report else 0.0
+
+
+def _line(sending: Sending) -> str:
+    return f"{sending.to}  {_words(sending)}"
+
+
+def _words(sending: Sending) -> str:
+    words = f"sent {sending.packets} packets, {format_size(sending.bytes, digits=3)}"
+    if sending.report is None:
+        return words
+    report = sending.report
+    loss = format_percent(report.loss, digits=2) + (f" in bursts of {report.burst:.1f}" if report.loss else "")
+    return f"{words}  reported {report.segments} of {sending.segments} segments, loss {loss}"

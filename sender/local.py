@@ -1,0 +1,225 @@
+"""Sender, link and receiver in one process: the only place where the two ends meet.
+
+photo -> SenderSession -> Link -> ReceiverSession -> pictures in the output folder
+                       <- Link <-  feedback
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import cast
+
+from channel_sim.link import Link, LinkSettings
+from channel_sim.simulate import Route, Session, simulate
+from channel_sim.spec import parse_channel
+from progressive.display import Display
+from progressive.errors import RunError, UsageError
+from progressive.output import OutputFolder
+from progressive.registry import load_codec
+from progressive.transport.drive import drive
+from progressive.transport.memory import memory_pair
+from receiver.reception import Reception
+from receiver.refinement import warm_up_metrics
+from receiver.session import ReceiverEvent, ReceiverSession, SegmentReceived, StreamStarted
+from receiver.settings import ReceiverSettings
+from sender.options import SenderOptions
+from sender.prepare import PreparedPhoto, find_sources, prepare
+from sender.session import PacketSent, SenderEvent, SenderSession
+
+Clock = Callable[[], float]
+
+LAST_ARRIVAL_S = 5.0
+"""A receiver that has heard nothing for this long after all was sent hears nothing any more."""
+
+
+@dataclass(slots=True)
+class VirtualClock:
+    """A clock that shows what it is set to, in seconds."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The link to the receiver and the one back."""
+
+    forward: Link
+    backward: Link
+
+    @classmethod
+    def seeded(cls, settings: LinkSettings, seed: int) -> Links:
+        return cls(Link(settings, seed=2 * seed), Link(settings, seed=2 * seed + 1))
+
+
+class LocalStream:
+    """One photo from a sender session to a receiver session, and what the receiver makes of it.
+
+    Fields:
+        sender, receiver: the two sessions.
+        wire_bytes: bytes of all datagrams sent so far.
+    """
+
+    def __init__(
+        self,
+        prepared: PreparedPhoto,
+        options: SenderOptions,
+        folder: OutputFolder,
+        display: Display,
+        clock: Clock,
+        *,
+        one_of_several: bool,
+        worker: ThreadPoolExecutor | None = None,
+    ) -> None:
+        """
+        Args:
+            prepared: the photo; it is also what the pictures are measured against.
+            options: of the run.
+            folder: for the pictures.
+            display: for the figures.
+            clock: the time now, in seconds.
+            one_of_several: events carry the photo's name.
+            worker: makes the pictures; None makes them at once.
+        """
+        self._prepared, self._options, self._folder, self._display = prepared, options, folder, display
+        self._clock, self._one_of_several, self._worker = clock, one_of_several, worker
+        self._started_s = clock()
+        self.sender = SenderSession(prepared.stream, options.settings, stream_id=0, now=self._started_s)
+        self.receiver = ReceiverSession(
+            ReceiverSettings(inner_parity=options.settings.inner_parity), now=self._started_s
+        )
+        self.wire_bytes = 0
+        self._reception: Reception | None = None
+
+    def on_sender_event(self, event: SenderEvent) -> None:
+        if isinstance(event, PacketSent):
+            self.wire_bytes += event.size
+
+    def on_receiver_event(self, event: ReceiverEvent) -> None:
+        match event:
+            case StreamStarted():
+                self._reception = Reception(
+                    event.header,
+                    self._prepared.name,
+                    self._folder,
+                    self._display,
+                    elapsed_s=lambda: self._clock() - self._started_s,
+                    figures=lambda: self.receiver.statistics,
+                    original=self._prepared.photo,
+                    one_of_several=self._one_of_several,
+                    worker=self._worker,
+                )
+            case SegmentReceived() if self._reception is not None:
+                self._reception.take(event.segment_id, event.payload)
+
+    async def drain(self) -> None:
+        """Waits until the picture shows all that arrived."""
+        if self._reception is not None:
+            await self._reception.drain()
+
+    def finish(self) -> None:
+        """Completes the output folder and closes the photo on the display; an interrupted stream keeps what came."""
+        values = self._options.in_values()
+        height, width = self._prepared.photo.shape[:2]
+        values |= {"photo": self._prepared.name, "width": width, "height": height}
+        if self._reception is None:
+            self._folder.finish(values, self.wire_bytes)
+            return
+        closing = self._reception.finish(values, self.wire_bytes)
+        self._display.summary(f"{closing} -> {self._folder.path}")
+
+    def check_base(self) -> None:
+        """Raises RunError unless the whole base arrived."""
+        if self._reception is None:
+            raise RunError(f"{self._prepared.name}: nothing of the base arrived: use a channel that loses less")
+        self._reception.check_base()
+
+
+def stream_locally(options: SenderOptions, display: Display) -> None:
+    """Streams every photo of the source through simulated links to a receiver in this process.
+
+    Raises UsageError before anything is sent, RunError once all is sent if a photo could not be read or lacks its base.
+    """
+    channel = parse_channel(options.channel)
+    links = Links.seeded(channel, options.seed)
+    clock = VirtualClock() if options.fast else time.monotonic
+    sources = find_sources(options.source)
+    several = len(sources) > 1
+    codec = load_codec(options.codec)
+    failures = []
+    with ThreadPoolExecutor(1) as worker, display:
+        for number, source in enumerate(sources):
+            try:
+                folder = OutputFolder(options.output / source.name if several else options.output)
+                prepared = prepare(source, codec, options.settings, full_size=options.full_size)
+                stream = LocalStream(
+                    prepared,
+                    options,
+                    folder,
+                    display,
+                    clock,
+                    one_of_several=several,
+                    worker=None if options.fast else worker,
+                )
+                if number == 0:
+                    warm_up_metrics()
+                    display.settings(options.in_words(str(channel)))
+                display.note(prepared.in_words())
+                _run(stream, links, clock)
+            except (UsageError, RunError) as error:
+                if number == 0 and not several:
+                    raise
+                display.note(f"error: {error}")
+                failures.append(source.name)
+    if failures:
+        raise RunError(f"{len(failures)} of {len(sources)} photos failed: {', '.join(failures)}")
+
+
+def _run(stream: LocalStream, links: Links, clock: Clock) -> None:
+    try:
+        if isinstance(clock, VirtualClock):
+            _run_on_virtual_clock(stream, links, clock)
+        else:
+            asyncio.run(_run_in_real_time(stream, links))
+    finally:
+        stream.finish()
+    stream.check_base()
+
+
+def _run_on_virtual_clock(stream: LocalStream, links: Links, clock: VirtualClock) -> None:
+    def on_event(now: float, session: Session, event: object) -> None:
+        clock.now = now
+        if session is stream.sender:
+            stream.on_sender_event(cast(SenderEvent, event))
+        else:
+            stream.on_receiver_event(cast(ReceiverEvent, event))
+
+    routes = [
+        Route(stream.sender, links.forward, stream.receiver),
+        Route(stream.receiver, links.backward, stream.sender),
+    ]
+    clock.now = simulate(routes, start_s=clock.now, on_event=on_event)
+
+
+async def _run_in_real_time(stream: LocalStream, links: Links) -> None:
+    near, far = memory_pair(links.forward, links.backward)
+    receiving = asyncio.create_task(drive(stream.receiver, far, stream.on_receiver_event))
+
+    async def send() -> None:
+        await drive(stream.sender, near, stream.on_sender_event)
+        while not receiving.done():
+            await asyncio.wait({receiving}, timeout=LAST_ARRIVAL_S)
+            if stream.receiver.next_timer() is None:
+                far.close()
+
+    try:
+        await asyncio.gather(receiving, send())
+    finally:
+        receiving.cancel()
+        await stream.drain()

@@ -1,0 +1,63 @@
+"""What one run of the sender was asked to do: checked before anything starts, echoed in words and in the report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from progressive.units import format_bandwidth, format_percent, format_size, format_time
+from sender.settings import SenderSettings
+
+
+@dataclass(frozen=True, slots=True)
+class SenderOptions:
+    """A run of the sender.
+
+    Fields:
+        source: photo, folder or glob; None for the sample photo.
+        codec: name of the codec.
+        settings: of each stream.
+        full_size: never downscale.
+        to: addresses of receivers; empty to receive in this process.
+        channel: spec of the simulated link, for receiving in this process.
+        seed: of all that is random on that link.
+        fast: on a virtual clock.
+        output: folder for the pictures received in this process.
+    """
+
+    source: str | None
+    codec: str
+    settings: SenderSettings
+    full_size: bool = False
+    to: tuple[str, ...] = ()
+    channel: str = "ep2"
+    seed: int = 0
+    fast: bool = False
+    output: Path = Path("out")
+
+    def in_words(self, channel_words: str = "") -> dict[str, str]:
+        """Every setting for a person; `channel_words` says what the channel spec means."""
+        settings = self.settings
+        redundancy = "" if settings.redundancy is None else f", redundancy {format_percent(settings.redundancy)}"
+        inner = f", {settings.inner_parity} bytes of inner parity" if settings.inner_parity else ""
+        words = {
+            "source": self.source or "sample photo",
+            "codec": self.codec + (", full size" if self.full_size else ""),
+            "bandwidth": format_bandwidth(settings.bandwidth_bps) + (", IP headers counted" * settings.count_ip),
+            "packets": f"{format_size(settings.packet_size)}{inner}",
+            "protection": f"{settings.protection}{redundancy}" + (", one way" * (not settings.feedback)),
+            "deadline": format_time(settings.deadline_s),
+        }
+        if self.to:
+            return words | {"to": ", ".join(self.to)}
+        clock = "virtual clock" if self.fast else "real time"
+        return words | {
+            "channel": f"{self.channel}: {channel_words}, seed {self.seed}, {clock}",
+            "output": str(self.output),
+        }
+
+    def in_values(self) -> dict[str, object]:
+        """Every setting as a JSON value, in base units."""
+        values = asdict(self) | asdict(self.settings) | {"to": list(self.to), "output": str(self.output)}
+        del values["settings"]
+        return values

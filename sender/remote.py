@@ -1,0 +1,108 @@
+"""From a sender to receivers in other processes, over UDP: the photo encoded once, a session and pacing for each."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from progressive.display import Display
+from progressive.errors import RunError
+from progressive.registry import load_codec
+from progressive.transport.drive import drive
+from progressive.transport.udp import UdpAddress, UdpTransport, open_udp_sender, parse_udp_url
+from sender.display import SendingView
+from sender.options import SenderOptions
+from sender.prepare import PreparedPhoto, find_sources, prepare
+from sender.session import SenderEvent, SenderSession, StreamFinished
+
+
+@dataclass(slots=True)
+class Target:
+    """A receiver: where it is, how it is reached, and whether it ever was."""
+
+    address: UdpAddress
+    transport: UdpTransport
+    silent: bool = False
+
+
+def stream_to_receivers(options: SenderOptions, display: Display) -> None:
+    """Streams every photo of the source to all receivers at once.
+
+    Raises UsageError before anything is sent, RunError once all is sent if a receiver never answered although answers
+    were expected.
+    """
+    addresses = [parse_udp_url(url) for url in options.to]
+    with display:
+        asyncio.run(_stream(addresses, options, display))
+
+
+async def _stream(addresses: Sequence[UdpAddress], options: SenderOptions, display: Display) -> None:
+    sources = find_sources(options.source)
+    codec = load_codec(options.codec)
+    targets = [Target(address, await open_udp_sender(address)) for address in dict.fromkeys(addresses)]
+    upcoming = [*sources]
+
+    def next_photo() -> asyncio.Task[PreparedPhoto] | None:
+        if not upcoming:
+            return None
+        source = upcoming.pop(0)
+        return asyncio.create_task(
+            asyncio.to_thread(prepare, source, codec, options.settings, full_size=options.full_size)
+        )
+
+    try:
+        coming = next_photo()
+        while coming is not None:
+            prepared = await coming
+            if len(upcoming) == len(sources) - 1:
+                display.settings(options.in_words())
+            display.note(prepared.in_words())
+            coming = next_photo()
+            await _send_to_all(prepared, targets, options, display, more=coming is not None)
+    finally:
+        for target in targets:
+            target.transport.close()
+    if silent := [str(target.address) for target in targets if target.silent]:
+        raise RunError(f"no receiver answered at {', '.join(silent)}: start one there, or send with --one-way")
+
+
+async def _send_to_all(
+    prepared: PreparedPhoto, targets: Sequence[Target], options: SenderOptions, display: Display, *, more: bool
+) -> None:
+    loop = asyncio.get_running_loop()
+    started_s = loop.time()
+    view = SendingView(display, prepared.name, elapsed_s=lambda: loop.time() - started_s)
+    # A receiver ignores what comes late of streams it has seen: ids must differ from those of earlier runs too.
+    sessions = [
+        (
+            target,
+            SenderSession(
+                prepared.stream, options.settings, stream_id=secrets.randbits(32), now=loop.time(), more=more
+            ),
+        )
+        for target in targets
+        if not target.silent
+    ]
+    await asyncio.gather(
+        *(
+            drive(
+                session,
+                target.transport,
+                _handler(target, view.follow(str(target.address), len(session.stream.segments))),
+            )
+            for target, session in sessions
+        )
+    )
+    if sessions:
+        display.summary(view.closing_words())
+
+
+def _handler(target: Target, show: Callable[[SenderEvent], None]) -> Callable[[SenderEvent], None]:
+    def on_event(event: SenderEvent) -> None:
+        show(event)
+        if isinstance(event, StreamFinished) and event.reason == "silence":
+            target.silent = True
+
+    return on_event

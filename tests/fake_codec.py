@@ -1,0 +1,86 @@
+"""A codec of a few lines for tests of everything around codecs: thumbnails of 1/16 and then 1/8 of the size, raw."""
+
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from progressive.codec import DecoderStatus, Photo
+from progressive.errors import BitstreamError
+from progressive.registry import Entry
+from progressive.stream import LayeredStream, Segment, StreamHeader
+
+NUMBER = 200
+ENTRY = Entry(NUMBER, "fake_codec:ThumbnailCodec", "thumbnails, for tests")
+FACTORS = (16, 8)
+_PLACE = struct.Struct("!BI")
+
+
+def thumbnail_size(width: int, height: int, layer: int) -> tuple[int, int]:
+    factor = FACTORS[layer]
+    return max(1, width // factor), max(1, height // factor)
+
+
+class ThumbnailCodec:
+    name = "thumbnails"
+
+    def encode(self, photo: Photo, *, max_payload: int = 1000) -> LayeredStream:
+        height, width = photo.shape[:2]
+        segments = tuple(self._segments(photo, max_payload - _PLACE.size))
+        return LayeredStream(StreamHeader(NUMBER, bytes(8), width, height, len(segments)), segments)
+
+    def decoder(self, header: StreamHeader, *, device: str = "cpu") -> "ThumbnailDecoder":
+        if header.codec != NUMBER:
+            raise BitstreamError("not a stream of thumbnails")
+        return ThumbnailDecoder(header)
+
+    def _segments(self, photo: Photo, room: int) -> Iterator[Segment]:
+        height, width = photo.shape[:2]
+        number = 0
+        for layer in range(len(FACTORS)):
+            size = thumbnail_size(width, height, layer)
+            samples = np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BOX)).tobytes()
+            for start in range(0, len(samples), room):
+                number += 1
+                payload = _PLACE.pack(layer, start) + samples[start : start + room]
+                yield Segment(number, layer, (), payload, utility=1e6 / number)
+
+
+class ThumbnailDecoder:
+    def __init__(self, header: StreamHeader) -> None:
+        self.header = header
+        self._samples: list[bytearray] = []
+        self._known: list[int] = []
+        self._ids: set[int] = set()
+        for layer in range(len(FACTORS)):
+            width, height = thumbnail_size(header.width, header.height, layer)
+            self._samples.append(bytearray([128]) * (width * height * 3))
+            self._known.append(0)
+
+    @property
+    def status(self) -> DecoderStatus:
+        layer = max((layer for layer, known in enumerate(self._known) if known), default=-1)
+        return DecoderStatus(self._known[0] == len(self._samples[0]), layer, len(self._ids), 0)
+
+    def push(self, segment_id: int, payload: bytes) -> bool:
+        if segment_id in self._ids:
+            return False
+        if len(payload) <= _PLACE.size or payload[0] >= len(FACTORS):
+            raise BitstreamError("damaged thumbnail")
+        layer, start = _PLACE.unpack_from(payload)
+        data = payload[_PLACE.size :]
+        self._ids.add(segment_id)
+        self._samples[layer][start : start + len(data)] = data
+        self._known[layer] += len(data)
+        return True
+
+    def picture(self) -> Photo:
+        pictures = [self._upsampled(layer) for layer in range(len(FACTORS))]
+        return pictures[1] if self._known[1] == len(self._samples[1]) else pictures[0]
+
+    def _upsampled(self, layer: int) -> Photo:
+        width, height = thumbnail_size(self.header.width, self.header.height, layer)
+        small = np.frombuffer(bytes(self._samples[layer]), np.uint8).reshape(height, width, 3)
+        full = Image.fromarray(small).resize((self.header.width, self.header.height), Image.Resampling.BICUBIC)
+        return np.asarray(full)
