@@ -31,10 +31,11 @@ class LossModel:
             raise UsageError(f"a mean loss of {self.loss:.4g} is impossible: use 0 up to, not including, 1")
         if self.burst is not None and not self.burst >= 1:
             raise UsageError(f"a mean burst of {self.burst:.4g} packets is impossible: use 1 or more")
-        if self.to_bad > 1:
+        shortest = self.loss / (1 - self.loss)
+        if self.burst is not None and self.burst < shortest * (1 - 1e-9):
             raise UsageError(
                 f"no chain has loss {self.loss:.4g} with bursts of only {self.burst:.4g} packets: "
-                f"use bursts of {self.loss / (1 - self.loss):.4g} packets or more"
+                f"use bursts of {shortest:.4g} packets or more"
             )
 
     @property
@@ -45,7 +46,7 @@ class LossModel:
     @property
     def to_bad(self) -> float:
         """Probability that a delivered packet is followed by a lost one."""
-        return self.loss if self.burst is None else self.to_good * self.loss / (1 - self.loss)
+        return self.loss if self.burst is None else min(1.0, self.to_good * self.loss / (1 - self.loss))
 
     def received_distribution(self, slots: Sequence[int]) -> NDArray[np.float64]:
         """Exact distribution of how many of the packets sent in these slots arrive, [len(slots) + 1].
