@@ -1,6 +1,7 @@
 """The command line over a codec of four flat quarters, small enough to foretell every picture."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -65,7 +66,9 @@ def quarters(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("quarters_codec")
     module.Quarters = Quarters  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "quarters_codec", module)
-    monkeypatch.setitem(registry.CODECS, "quarters", registry.Entry(NUMBER, "quarters_codec:Quarters", "four means"))
+    like = registry.CODECS[registry.DEFAULT_CODEC]
+    entry = replace(like, number=NUMBER, factory="quarters_codec:Quarters", summary="four means")
+    monkeypatch.setitem(registry.CODECS, "quarters", entry)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from progressive import files
 from progressive.codec import Photo
 from progressive.errors import RunError, UsageError
 from progressive.output import OutputFolder, Refinement
@@ -73,7 +72,7 @@ def test_a_full_disk_is_a_failed_run_and_keeps_the_pictures_before(
     def full(self: Path, data: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(files.Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(RunError, match="no space left"):
         output.add_refinement(grey(2), Refinement(0.2, 20, 0))
     assert names(tmp_path) == {"refinement_00.png"}

@@ -3,6 +3,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio
 
 from progressive.codec import Photo
@@ -18,7 +19,7 @@ def noisy(photo: Photo, deviation: float) -> Photo:
     return np.clip(np.round(photo + noise), 0, 255).astype(np.uint8)
 
 
-def blurred_rows(plane: np.ndarray, window: np.ndarray) -> np.ndarray:
+def blurred_rows(plane: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([np.convolve(row, window, mode="valid") for row in plane])
 
 
@@ -27,11 +28,12 @@ def reference_ms_ssim(a: Photo, b: Photo) -> float:
     window = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
     window /= window.sum()
 
-    def mean(plane: np.ndarray) -> np.ndarray:
+    def mean(plane: NDArray[np.float64]) -> NDArray[np.float64]:
         return blurred_rows(blurred_rows(plane, window).T, window).T
 
-    def halve(plane: np.ndarray) -> np.ndarray:
-        return plane.reshape(plane.shape[0] // 2, 2, plane.shape[1] // 2, 2).mean((1, 3))
+    def halve(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+        quads = plane.reshape(plane.shape[0] // 2, 2, plane.shape[1] // 2, 2)
+        return np.asarray(quads.mean((1, 3)))
 
     channels = []
     for channel in range(3):
