@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from progressive.codec import Photo
 from progressive.metrics.pairs import check_pair
 
@@ -21,5 +24,18 @@ def ms_ssim(picture: Photo, original: Photo) -> float | None:
     from pytorch_msssim import ms_ssim as batch_ms_ssim
 
     planes = (torch.tensor(p, dtype=torch.float32).permute(2, 0, 1).unsqueeze(0) for p in (picture, original))
-    with torch.inference_mode():
+    with torch.inference_mode(), _one_thread():
         return float(batch_ms_ssim(*planes, data_range=255))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Torch on one thread: on cores that other work shares, threads that wait for each other take 20 times as long."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
