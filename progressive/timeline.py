@@ -76,6 +76,13 @@ def _finite_psnr(refinements: Sequence[Refinement]) -> NDArray[np.float64]:
     return np.array([v if v is not None and math.isfinite(v) else math.nan for v in values])
 
 
+def _byte_unit(largest: float) -> tuple[float, str]:
+    """One unit for a whole axis, and its bytes."""
+    return next(
+        (scale, unit) for scale, unit in ((1e6, "MB"), (1e3, "kB"), (1.0, "B")) if largest >= scale or scale == 1
+    )
+
+
 def _draw_picture(axes: Axes, picture: Photo, refinement: Refinement, number: int) -> None:
     axes.imshow(picture, interpolation="lanczos")
     axes.set_xticks([])
@@ -110,7 +117,8 @@ def _draw_curves(axes: Axes, refinements: Sequence[Refinement], chosen: Sequence
     byte_axes.fill_between(step_times, step_bytes, step="post", color=_BYTES, linewidth=0)
     byte_axes.set_ylim(0, max(received[-1], 1) * 1.12)
     byte_axes.yaxis.set_major_locator(MaxNLocator(4))
-    byte_axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_size(round(value), digits=3)))
+    scale, unit = _byte_unit(received[-1])
+    byte_axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / scale:g} {unit}"))
     marked = psnr if with_quality else received
     if with_quality:
         axes.set_zorder(byte_axes.get_zorder() + 1)
@@ -123,14 +131,15 @@ def _draw_curves(axes: Axes, refinements: Sequence[Refinement], chosen: Sequence
     else:
         axes.set_ylabel("received", color=_QUALITY, size=10)
     axes.step(step_times, np.append(marked, marked[-1]), where="post", color=_QUALITY, linewidth=2)
-    axes.scatter(times[list(chosen)], marked[list(chosen)], s=130, color=_QUALITY, edgecolor="white", zorder=3)
+    centres = times[list(chosen)], marked[list(chosen)]
+    axes.scatter(*centres, s=130, color=_QUALITY, edgecolor="white", zorder=3, clip_on=False)
     for number, index in enumerate(chosen, 1):
         if np.isfinite(marked[index]):
             centre = (times[index], marked[index])
             axes.annotate(
                 f"{number}", centre, size=8, weight="bold", color="white", ha="center", va="center_baseline", zorder=4
             )
-    axes.set_xlim(0, end)
+    axes.set_xlim(-0.015 * end, end)
     axes.set_xlabel("seconds since the first datagram", color=_MUTED, size=10)
     axes.grid(axis="y", color=_GRID, linewidth=0.8)
     axes.set_axisbelow(True)
