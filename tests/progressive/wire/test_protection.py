@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -143,7 +145,7 @@ def test_probability_of_a_block_is_that_of_enumeration(k, mine, model):
     for fate in range(2 ** len(slots)):
         lost = [bool(fate >> i & 1) for i in range(len(slots))]
         probability = model.loss if lost[0] else 1 - model.loss
-        for before, after in zip(lost, lost[1:], strict=False):
+        for before, after in pairwise(lost):
             change = model.to_good if before else model.to_bad
             probability *= change if before != after else 1 - change
         arrived = np.cumsum([own and not gone for own, gone in zip(mine, lost, strict=True)])

@@ -1,0 +1,60 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from progressive.errors import WireError
+from receiver.loss_statistics import MAX_JUMP, WINDOW, SequenceTracker
+
+
+def runs_of_missing(arrived):
+    lengths, current = [], 0
+    for sequence in range(max(arrived) + 1):
+        if sequence in arrived:
+            lengths += [current] if current else []
+            current = 0
+        else:
+            current += 1
+    return lengths
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=60))
+def test_any_order_and_duplicates_give_the_counts_of_the_set(sequences):
+    tracker = SequenceTracker()
+    seen = set()
+    for sequence in sequences:
+        assert tracker.add(sequence) == (sequence not in seen)
+        seen.add(sequence)
+        runs = runs_of_missing(seen)
+        assert (tracker.expected, tracker.received) == (max(seen) + 1, len(seen))
+        assert tracker.lost == sum(runs)
+        assert tracker.loss == pytest.approx(sum(runs) / (max(seen) + 1))
+        assert tracker.burst == pytest.approx(sum(runs) / len(runs) if runs else 0)
+
+
+def test_nothing_received_is_nothing_lost():
+    tracker = SequenceTracker()
+    assert (tracker.loss, tracker.burst, tracker.lost) == (0, 0, 0)
+
+
+def test_numbers_too_old_to_tell_are_not_counted():
+    tracker = SequenceTracker()
+    tracker.add(0)
+    tracker.add(2 * WINDOW)
+    assert tracker.add(WINDOW - 5)
+    assert tracker.received == 2
+
+
+def test_a_late_listener_counts_from_where_it_began():
+    tracker = SequenceTracker()
+    tracker.add(5000)
+    assert tracker.add(4990)
+    tracker.add(5003)
+    assert (tracker.expected, tracker.received, tracker.burst) == (4, 2, 2)
+
+
+def test_absurd_jumps_are_refused():
+    tracker = SequenceTracker()
+    tracker.add(0)
+    with pytest.raises(WireError, match="jumps"):
+        tracker.add(MAX_JUMP + 1)
+    assert tracker.expected == 1

@@ -1,0 +1,251 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from streams import make_stream
+
+from progressive.errors import UsageError
+from progressive.wire.control import End, parse_message
+from progressive.wire.fec import BlockEncoder
+from progressive.wire.inner_parity import add_inner_parity, correct_datagram
+from progressive.wire.packet import Kind, Packet, parse_packet
+from progressive.wire.records import HEADER_ID, Record, write_records
+from receiver.session import (
+    MAX_ENDED_STREAMS,
+    ReceiverSession,
+    SegmentReceived,
+    StreamEnded,
+    StreamStarted,
+)
+from receiver.settings import ReceiverSettings
+
+STREAM_ID = 9
+STREAM = make_stream(base=2, enhance=4, payload=(5, 40))
+SETTINGS = ReceiverSettings()
+
+
+def datagrams_of(stream=STREAM, stream_id=STREAM_ID):
+    """One block of all segments, the header in each source, two parity packets."""
+    header = Record(HEADER_ID, stream.header.to_bytes())
+    encoder = BlockEncoder([write_records([header, Record(s.id, s.payload)]) for s in stream.segments])
+    return [
+        Packet(Kind.DATA, stream_id, i, encoder.payload(i), block=0, index=i, k=encoder.k, n=encoder.k + 2).to_bytes()
+        for i in range(encoder.k + 2)
+    ]
+
+
+def end_of(stream_id=STREAM_ID, sequence=8, more=False):
+    return Packet(Kind.CONTROL, stream_id, sequence, End(stream=stream_id, more=more).to_bytes()).to_bytes()
+
+
+def events_of(session):
+    return list(iter(session.next_event, None))
+
+
+def flip_a_bit(datagram, data):
+    if not datagram:
+        return datagram
+    place, bit = data.draw(st.integers(0, len(datagram) - 1)), data.draw(st.integers(0, 7))
+    return datagram[:place] + bytes([datagram[place] ^ 1 << bit]) + datagram[place + 1 :]
+
+
+def reports_of(session, now):
+    return [parse_message(parse_packet(datagram).payload) for datagram in session.datagrams_to_send(now)]
+
+
+def make_session(settings=SETTINGS, datagrams=(), now=0.0):
+    session = ReceiverSession(settings, now=now)
+    for datagram in datagrams:
+        session.receive_datagram(datagram, now)
+    return session
+
+
+def test_a_stream_is_started_received_and_ended():
+    session = make_session(datagrams=[*datagrams_of()[:6], end_of()])
+    assert events_of(session) == [
+        StreamStarted(STREAM_ID, STREAM.header),
+        *(SegmentReceived(STREAM_ID, s.id, s.payload, recovered=False) for s in STREAM.segments),
+        StreamEnded(STREAM_ID, "complete", more=False),
+    ]
+    assert session.done
+
+
+@given(st.lists(st.sampled_from(datagrams_of()), max_size=20))
+def test_segments_are_right_and_come_once_in_any_order_with_duplicates_and_losses(datagrams):
+    session = make_session(datagrams=datagrams)
+    segments = {s.id: s.payload for s in STREAM.segments}
+    received = [event for event in events_of(session) if isinstance(event, SegmentReceived)]
+    assert len({event.segment_id for event in received}) == len(received)
+    assert all(segments[event.segment_id] == event.payload for event in received)
+    assert (len(received) == 6) == (len(set(datagrams)) >= 6)
+    assert session.statistics.duplicates == len(datagrams) - len(set(datagrams))
+    assert session.statistics.received == len(set(datagrams))
+
+
+def test_restored_segments_are_marked():
+    datagrams = datagrams_of()
+    session = make_session(datagrams=datagrams[1:7])
+    received = [event for event in events_of(session) if isinstance(event, SegmentReceived)]
+    assert [event.segment_id for event in received if event.recovered] == [1]
+    assert session.statistics.recovered == 1
+    assert session.statistics.lost == 1
+
+
+def test_reports_come_twice_a_second_while_packets_arrive():
+    session = make_session()
+    times = []
+    now = 0.0
+    for datagram in datagrams_of()[:4]:
+        while (timer := session.next_timer()) is not None and timer <= now:
+            session.handle_timer(timer)
+            times += [timer] * len(session.datagrams_to_send(timer))
+        session.receive_datagram(datagram, now)
+        now += 0.4
+    assert times == pytest.approx([0.5])
+    (report,) = reports_of(session, 1.3)
+    assert (report.received, report.segments, report.complete, report.ended) == (4, 4, False, False)
+    assert reports_of(session, 1.4) == []
+
+
+def test_completion_is_reported_at_once_and_again_while_packets_still_come():
+    datagrams = datagrams_of()
+    session = make_session(datagrams=datagrams[:6], now=5.0)
+    (report,) = reports_of(session, 5.0)
+    assert report.complete
+    session.receive_datagram(datagrams[6], 5.01)
+    assert reports_of(session, 5.01) == []
+    assert session.next_timer() == pytest.approx(5.1)
+    (report,) = reports_of(session, 5.1)
+    assert report.complete
+
+
+def test_losses_and_bursts_are_reported():
+    datagrams = datagrams_of()
+    session = make_session(datagrams=[datagrams[0], datagrams[3], datagrams[4], datagrams[7]])
+    (report,) = reports_of(session, 0.5)
+    assert (report.received, report.expected, report.loss, report.burst) == (4, 8, 0.5, 2.0)
+
+
+def test_packets_overtaken_by_the_end_still_count():
+    datagrams = datagrams_of()
+    session = make_session(datagrams=[*datagrams[:5], end_of()])
+    (report,) = reports_of(session, 0.0)
+    assert report.ended
+    assert not report.complete
+    session.receive_datagram(datagrams[5], 0.1)
+    assert events_of(session)[-1] == StreamEnded(STREAM_ID, "complete", more=False)
+    (report,) = reports_of(session, 0.1)
+    assert report.ended
+    assert report.complete
+
+
+def test_an_incomplete_stream_ends_when_the_sender_says_so():
+    session = make_session(datagrams=[*datagrams_of()[:3], end_of(more=True)])
+    session.handle_timer(session.next_timer())
+    while not (events := events_of(session)) or not isinstance(events[-1], StreamEnded):
+        session.datagrams_to_send(session.next_timer())
+        session.handle_timer(session.next_timer())
+    assert events[-1] == StreamEnded(STREAM_ID, "ended", more=True)
+    assert not session.done
+
+
+@pytest.mark.parametrize(("count", "reason"), [(3, "silence"), (6, "complete")])
+def test_silence_ends_a_stream(count, reason):
+    session = make_session(replace(SETTINGS, silence_s=2.0), datagrams_of()[:count], now=100.0)
+    session.datagrams_to_send(100.5)
+    assert session.next_timer() == 102.0
+    session.handle_timer(101.9)
+    assert not session.done
+    session.handle_timer(102.0)
+    assert events_of(session)[-1] == StreamEnded(STREAM_ID, reason, more=False)
+    assert session.done
+    assert session.next_timer() is None
+
+
+def test_before_the_first_datagram_there_is_nothing_to_wait_for():
+    session = make_session()
+    assert session.next_timer() is None
+    assert not session.done
+
+
+def test_a_new_stream_ends_the_old_one_whose_late_packets_are_ignored():
+    other = make_stream(base=1, enhance=1, seed=5)
+    old, new = datagrams_of(), datagrams_of(other, stream_id=10)
+    session = make_session(datagrams=[*old[:2], new[0], *old[2:], new[1], end_of(10, sequence=4)])
+    names = [(type(event), event.stream_id) for event in events_of(session)]
+    assert names == [
+        (StreamStarted, 9),
+        (SegmentReceived, 9),
+        (SegmentReceived, 9),
+        (StreamEnded, 9),
+        (StreamStarted, 10),
+        (SegmentReceived, 10),
+        (SegmentReceived, 10),
+        (StreamEnded, 10),
+    ]
+    assert session.done
+
+
+def test_a_repeated_end_is_answered_so_that_the_sender_can_stop():
+    session = make_session(datagrams=[*datagrams_of()[:6], end_of()])
+    session.datagrams_to_send(0.0)
+    session.receive_datagram(end_of(sequence=9), 0.5)
+    (report,) = reports_of(session, 0.5)
+    assert report.ended
+    assert report.complete
+
+
+def test_the_end_of_a_stream_of_which_nothing_arrived_is_an_end():
+    session = make_session(datagrams=[end_of()])
+    session.handle_timer(1.0)
+    assert events_of(session) == [StreamEnded(STREAM_ID, "ended", more=False)]
+
+
+@given(st.lists(st.binary(max_size=60) | st.sampled_from(datagrams_of()), max_size=20), st.data())
+def test_nonsense_and_damage_are_counted_and_dropped(datagrams, data):
+    session = make_session()
+    arriving = [flip_a_bit(datagram, data) if data.draw(st.booleans()) else datagram for datagram in datagrams]
+    for datagram in arriving:
+        session.receive_datagram(datagram, 0.0)
+    assert session.statistics.damaged == sum(datagram not in datagrams_of() for datagram in arriving)
+    assert session.statistics.bytes == sum(map(len, arriving))
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        Packet(Kind.FEEDBACK, STREAM_ID, 0, End(stream=STREAM_ID, more=False).to_bytes()),
+        Packet(Kind.CONTROL, STREAM_ID, 0, End(stream=STREAM_ID + 1, more=False).to_bytes()),
+        Packet(Kind.CONTROL, STREAM_ID, 0, b"\xc0"),
+    ],
+)
+def test_control_messages_of_nonsense_are_dropped(packet):
+    session = make_session(datagrams=[packet.to_bytes()])
+    assert session.statistics.damaged == 1
+    assert events_of(session) == []
+
+
+def test_any_number_of_streams_takes_bounded_memory():
+    session = make_session()
+    for stream_id in range(1000):
+        session.receive_datagram(datagrams_of(stream_id=stream_id)[0], 0.0)
+        events_of(session)
+    assert len(session.datagrams_to_send(10.0)) <= MAX_ENDED_STREAMS + 1
+
+
+def test_damaged_bytes_within_the_inner_parity_are_corrected():
+    session = ReceiverSession(replace(SETTINGS, inner_parity=8), now=0.0)
+    for datagram in datagrams_of()[:6]:
+        damaged = bytearray(add_inner_parity(datagram, 8))
+        damaged[3:7] = b"oops"
+        session.receive_datagram(bytes(damaged), 0.0)
+    assert sum(isinstance(event, SegmentReceived) for event in events_of(session)) == 6
+    (answer,) = session.datagrams_to_send(0.0)
+    assert parse_message(parse_packet(correct_datagram(answer, 8)).payload).complete
+
+
+@pytest.mark.parametrize("changes", [{"silence_s": 0}, {"silence_s": float("nan")}, {"inner_parity": -1}])
+def test_settings_that_make_no_sense_are_refused(changes):
+    with pytest.raises(UsageError):
+        replace(SETTINGS, **changes)
