@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from pathlib import Path
 
 from progressive.errors import ProgressiveError, RunError, UsageError
@@ -57,7 +58,7 @@ def reason(error: OSError) -> str:
 
 
 def _partial(path: Path) -> Path:
-    return path.with_name(f".{os.getpid()}.partial")
+    return path.with_name(f".{os.getpid()}-{threading.get_ident()}.partial")
 
 
 def _write_error(path: Path, error: OSError) -> ProgressiveError:

@@ -1,5 +1,6 @@
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,10 @@ def test_reading_stops_at_the_limit(tmp_path: Path) -> None:
         read_bytes(path, limit=4)
     with pytest.raises(UsageError, match="no such file"):
         read_bytes(tmp_path / "missing", limit=1)
+
+
+def test_two_threads_write_into_one_folder(tmp_path: Path) -> None:
+    contents = {tmp_path / f"{i}": bytes([i]) * 100_000 for i in range(40)}
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write_atomically, contents.keys(), contents.values()))
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == contents
