@@ -12,17 +12,18 @@ from progressive.output import OutputFolder, Refinement
 from progressive.registry import codec_name, load_codec
 from progressive.stream import StreamHeader
 from receiver.display import Figures, PhotoView, closing_words
-from receiver.refinement import RefinementLoop, Refiner
+from receiver.refinement import RefinementLoop, Refiner, SegmentPayload
 
 
 class Reception:
     """Follows one stream.
 
-        segments -> refiner (at once, or in a worker thread) -> pictures in the folder, figures on the display
+        segments -> refiner (when asked to, or in a worker thread) -> pictures in the folder, figures on the display
 
     Fields:
         name: of the photo, for people.
         refiner: the picture and what was measured of it.
+        figures: tells what has arrived of the stream.
     """
 
     def __init__(
@@ -46,45 +47,61 @@ class Reception:
             folder: where the pictures go.
             display: where the figures go.
             elapsed_s: time since the stream's first datagram, in seconds.
-            figures: what has arrived of this stream.
+            figures: tells what has arrived of the stream.
             original: to measure against; None if it is not at hand.
             device: "cpu" or "cuda".
             one_of_several: events carry the name.
-            worker: makes pictures in this thread, one for all segments that came meanwhile; None makes one a segment
-                before `take` returns.
+            worker: makes pictures in this thread, one for all segments that came meanwhile; without it `refine` does.
         """
         decoder = load_codec(codec_name(header.codec)).decoder(header, device=device)
         self.name = name
         self.refiner = Refiner(decoder, folder, elapsed_s, original=original)
-        self._figures = figures
+        self.figures = figures
         self._view = PhotoView(display, name, one_of_several=one_of_several)
         self._loop = None if worker is None else RefinementLoop(self.refiner, worker, self._show)
+        self._waiting: list[SegmentPayload] = []
         self._taken = 0
 
     def take(self, segment_id: int, payload: bytes) -> None:
-        """Refines the picture by a segment; raises RunError if a picture could not be written."""
+        """Takes a segment; raises RunError if an earlier picture could not be written."""
         self._taken += 1
-        received_bytes = self._figures().bytes
         if self._loop is not None:
-            self._loop.push((segment_id, payload), received_bytes)
-        elif (refinement := self.refiner.refine([(segment_id, payload)], received_bytes)) is not None:
-            self._show(refinement)
+            self._loop.push((segment_id, payload), self.figures().bytes)
+        else:
+            self._waiting.append((segment_id, payload))
         self.show_packets()
+
+    def refine(self) -> None:
+        """Without a worker: shows what was taken since the last call, before returning."""
+        waiting, self._waiting = self._waiting, []
+        refinement = self.refiner.refine(waiting, self.figures().bytes)
+        if refinement is not None:
+            self._show(refinement)
 
     def show_packets(self) -> None:
         """Brings the figures on the display up to date."""
-        self._view.show_packets(self._figures(), self._share)
+        self._view.show_packets(self.figures(), self._share)
 
     async def drain(self) -> None:
         """Waits until the picture shows all that was taken."""
         if self._loop is not None:
             await self._loop.drain()
 
-    def finish(self, settings: Mapping[str, object], wire_bytes: int) -> str:
-        """Writes the final picture, the timeline and the report; returns the line that closes the photo."""
-        self.refiner.folder.finish(settings, wire_bytes, title=self.name)
+    def finish(self, settings: Mapping[str, object], wire_bytes: int | None = None) -> str:
+        """Writes the final picture, the timeline and the report.
+
+        Args:
+            settings: for the report, as JSON values.
+            wire_bytes: sent, if that is known; otherwise the bytes that arrived count.
+
+        Returns:
+            The line that closes the photo.
+        """
+        figures = self.figures()
+        sent_bytes = figures.bytes if wire_bytes is None else wire_bytes
+        self.refiner.folder.finish(settings, sent_bytes, title=self.name)
         segments = f"{self._taken} of {self.refiner.decoder.header.segment_count}"
-        return closing_words(self.name, self.refiner.latest, self._figures(), segments)
+        return closing_words(self.name, self.refiner.latest, figures, segments)
 
     def check_base(self) -> None:
         """Raises RunError unless the whole base arrived."""
@@ -97,4 +114,4 @@ class Reception:
         return min(1.0, self._taken / max(1, self.refiner.decoder.header.segment_count))
 
     def _show(self, refinement: Refinement) -> None:
-        self._view.show_picture(refinement, self._figures(), self._share)
+        self._view.show_picture(refinement, self.figures(), self._share)

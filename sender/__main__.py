@@ -10,7 +10,7 @@ import typer
 from progressive.cli import run
 from progressive.display import make_display
 from progressive.errors import UsageError
-from progressive.registry import CODECS, DEFAULT_CODEC
+from progressive.registry import DEFAULT_CODEC
 from progressive.units import parse_bandwidth, parse_percent, parse_size, parse_time
 from sender.options import SenderOptions
 from sender.settings import SenderSettings
@@ -72,8 +72,6 @@ def send(
         feedback=not one_way,
         inner_parity=parse_size(inner_parity),
     )
-    if codec not in CODECS:
-        raise UsageError(f"unknown codec {codec!r}: use one of {', '.join(sorted(CODECS))}")
     if to:
         _refuse_options_of_local_runs({"--channel": channel, "--output": output, "--fast": fast or None})
     options = SenderOptions(

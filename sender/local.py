@@ -85,7 +85,7 @@ class LocalStream:
             display: for the figures.
             clock: the time now, in seconds.
             one_of_several: events carry the photo's name.
-            worker: makes the pictures; None makes them at once.
+            worker: makes the pictures; without it `refine` does.
         """
         self._prepared, self._options, self._folder, self._display = prepared, options, folder, display
         self._clock, self._one_of_several, self._worker = clock, one_of_several, worker
@@ -117,6 +117,11 @@ class LocalStream:
                 )
             case SegmentReceived() if self._reception is not None:
                 self._reception.take(event.segment_id, event.payload)
+
+    def refine(self) -> None:
+        """Without a worker: shows what arrived since the last call."""
+        if self._reception is not None:
+            self._reception.refine()
 
     async def drain(self) -> None:
         """Waits until the picture shows all that arrived."""
@@ -194,7 +199,9 @@ def _run(stream: LocalStream, links: Links, clock: Clock) -> None:
 
 def _run_on_virtual_clock(stream: LocalStream, links: Links, clock: VirtualClock) -> None:
     def on_event(now: float, session: Session, event: object) -> None:
-        clock.now = now
+        if now > clock.now:
+            stream.refine()
+            clock.now = now
         if session is stream.sender:
             stream.on_sender_event(cast(SenderEvent, event))
         else:
@@ -204,7 +211,9 @@ def _run_on_virtual_clock(stream: LocalStream, links: Links, clock: VirtualClock
         Route(stream.sender, links.forward, stream.receiver),
         Route(stream.receiver, links.backward, stream.sender),
     ]
-    clock.now = simulate(routes, start_s=clock.now, on_event=on_event)
+    ended_s = simulate(routes, start_s=clock.now, on_event=on_event)
+    stream.refine()
+    clock.now = ended_s
 
 
 async def _run_in_real_time(stream: LocalStream, links: Links) -> None:

@@ -1,0 +1,59 @@
+"""Command line of the receiver: `python -m receiver`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from progressive.cli import run
+from progressive.display import make_display
+from progressive.units import parse_size, parse_time
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def receive(
+    address: Annotated[
+        str, typer.Option("--from", metavar="URL", help="Where to listen: udp://HOST:PORT, such as udp://0.0.0.0:9000.")
+    ],
+    output: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for the first photo; photo_02, .. in it for further ones.")
+    ] = Path("out"),
+    reference: Annotated[
+        Path | None, typer.Option(metavar="PHOTO", help="The original, to measure the quality against.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where to decode: auto, cpu or cuda.")] = "auto",
+    timeout: Annotated[
+        str | None, typer.Option(metavar="TIME", help="How long to wait for a sender; for ever if left out.")
+    ] = None,
+    inner_parity: Annotated[
+        str, typer.Option(metavar="BYTES", help="Parity bytes inside each datagram, as the sender was told.")
+    ] = "0",
+    as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No output but errors.")] = False,
+) -> None:
+    """Receives photos and shows them as they come, coarse first, then ever better."""
+    from receiver.run import ReceiverOptions
+    from receiver.run import receive as receive_photos
+    from receiver.settings import ReceiverSettings
+
+    options = ReceiverOptions(
+        address,
+        ReceiverSettings(inner_parity=parse_size(inner_parity)),
+        output=output,
+        reference=reference,
+        device=device,
+        timeout_s=None if timeout is None else parse_time(timeout),
+    )
+    receive_photos(options, make_display(as_json=as_json, quiet=quiet))
+
+
+def main() -> None:
+    run(app)
+
+
+if __name__ == "__main__":
+    main()

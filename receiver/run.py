@@ -1,0 +1,235 @@
+"""One run of the receiver: listens, shows every photo of one sender as it comes, and keeps what came."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+
+from progressive.codec import Photo
+from progressive.display import Display
+from progressive.errors import BitstreamError, RunError, UsageError
+from progressive.output import OutputFolder
+from progressive.photos import read_photo
+from progressive.registry import DEFAULT_CODEC, load_codec
+from progressive.transport.drive import drive
+from progressive.transport.udp import UdpAddress, UdpTransport, open_udp_receiver, parse_udp_url
+from progressive.units import format_time
+from receiver.reception import Reception
+from receiver.refinement import warm_up_metrics
+from receiver.session import (
+    PacketStatistics,
+    ReceiverEvent,
+    ReceiverSession,
+    SegmentReceived,
+    StreamEnded,
+    StreamStarted,
+)
+from receiver.settings import ReceiverSettings
+
+NEXT_PHOTO_S = 30.0
+"""How long a sender that announced another photo may take to begin it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverOptions:
+    """A run of the receiver.
+
+    Fields:
+        address: to listen at, `udp://HOST:PORT`.
+        settings: of the session.
+        output: folder for the first photo; each further one gets a folder in it.
+        reference: file of the original of the first photo; None measures nothing.
+        device: "cpu", "cuda", or "auto" for CUDA where there is one.
+        timeout_s: how long to wait for the first stream, in seconds; None waits for ever.
+    """
+
+    address: str
+    settings: ReceiverSettings
+    output: Path = Path("out")
+    reference: Path | None = None
+    device: str = "auto"
+    timeout_s: float | None = None
+
+    def in_words(self, device: str) -> dict[str, str]:
+        """Every setting for a person; `device` is the one in use."""
+        inner = self.settings.inner_parity
+        words = {
+            "from": self.address,
+            "output": str(self.output),
+            "reference": str(self.reference or "none"),
+            "device": device,
+            "silence": format_time(self.settings.silence_s),
+            "timeout": "none" if self.timeout_s is None else format_time(self.timeout_s),
+        }
+        return words | ({"inner parity": f"{inner} bytes"} if inner else {})
+
+    def in_values(self) -> dict[str, object]:
+        """Every setting as a JSON value."""
+        return {
+            "from": self.address,
+            "output": str(self.output),
+            "reference": None if self.reference is None else str(self.reference),
+            "device": self.device,
+            "timeout_s": self.timeout_s,
+            **asdict(self.settings),
+        }
+
+
+def receive(options: ReceiverOptions, display: Display) -> None:
+    """Receives the photos of one sender.
+
+    Raises UsageError before listening; RunError, with the best pictures kept, if nothing came, the sender fell silent,
+    or a base is missing.
+    """
+    address = parse_udp_url(options.address)
+    original = None if options.reference is None else read_photo(options.reference)
+    with display:
+        asyncio.run(_receive(address, options, original, display))
+
+
+async def _receive(address: UdpAddress, options: ReceiverOptions, original: Photo | None, display: Display) -> None:
+    transport = await open_udp_receiver(address, inner_parity=options.settings.inner_parity)
+    try:
+        folder = OutputFolder(options.output)
+        device = resolve_device(options.device)
+        load_codec(DEFAULT_CODEC)
+        if original is not None:
+            warm_up_metrics()
+        display.settings(options.in_words(device))
+        display.note(f"listening at {transport.local_address}")
+        with ThreadPoolExecutor(1) as worker:
+            await _Run(options, display, transport, folder, original, device, worker).run()
+    finally:
+        transport.close()
+
+
+def resolve_device(device: str) -> str:
+    """The device that a request stands for; raises UsageError if there is no such device here."""
+    if device == "cpu":
+        return device
+    if device not in {"auto", "cuda"}:
+        raise UsageError(f"unknown device {device!r}: use auto, cpu or cuda")
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if device == "cuda":
+        raise UsageError("there is no CUDA device here: use --device cpu")
+    return "cpu"
+
+
+class _Run:
+    """Streams of one sender, one after the other, each with its own reception and folder."""
+
+    def __init__(
+        self,
+        options: ReceiverOptions,
+        display: Display,
+        transport: UdpTransport,
+        folder: OutputFolder,
+        original: Photo | None,
+        device: str,
+        worker: ThreadPoolExecutor,
+    ) -> None:
+        self._options, self._display, self._transport = options, display, transport
+        self._folder, self._original, self._device, self._worker = folder, original, device, worker
+        self._loop = asyncio.get_running_loop()
+        self._session = ReceiverSession(options.settings, now=self._loop.time())
+        self._photos = 0
+        self._reception: Reception | None = None
+        self._before = PacketStatistics()
+        self._finishing: list[asyncio.Task[None]] = []
+        self._failures: list[str] = []
+        self._alarm: asyncio.TimerHandle | None = None
+
+    async def run(self) -> None:
+        """Until the sender has sent its last photo; raises RunError if not all went well."""
+        self._wait_at_most(self._options.timeout_s, "no sender came")
+        try:
+            await drive(self._session, self._transport, self._on_event)
+        finally:
+            self._end()
+            await asyncio.gather(*self._finishing)
+        if not self._photos:
+            self._failures.append("nothing could be shown")
+        if self._failures:
+            raise RunError("; ".join(dict.fromkeys(self._failures)))
+
+    def _on_event(self, event: ReceiverEvent) -> None:
+        match event:
+            case StreamStarted():
+                self._wait_at_most(None)
+                self._start(event)
+            case SegmentReceived() if self._reception is not None:
+                self._reception.take(event.segment_id, event.payload)
+            case StreamEnded():
+                if event.reason == "silence":
+                    silence = format_time(self._options.settings.silence_s)
+                    self._failures.append(f"the sender fell silent for {silence} before the end, what came is kept")
+                self._end()
+                if event.more:
+                    self._wait_at_most(NEXT_PHOTO_S, "the sender announced another photo that never came")
+
+    def _start(self, event: StreamStarted) -> None:
+        started_s = self._loop.time()
+        before = self._before
+        number = self._photos + 1
+        folder = self._folder if number == 1 else OutputFolder(self._folder.path / f"photo_{number:02d}")
+        try:
+            self._reception = Reception(
+                event.header,
+                f"photo {number}",
+                folder,
+                self._display,
+                elapsed_s=lambda: self._loop.time() - started_s,
+                figures=lambda: _since(before, self._session.statistics),
+                original=self._original if number == 1 else None,
+                device=self._device,
+                one_of_several=number > 1,
+                worker=self._worker,
+            )
+        except BitstreamError as error:
+            self._failures.append(f"stream {event.stream_id} cannot be decoded: {error}")
+            return
+        self._photos = number
+        header = event.header
+        self._display.note(f"photo {number}: {header.width}x{header.height}, {header.segment_count} segments")
+
+    def _end(self) -> None:
+        """Lets the stream that just ended, if any, be finished while others come."""
+        figures = _since(self._before, self._session.statistics)
+        self._before = self._session.statistics
+        if self._reception is not None:
+            self._reception.figures = lambda: figures
+            self._finishing.append(asyncio.create_task(self._finish(self._reception)))
+            self._reception = None
+
+    async def _finish(self, reception: Reception) -> None:
+        await reception.drain()
+        header = reception.refiner.decoder.header
+        values = self._options.in_values() | {"width": header.width, "height": header.height}
+        closing = await asyncio.to_thread(reception.finish, values)
+        self._display.summary(f"{closing} -> {reception.refiner.folder.path}")
+        try:
+            reception.check_base()
+        except RunError as error:
+            self._failures.append(str(error))
+
+    def _wait_at_most(self, seconds: float | None, failure: str = "") -> None:
+        """Gives up after so many seconds, for this reason, unless asked again; None waits for ever."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if seconds is not None:
+            self._alarm = self._loop.call_later(seconds, self._give_up, f"{failure} in {format_time(seconds)}")
+
+    def _give_up(self, failure: str) -> None:
+        self._failures.append(failure)
+        self._transport.close()
+
+
+def _since(before: PacketStatistics, now: PacketStatistics) -> PacketStatistics:
+    """What was counted since `before`."""
+    return PacketStatistics(*(b - a for a, b in zip(astuple(before), astuple(now), strict=True)))
