@@ -60,7 +60,7 @@ class Display:
         """A line that a person should read: what was changed, what is wrong."""
         self._print(text, sys.stdout)
 
-    def event(self, record: Mapping[str, Any], text: str) -> None:  # noqa: ARG002
+    def event(self, record: Mapping[str, Any], text: str) -> None:
         """Something happened: `record` for programs, `text` for people."""
         self.note(text)
 
@@ -90,7 +90,7 @@ class JsonDisplay(Display):
     def note(self, text: str) -> None:
         self._print(text, sys.stderr)
 
-    def event(self, record: Mapping[str, Any], text: str) -> None:  # noqa: ARG002
+    def event(self, record: Mapping[str, Any], text: str) -> None:
         self._print(json.dumps(record, allow_nan=False), sys.stdout)
 
 
