@@ -141,7 +141,7 @@ class ReceiverSession:
     peer sends, nothing is raised: nonsense is counted in `statistics` and dropped.
     """
 
-    def __init__(self, settings: ReceiverSettings, *, now: float) -> None:  # noqa: ARG002, made like a sender
+    def __init__(self, settings: ReceiverSettings, *, now: float) -> None:
         self._settings = settings
         self._events: deque[ReceiverEvent] = deque()
         self._current: _Stream | None = None
