@@ -94,11 +94,11 @@ class _Protocol(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: SocketAddress) -> None:
         self.inbox.put((data, addr))
 
-    def error_received(self, exc: Exception) -> None:  # noqa: ARG002
+    def error_received(self, exc: Exception) -> None:
         # The peer may only be starting: what never comes is a matter of the session's.
         self.refusals += 1
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:
         self.inbox.close()
 
 
