@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from progressive import cli
+from progressive import cli, registry
 from progressive.codec import ProgressiveDecoder
 from progressive.container import (
     MAX_FILE_BYTES,
@@ -27,6 +27,8 @@ from progressive.photos import read_photo, write_png
 from progressive.registry import CODECS, DEFAULT_CODEC, codec_name, load_codec
 from progressive.stream import LayeredStream
 from progressive.units import format_size, parse_size
+
+WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 
 app = typer.Typer(help="Codes photos into files of which any cut decodes.", no_args_is_help=True, add_completion=False)
 
@@ -105,6 +107,45 @@ def info(file: ProgFile) -> None:
 
 
 @app.command()
+def evaluate(
+    source: Annotated[str, typer.Argument(metavar="FOLDER", help="Or a photo, or a glob.")],
+    codec: Annotated[str, typer.Option(metavar="NAME")] = DEFAULT_CODEC,
+    against: Annotated[str, typer.Option(metavar="PEERS", help="Comma-separated, such as jpeg; or none.")] = "jpeg",
+    rates: Annotated[str | None, typer.Option(metavar="BPP,BPP", help="Rates of the table, bits a pixel.")] = None,
+    segment_size: Annotated[int, typer.Option(metavar="BYTES", help="Largest segment.")] = 1000,
+    output: Annotated[Path, typer.Option(metavar="DIR")] = Path("out"),
+) -> None:
+    """Print and save quality against rate, in real bytes, beside other formats."""
+    from progressive.evaluation import command
+
+    peers = [] if against == "none" else against.split(",")
+    chosen = command.DEFAULT_RATES if rates is None else _parse_rates(rates)
+    command.evaluate(
+        source, codec=codec, against=peers, rates=chosen, max_payload=segment_size, output=output, log=typer.echo
+    )
+
+
+@app.command()
+def train(
+    codec: Annotated[str, typer.Argument(metavar="CODEC")],
+    data: Annotated[list[Path], typer.Option(metavar="DIR", help="Folder of photos; may be given again.")],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The committed weights if left out.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Improve FILE; streams made with it stay readable.")] = False,
+    photos: Annotated[int | None, typer.Option(min=1, help="Photos to use, at most.")] = None,
+    steps: Annotated[int | None, typer.Option(min=0, help="Gradient steps.")] = None,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Train a codec on folders of photos."""
+    entry = registry.entry(codec)
+    if not entry.recipe:
+        raise UsageError(f"{codec} has nothing to train")
+    file = out or WEIGHTS_FOLDER / entry.weights
+    check_writable(file)
+    recipe = registry.imported(entry.recipe)
+    recipe(data, file, photos=photos, steps=steps, seed=seed, resume=resume, log=typer.echo)
+
+
+@app.command()
 def codecs() -> None:
     """List the codecs."""
     table = Table("name", "number", "what it is", box=None)
@@ -116,6 +157,16 @@ def codecs() -> None:
 def main() -> None:
     """The command line."""
     cli.run(app)
+
+
+def _parse_rates(text: str) -> tuple[float, ...]:
+    try:
+        rates = tuple(sorted(float(part) for part in text.split(",")))
+    except ValueError as error:
+        raise UsageError(f"cannot read the rates {text!r}: give bits a pixel, such as 0.1,0.2,0.5") from error
+    if not all(0 < rate < math.inf for rate in rates):
+        raise UsageError(f"rates must be above zero, {text!r} is not")
+    return rates
 
 
 def _read(file: Path) -> bytes:

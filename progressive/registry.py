@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 from progressive.codec import ProgressiveCodec
 from progressive.errors import BitstreamError, UsageError
@@ -13,11 +13,21 @@ from progressive.errors import BitstreamError, UsageError
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A registered codec: its number in stream headers (never reused), `module:factory`, and what it is."""
+    """A registered codec.
+
+    Fields:
+        number: in stream headers; never reused.
+        factory: `module:name` of what makes it.
+        summary: what it is, in a line.
+        recipe: `module:name` of the function that trains it; empty if nothing is trained.
+        weights: name of its file in `progressive/weights`.
+    """
 
     number: int
     factory: str
     summary: str
+    recipe: str = ""
+    weights: str = ""
 
 
 CODECS: dict[str, Entry] = {
@@ -25,6 +35,8 @@ CODECS: dict[str, Entry] = {
         1,
         "progressive.codecs.dual_autoencoder.codec:DualAutoencoder",
         "linear autoencoders of 8x8 blocks, one output for calm blocks, eight more for detailed ones",
+        recipe="progressive.training.dual_autoencoder:train",
+        weights="dual_autoencoder.safetensors",
     ),
 }
 
@@ -34,15 +46,25 @@ DEFAULT_CODEC = "dual_autoencoder"
 @cache
 def load_codec(name: str) -> ProgressiveCodec:
     """The codec of this name with its committed weights; raises UsageError if there is none."""
+    return cast(ProgressiveCodec, imported(entry(name).factory)())
+
+
+def entry(name: str) -> Entry:
+    """The table's entry of this name; raises UsageError if there is none."""
     if name not in CODECS:
         raise UsageError(f"unknown codec {name!r}: use one of {', '.join(sorted(CODECS))}")
-    module, factory = CODECS[name].factory.split(":")
-    return cast(ProgressiveCodec, getattr(import_module(module), factory)())
+    return CODECS[name]
+
+
+def imported(path: str) -> Any:
+    """What `module:name` names."""
+    module, name = path.split(":")
+    return getattr(import_module(module), name)
 
 
 def codec_name(number: int) -> str:
     """The name of the codec with this number in a stream header; raises BitstreamError if there is none."""
-    for name, entry in CODECS.items():
-        if entry.number == number:
+    for name, registered in CODECS.items():
+        if registered.number == number:
             return name
     raise BitstreamError(f"the stream was made by codec number {number}, which this version does not know")

@@ -1,7 +1,7 @@
 """Four ways to walk the same model: encode, decode, measure, count.
 
-A codec writes its traversal of contexts once, against `SymbolCoder`; what happens to each batch of symbols depends on the
-coder it is given. That the decoder sees the encoder's contexts is then true by construction.
+A codec writes its traversal of contexts once, against `SymbolCoder`; what happens to each batch of symbols depends on
+the coder it is given. That the decoder sees the encoder's contexts is then true by construction.
 """
 
 from __future__ import annotations

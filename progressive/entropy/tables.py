@@ -13,7 +13,7 @@ TOTAL = 1 << PRECISION_BITS
 
 
 class FrequencyTable:
-    """One categorical distribution a row: integer frequencies, [rows, symbols], each at least 1, rows summing to TOTAL."""
+    """A categorical distribution a row: integer frequencies, [rows, symbols], at least 1, each row summing to TOTAL."""
 
     def __init__(self, frequencies: NDArray[np.integer]) -> None:
         if frequencies.ndim != 2 or frequencies.min() < 1 or (frequencies.sum(1, dtype=np.int64) != TOTAL).any():
@@ -38,4 +38,5 @@ def frequencies_from_counts(counts: NDArray[np.floating]) -> NDArray[np.uint16]:
     share = weights / weights.sum(1, keepdims=True) * (TOTAL - symbols)
     frequencies = np.floor(share).astype(np.int64) + 1
     frequencies[np.arange(rows), share.argmax(1)] += TOTAL - frequencies.sum(1)
-    return frequencies.astype(np.uint16)
+    rounded: NDArray[np.uint16] = frequencies.astype(np.uint16)
+    return rounded

@@ -1,4 +1,4 @@
-"""Trains the dual autoencoder: linear parts in closed form, probabilities by counting, the smoothing filter by gradient.
+"""Trains the dual autoencoder: linear parts in closed form, tables by counting, the smoothing filter by gradient.
 
 The paper trains G1 first, then G2 on other blocks; here G2 works on what G1 leaves, and is a bank of experts fitted by
 alternating between assigning blocks and taking principal components of each expert's blocks.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,12 +61,27 @@ class Recipe:
     seed: int = 0
 
 
-def train(data: Sequence[Path], out: Path, *, recipe: Recipe, resume: bool, log: Log) -> None:
+def train(
+    data: Sequence[Path],
+    out: Path,
+    *,
+    photos: int | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    log: Log,
+) -> None:
     """Trains on the photos below the folders `data` and writes the weight file `out`.
 
     With `resume`, the linear parts and tables of `out` stay as they are, so that streams made with them stay readable,
-    and only the smoothing filter is trained further.
+    and only the smoothing filter is trained further. `photos` and `steps` replace the recipe's.
     """
+    recipe = replace(Recipe(seed=seed), **{k: v for k, v in (("photos", photos), ("steps", steps)) if v is not None})
+    run(data, out, recipe=recipe, resume=resume, log=log)
+
+
+def run(data: Sequence[Path], out: Path, *, recipe: Recipe, resume: bool, log: Log) -> None:
+    """`train` with every setting of the recipe open."""
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
     photos = load_photos(data, limit=recipe.photos, seed=recipe.seed)
@@ -116,7 +131,7 @@ def _fit_linear(photos: list[Photo], recipe: Recipe, rng: np.random.Generator, l
 
 
 def fit_calm(components: list[Floats], experts: int) -> Autoencoders:
-    """G1: the principal direction of blocks, and the least-squares decoder from a block's output and those around it."""
+    """G1: the principal direction of blocks, and the least-squares decoder from outputs in 3x3 blocks."""
     second_moment = sum(b.reshape(-1, PIXELS).T @ b.reshape(-1, PIXELS) for b in components)
     direction = np.linalg.eigh(np.asarray(second_moment, np.float64))[1][:, -1]
     encoder = (direction * np.sign(direction.sum())).astype(np.float32)
@@ -195,7 +210,7 @@ def _fit_tables(photos: list[Photo], tensors: Tensors, rng: np.random.Generator,
             views = [t.view(*window.slices(chroma=i > 0)) for i, t in enumerate(targets)]
             truth = [v.base_bins() for v in views]
             for contents in (Contents(number, COARSE), Contents(number, FINE, (0, window.height))):
-                code_base(collector, contents, window, tile, truth)
+                code_base(collector, contents, tile, truth)
             for plane in range(PLANES):
                 first = rng.random(layout.regions(window)) < 0.5
                 for regions in (first, ~first):
@@ -215,17 +230,23 @@ def _regularised(name: str, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         groups = counts.reshape(4, -1, 10, counts.shape[1]).sum((0, 1))
         pooled = np.broadcast_to(groups, (4, len(counts) // 40, 10, counts.shape[1])).reshape(counts.shape)
     elif name.endswith(".output"):
-        experts = EXPERTS[name.split(".")[0]]
+        experts = EXPERTS[name.partition(".")[0]]
         by_expert = counts.reshape(experts, OUTPUTS, -1, counts.shape[1])
         pooled = np.broadcast_to(by_expert.sum((0, 1), keepdims=True), by_expert.shape).reshape(counts.shape)
     else:
         pooled = np.broadcast_to(counts.sum(0), counts.shape)
     share = (pooled + floor) / (pooled + floor).sum(1, keepdims=True)
-    return counts + strength * share + floor
+    regularised: NDArray[np.float64] = counts + strength * share + floor
+    return regularised
 
 
 def _fit_filter(
-    photos: list[Photo], model: Model, recipe: Recipe, rng: np.random.Generator, log: Log, checkpoint: Callable[[Tensors], None]
+    photos: list[Photo],
+    model: Model,
+    recipe: Recipe,
+    rng: np.random.Generator,
+    log: Log,
+    checkpoint: Callable[[Tensors], None],
 ) -> Tensors:
     """Minimises the filter's error relative to that of the linear synthesis, so that every level counts alike."""
     network = SmoothingFilter()
@@ -265,7 +286,10 @@ def _luma(photo: Photo, model: Model) -> tuple[NDArray[np.float16], Target]:
 
 
 def _draw(
-    samples: list[tuple[NDArray[np.float16], Target]], autoencoders: Autoencoders, recipe: Recipe, rng: np.random.Generator
+    samples: list[tuple[NDArray[np.float16], Target]],
+    autoencoders: Autoencoders,
+    recipe: Recipe,
+    rng: np.random.Generator,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """A batch of crops at random levels: as a stream is received, most regions at one level and some a step behind."""
     clean, blurred, levels, detailed = [], [], [], []
@@ -281,13 +305,8 @@ def _draw(
         blurred.append(linear_synthesis(component, autoencoders, chroma=False))
         levels.append(component.level)
         detailed.append(component.expert >= 0)
-    stack = lambda parts: torch.from_numpy(np.stack(parts))  # noqa: E731
-    return (
-        stack(clean).permute(0, 3, 1, 2),
-        stack(blurred).permute(0, 3, 1, 2),
-        stack(levels),
-        stack(detailed),
-    )
+    before, after, level, turned = (torch.from_numpy(np.stack(part)) for part in (clean, blurred, levels, detailed))
+    return before.permute(0, 3, 1, 2), after.permute(0, 3, 1, 2), level, turned
 
 
 def quantised(target: Target, level: NDArray[np.int32]) -> Component:
@@ -302,5 +321,3 @@ def quantised(target: Target, level: NDArray[np.int32]) -> Component:
     detailed = component.detail.any(-1)
     component.expert[detailed] = target.expert[detailed]
     return component
-
-

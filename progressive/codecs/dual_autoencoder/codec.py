@@ -23,8 +23,8 @@ MIN_PAYLOAD = 192
 class DualAutoencoder:
     """Linear autoencoders of 8x8 blocks (Taha et al. 2025, section 3), made progressive.
 
-        photo ─ Y'CbCr 4:2:0 ─ 8x8 blocks ─┬─ G1 (1 output) ────────────> base: every block
-                                           └─ what G1 leaves ─ G2 (8 outputs) ─> planes: detailed blocks, ever finer
+    photo ─ Y'CbCr 4:2:0 ─ 8x8 blocks ─┬─ G1 (1 output) ────────────> base: every block
+                                       └─ what G1 leaves ─ G2 (8 outputs) ─> planes: detailed blocks, ever finer
     """
 
     def __init__(self, model: Model | None = None) -> None:
@@ -64,9 +64,7 @@ class DualAutoencoder:
     def _stream(self, layout: Layout, segments: tuple[Segment, ...]) -> LayeredStream:
         kept = segments[:MAX_SEGMENTS]
         number = registry.CODECS[self.name].number
-        header = StreamHeader(
-            number, self._model.id, layout.width, layout.height, len(kept), layout.to_parameters()
-        )
+        header = StreamHeader(number, self._model.id, layout.width, layout.height, len(kept), layout.to_parameters())
         return LayeredStream(header, kept)
 
     def decoder(self, header: StreamHeader, *, device: str = "cpu") -> DualAutoencoderDecoder:

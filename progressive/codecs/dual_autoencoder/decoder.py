@@ -26,8 +26,8 @@ from progressive.stream import MAX_SEGMENTS, StreamHeader
 class DualAutoencoderDecoder:
     """Keeps the latents of one photo; see `progressive.codec.ProgressiveDecoder`.
 
-        push ─> Contents ─ all it needs is here? ─ yes ─> latents ─> picture()
-                                  └─ no ─> waits for its tile to move on
+    push ─> Contents ─ all it needs is here? ─ yes ─> latents ─> picture()
+                              └─ no ─> waits for its tile to move on
     """
 
     def __init__(self, header: StreamHeader, model: Model, synthesis: Synthesis) -> None:
@@ -65,7 +65,7 @@ class DualAutoencoderDecoder:
         return True
 
     def picture(self) -> Photo:
-        if self._state is None:
+        if self._state is None or not self._decoded:
             return grey_picture(self._layout)
         return self._synthesis.picture(self._state, self._layout)
 
@@ -87,14 +87,13 @@ class DualAutoencoderDecoder:
         """Decodes a segment if all it needs is here; raises BitstreamError, with nothing changed, if it is damaged."""
         if self._state is None:
             self._state = empty_state(self._layout)
-        window = self._layout.window(contents.tile)
-        tile = tile_of(self._state, window)
+        tile = tile_of(self._state, self._layout.window(contents.tile))
         if not self._ready(contents, tile):
             return False
         work = copy.deepcopy(tile)
         coder = RangeSymbolDecoder(self._model.tables, contents.code)
         if contents.regions is None:
-            code_base(coder, contents, window, work, [c.base for c in work])
+            code_base(coder, contents, work, [c.base for c in work])
         else:
             plane = contents.stage - FIRST_PLANE
             code_enhance(coder, self._model, plane, contents.regions, self._layout, work, None)

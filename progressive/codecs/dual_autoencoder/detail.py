@@ -1,9 +1,9 @@
 """The enhance planes: which blocks are detailed, by which expert, and their outputs, ever finer.
 
-A plane of a region codes, for each component: the next bits of G1; for each calm block, whether it turns detailed (the error
-that G1 leaves shows in some output of G2 at this step), and then its expert; for each detailed block, its outputs. Blocks go
-in two batches like the colours of a chessboard, so that the second sees its four neighbours. Context never leaves the
-regions of the segment: they are all that is sure to be there.
+A plane of a region codes, for each component: the next bits of G1; for each calm block, whether it turns detailed (the
+error that G1 leaves shows in some output of G2 at this step), and then its expert; for each detailed block, its
+outputs. Blocks go in two batches like the colours of a chessboard, so that the second sees its four neighbours. Context
+never leaves the regions of the segment: they are all that is sure to be there.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ class _PlaneCoder:
 
     @staticmethod
     def _centre(bins: Ints, step: int) -> Ints:
-        return bins * step + step // 2
+        centre: Ints = bins * step + step // 2
+        return centre
 
     def _truth(self, bins: Ints | None) -> Ints:
         return np.zeros_like(self.state.detail) if bins is None else bins
@@ -98,9 +99,8 @@ class _PlaneCoder:
         total, count = _sum_of_neighbours(self._middle, np.ones_like(self.blocks), rows, columns)
         low = state.calm[rows, columns] * before
         context = np.clip((8 * (total // np.maximum(count, 1) - low)) // before // 2 + 2, 0, 7).astype(np.intp)
-        bit = np.zeros(len(rows), np.int32)
-        if self.target is not None:
-            bit = self.target.calm_bins(self.plane)[rows, columns] - 2 * state.calm[rows, columns]
+        truth = 2 * state.calm if self.target is None else self.target.calm_bins(self.plane)
+        bit: Ints = np.asarray(truth - 2 * state.calm)[rows, columns]
         bit = self._code("calm", context, bit, rows, columns)
         state.calm[rows, columns] = 2 * state.calm[rows, columns] + bit
         self._middle[rows, columns] = self._centre(state.calm[rows, columns], after)
@@ -163,7 +163,7 @@ class _PlaneCoder:
         return self.coder.code(name, context, symbols, rows * self.blocks.shape[1] + columns)
 
 
-def _shifted(values: NDArray[np.generic], dy: int, dx: int, fill: int) -> NDArray[np.generic]:
+def _shifted(values: Ints, dy: int, dx: int, fill: int) -> Ints:
     """The value of the block at (row + dy, column + dx), for every block."""
     height, width = values.shape
     padded = np.pad(values, 1, constant_values=fill)

@@ -62,7 +62,7 @@ def ordered(drafts: Sequence[Draft]) -> tuple[Segment, ...]:
     ready = [(d.contents.layer > 0, -d.density, index) for index, d in enumerate(drafts) if not d.needs]
     heapq.heapify(ready)
     ids: dict[int, int] = {}
-    segments = []
+    segments: list[Segment] = []
     while ready:
         *_, index = heapq.heappop(ready)
         draft = drafts[index]
@@ -97,12 +97,12 @@ class _TileEncoder:
         for plane in range(PLANES):
             groups = self._encode_plane(plane)
             for draft in groups:
-                assert draft.contents.regions is not None
-                regions = np.flatnonzero(draft.contents.regions)
-                draft.needs = [*base, *{id(holder[r]): holder[r] for r in regions if r in holder}.values()]
+                draft.needs = [
+                    *base,
+                    *{id(holder[r]): holder[r] for r in draft.contents.named() if r in holder}.values(),
+                ]
             for draft in groups:
-                assert draft.contents.regions is not None
-                holder |= dict.fromkeys(np.flatnonzero(draft.contents.regions), draft)
+                holder |= dict.fromkeys(draft.contents.named(), draft)
             drafts += groups
         return drafts
 
@@ -118,7 +118,8 @@ class _TileEncoder:
         while True:
             self._state = copy.deepcopy(snapshot)
             try:
-                fine = [self._base_draft(Contents(self._number, FINE, band)) for band in bands(self._window.height, rows)]
+                cuts = bands(self._window.height, rows)
+                fine = [self._base_draft(Contents(self._number, FINE, band)) for band in cuts]
                 break
             except TooLargeError:
                 if rows == BAND_ROWS:
@@ -132,7 +133,7 @@ class _TileEncoder:
 
     def _base_draft(self, contents: Contents) -> Draft:
         coder = RangeSymbolEncoder(self._model.tables)
-        code_base(coder, contents, self._window, self._state, self._truth)
+        code_base(coder, contents, self._state, self._truth)
         return Draft(self._fitting(Contents(contents.tile, contents.stage, contents.band, code=coder.to_bytes())), 0.0)
 
     def _base_distortion(self) -> float:
@@ -204,7 +205,8 @@ class _TileEncoder:
         target = self._targets[index]
         error = (component.calm_values() - target.calm) ** 2
         outputs = component.detail_values(self._model.autoencoders[kind_of(index)])
-        return error + ((outputs - target.detail) ** 2).sum(-1)
+        total: NDArray[np.float32] = error + ((outputs - target.detail) ** 2).sum(-1)
+        return total
 
     def _fitting(self, contents: Contents) -> Contents:
         if len(contents.to_bytes()) > self._max_payload:

@@ -1,7 +1,7 @@
 """The base: G1's outputs, coded from a coarse lattice of blocks to a fine one, each predicted from the coarser.
 
 A stage halves the spacing of the known blocks in two passes: first the centres of squares, from their four diagonal
-neighbours, then the rest, from their four axial ones. Within a pass no block depends on another, so a pass is one batch.
+neighbours, then the rest, from their four axial ones. Within a pass no block depends on another: a pass is one batch.
 Where blocks are missing, the same prediction fills them in: the base gives a whole picture from its first segment.
 """
 

@@ -1,10 +1,10 @@
 """Where things are: components, blocks, regions and tiles, and the steps that quantise them.
 
-Shapes in this package: H, W photo; h, w blocks of a component; N blocks; K experts; O outputs; P = 64 pixels of a block.
+Shapes here: H, W photo; h, w blocks of a component; N blocks; K experts; O outputs; P = 64 pixels of a block.
 
-A component (luma, or Cb or Cr at half the resolution) is cut into blocks of 8x8 samples. A **tile** is a square of up to
-64x64 luma blocks with a base of its own; a **region** is a small square of luma blocks, with the chroma blocks that cover
-it, and the unit of the enhance layers.
+A component (luma, or Cb or Cr at half the resolution) is cut into blocks of 8x8 samples. A **tile** is a square of up
+to 64x64 luma blocks with a base of its own; a **region** is a small square of luma blocks, with the chroma blocks that
+cover it, and the unit of the enhance layers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BASE_STEP = 64
 """Quantiser step of G1 in the base, in units of an orthonormal basis over 8-bit samples."""
 
 PLANE_STEPS = (128, 64, 32, 16, 8)
-"""Steps of the enhance planes. Halving with a dead zone nests: each bin of a plane lies in one bin of the plane before."""
+"""Steps of the enhance planes. Halving nests: each bin of a plane lies in one bin of the plane before."""
 
 PLANES = len(PLANE_STEPS)
 

@@ -5,11 +5,11 @@ All numbers in network order.
 | segment | bytes |
 |---|---|
 | coarse base | tile (2), 0, range code of the coarse lattice of every component |
-| fine base | tile (2), 1, first luma row of the band in the tile (1), its rows (1), range code |
-| plane p | tile (2), 2 + p, set of regions (one bit each, row by row, first in the highest bit, padded to bytes), range code |
+| fine base | tile (2), 1, first luma row of a band (1), its rows (1), range code |
+| plane p | tile (2), 2 + p, set of regions (a bit each, row by row, first in the highest, padded to bytes), code |
 
-Every component of a tile is in the same segment. A band starts at a multiple of 4 rows. Segments of a tile need its coarse
-base; planes also need all of its bands, and the plane before of each of their regions.
+Every component of a tile is in the same segment. A band starts at a multiple of 4 rows. Segments of a tile need its
+coarse base; planes also need all of its bands, and the plane before of each of their regions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from progressive.codecs.dual_autoencoder import lattice
 from progressive.codecs.dual_autoencoder.detail import code_plane
-from progressive.codecs.dual_autoencoder.layout import PLANES, Layout, Window
+from progressive.codecs.dual_autoencoder.layout import PLANES, Layout
 from progressive.codecs.dual_autoencoder.model import Model, kind_of
 from progressive.codecs.dual_autoencoder.state import Bools, Component, Ints, Target
 from progressive.entropy.coders import SymbolCoder
@@ -54,6 +54,10 @@ class Contents:
     band: tuple[int, int] = (0, 0)
     regions: RegionSet | None = None
     code: bytes = b""
+
+    def named(self) -> list[int]:
+        """Numbers of the regions, row by row; none for the base."""
+        return [] if self.regions is None else [int(r) for r in np.flatnonzero(self.regions)]
 
     @property
     def layer(self) -> int:
@@ -99,9 +103,7 @@ def bands(height: int, rows: int) -> list[tuple[int, int]]:
     return [(top, min(rows, height - top)) for top in range(0, height, rows)]
 
 
-def code_base(
-    coder: SymbolCoder, contents: Contents, window: Window, tile: list[Component], truth: list[Ints]
-) -> None:
+def code_base(coder: SymbolCoder, contents: Contents, tile: list[Component], truth: list[Ints]) -> None:
     """Codes a base segment into the components of a tile. A band sees the coarse lattice and itself, no other band."""
     first, rows = contents.band
     for index, component in enumerate(tile):

@@ -71,5 +71,3 @@ def filled_in(state: list[Component], layout: Layout) -> list[Component]:
 def grey_picture(layout: Layout) -> Photo:
     """What is shown before anything has arrived: mid-grey."""
     return np.full((layout.height, layout.width, 3), 128, np.uint8)
-
-

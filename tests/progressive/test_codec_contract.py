@@ -1,0 +1,245 @@
+"""What every registered codec promises to the rest of the system."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from progressive.codec import Photo, ProgressiveCodec, ProgressiveDecoder
+from progressive.errors import BitstreamError, UsageError
+from progressive.metrics import psnr
+from progressive.photos import downscale, sample_photo
+from progressive.registry import CODECS, codec_name, load_codec
+from progressive.stream import LayeredStream, Segment, StreamHeader
+
+SMALL_PACKETS = 192
+PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
+
+
+@pytest.fixture(params=sorted(CODECS), scope="module")
+def codec(request: pytest.FixtureRequest) -> ProgressiveCodec:
+    return load_codec(request.param)
+
+
+@pytest.fixture(scope="module")
+def photo() -> Photo:
+    return downscale(sample_photo("chelsea"), max_pixels=40_000)
+
+
+@pytest.fixture(scope="module")
+def stream(codec: ProgressiveCodec, photo: Photo) -> LayeredStream:
+    return codec.encode(photo, max_payload=300)
+
+
+def decoded(codec: ProgressiveCodec, header: StreamHeader, segments: list[Segment]) -> Photo:
+    decoder = codec.decoder(header)
+    for segment in segments:
+        decoder.push(segment.id, segment.payload)
+    return decoder.picture()
+
+
+def closed_subset(stream: LayeredStream, rng: random.Random) -> list[Segment]:
+    """Each segment is drawn with some probability, then kept only if all that it depends on is."""
+    probability, kept, subset = rng.random(), set(), []
+    for segment in stream.segments:
+        if rng.random() < probability and kept.issuperset(segment.depends_on):
+            kept.add(segment.id)
+            subset.append(segment)
+    return subset
+
+
+def test_the_header_names_the_codec_and_survives_its_bytes(codec: ProgressiveCodec, stream: LayeredStream) -> None:
+    assert codec_name(stream.header.codec) == codec.name
+    assert StreamHeader.from_bytes(stream.header.to_bytes()) == stream.header
+    assert len(stream.header.to_bytes()) <= 200
+
+
+def test_segments_are_numbered_and_come_after_what_they_depend_on(stream: LayeredStream) -> None:
+    seen: set[int] = set()
+    for segment in stream.segments:
+        assert seen.issuperset(segment.depends_on)
+        assert segment.id not in seen
+        assert 1 <= segment.id <= 0xFFFF
+        seen.add(segment.id)
+    assert stream.header.segment_count == len(stream.segments)
+    assert stream.segments[0].layer == 0
+
+
+def test_the_base_comes_first_and_completes(codec: ProgressiveCodec, stream: LayeredStream) -> None:
+    layers = [s.layer for s in stream.segments]
+    base = layers.count(0)
+    assert set(layers[:base]) == {0}
+    decoder = codec.decoder(stream.header)
+    for segment in stream.segments[:base]:
+        assert not decoder.status.base_complete
+        decoder.push(segment.id, segment.payload)
+    assert decoder.status.base_complete
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_closed_subset_in_any_order_gives_one_picture(
+    codec: ProgressiveCodec, stream: LayeredStream, photo: Photo, seed: int
+) -> None:
+    rng = random.Random(seed)
+    subset = closed_subset(stream, rng)
+    expected = decoded(codec, stream.header, subset)
+    assert expected.shape == photo.shape
+    assert expected.dtype == np.uint8
+    shuffled = subset + rng.sample(subset, len(subset) // 2)
+    rng.shuffle(shuffled)
+    assert np.array_equal(decoded(codec, stream.header, shuffled), expected)
+
+
+def test_a_segment_waits_for_what_it_depends_on(codec: ProgressiveCodec, stream: LayeredStream) -> None:
+    last, rest = stream.segments[-1], list(stream.segments[:-1])
+    assert last.depends_on
+    decoder = codec.decoder(stream.header)
+    before = decoder.picture()
+    assert not decoder.push(last.id, last.payload)
+    assert decoder.status.waiting == 1
+    assert np.array_equal(decoder.picture(), before)
+    for segment in rest:
+        decoder.push(segment.id, segment.payload)
+    assert decoder.status.waiting == 0
+    assert np.array_equal(decoder.picture(), decoded(codec, stream.header, [*rest, last]))
+
+
+def test_pictures_between_segments_do_not_disturb_the_decoder(codec: ProgressiveCodec, stream: LayeredStream) -> None:
+    decoder = codec.decoder(stream.header)
+    for segment in stream.segments:
+        decoder.push(segment.id, segment.payload)
+        decoder.picture()
+    assert np.array_equal(decoder.picture(), decoded(codec, stream.header, list(stream.segments)))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (7, 9), (16, 16), (17, 33), (65, 130), (129, 64)])
+@pytest.mark.parametrize("grey", [False, True])
+def test_any_size_works(codec: ProgressiveCodec, shape: tuple[int, int], grey: bool) -> None:
+    rng = np.random.default_rng(sum(shape))
+    photo = rng.integers(0, 256, (*shape, 1 if grey else 3), np.uint8)
+    photo = np.repeat(photo, 3, axis=2) if grey else photo
+    stream = codec.encode(photo)
+    picture = decoded(codec, stream.header, list(stream.segments))
+    assert picture.shape == photo.shape
+    flat = np.full_like(photo, 200)
+    stream = codec.encode(flat)
+    assert np.abs(decoded(codec, stream.header, list(stream.segments)).astype(int) - 200).max() <= 8
+
+
+@pytest.mark.parametrize("max_payload", [SMALL_PACKETS, 257, 500, 1000, 1400])
+def test_segments_fit_the_payload_they_were_asked_to_fit(codec: ProgressiveCodec, max_payload: int) -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (200, 170, 3), np.uint8)
+    extremes = np.kron(rng.integers(0, 2, (25, 22, 3)) * 255, np.ones((8, 8, 1))).astype(np.uint8)
+    for photo in (noise, extremes, downscale(sample_photo(), max_pixels=40_000)):
+        stream = codec.encode(photo, max_payload=max_payload)
+        assert max(len(s.payload) for s in stream.segments) <= max_payload
+
+
+def test_too_small_a_payload_is_refused(codec: ProgressiveCodec, photo: Photo) -> None:
+    with pytest.raises(UsageError, match="larger packets"):
+        codec.encode(photo, max_payload=20)
+
+
+def test_encoding_is_deterministic(codec: ProgressiveCodec, photo: Photo, stream: LayeredStream) -> None:
+    assert codec.encode(photo, max_payload=300) == stream
+
+
+def test_a_stream_decodes_alike_on_any_number_of_threads(codec: ProgressiveCodec, stream: LayeredStream) -> None:
+    """Another process, another thread count: the segments it accepts and the picture it shows are the same."""
+    script = (
+        "import sys, numpy as np\n"
+        "from progressive.container import read_stream\n"
+        "from progressive.registry import load_codec\n"
+        "contents = read_stream(sys.stdin.buffer.read())\n"
+        f"decoder = load_codec({codec.name!r}).decoder(contents.header)\n"
+        "assert all([decoder.push(i, p) for i, p in contents.segments])\n"
+        "sys.stdout.buffer.write(decoder.picture().tobytes())\n"
+    )
+    from progressive.container import stream_to_bytes
+
+    threads = "1" if torch.get_num_threads() > 1 else "2"
+    environment = os.environ | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+    output = subprocess.run(
+        [sys.executable, "-c", script], input=stream_to_bytes(stream), capture_output=True, check=True, env=environment
+    ).stdout
+    here = decoded(codec, stream.header, list(stream.segments))
+    there = np.frombuffer(output, np.uint8).reshape(here.shape)
+    assert np.abs(here.astype(int) - there).max() <= 1
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damaged_payloads_raise_the_bitstream_error_or_show_a_picture(
+    codec: ProgressiveCodec, stream: LayeredStream, data: st.DataObject
+) -> None:
+    decoder = codec.decoder(stream.header)
+    intact = data.draw(st.integers(0, len(stream.segments) - 1))
+    for segment in stream.segments[:intact]:
+        decoder.push(segment.id, segment.payload)
+    payload = bytearray(stream.segments[intact].payload)
+    kind = data.draw(st.sampled_from(("flip", "cut", "extend", "random")))
+    if kind == "flip":
+        for position in data.draw(st.lists(st.integers(0, 8 * len(payload) - 1), min_size=1, max_size=4)):
+            payload[position // 8] ^= 1 << position % 8
+    elif kind == "cut":
+        del payload[data.draw(st.integers(0, len(payload) - 1)) :]
+    elif kind == "extend":
+        payload += data.draw(st.binary(min_size=1, max_size=50))
+    else:
+        payload = bytearray(data.draw(st.binary(max_size=300)))
+    check_damaged(decoder, stream.segments[intact].id, bytes(payload))
+
+
+def check_damaged(decoder: ProgressiveDecoder, segment_id: int, payload: bytes) -> None:
+    before, status = decoder.picture(), decoder.status
+    try:
+        decoder.push(segment_id, payload)
+    except BitstreamError:
+        assert decoder.status == status
+        assert np.array_equal(decoder.picture(), before)
+    assert decoder.picture().shape == before.shape
+
+
+@given(parameters=st.binary(max_size=20), count=st.integers(0, 0xFFFF))
+@settings(max_examples=60, deadline=None)
+def test_damaged_headers_raise_the_bitstream_error(codec: ProgressiveCodec, parameters: bytes, count: int) -> None:
+    good = codec.encode(np.zeros((8, 8, 3), np.uint8)).header
+    header = StreamHeader(good.codec, good.model_id, good.width, good.height, count, parameters)
+    try:
+        codec.decoder(header).picture()
+    except BitstreamError:
+        return
+
+
+def test_a_stream_of_another_model_is_refused_with_both_ids(codec: ProgressiveCodec, stream: LayeredStream) -> None:
+    header = stream.header
+    other = StreamHeader(
+        header.codec, b"otherone", header.width, header.height, header.segment_count, header.parameters
+    )
+    with pytest.raises(BitstreamError, match=rf"{b'otherone'.hex()}.*{header.model_id.hex()}"):
+        codec.decoder(other)
+
+
+def test_quality_rises_with_every_segment_on_average(codec: ProgressiveCodec) -> None:
+    gains = []
+    for name in PHOTOS:
+        photo = downscale(sample_photo(name), max_pixels=60_000)
+        stream = codec.encode(photo, max_payload=400)
+        decoder = codec.decoder(stream.header)
+        quality = [psnr(decoder.picture(), photo)]
+        for segment in stream.segments:
+            decoder.push(segment.id, segment.payload)
+            quality.append(psnr(decoder.picture(), photo))
+        gains.append(np.diff(quality))
+    shortest = min(map(len, gains))
+    assert np.mean([g[:shortest] for g in gains], axis=0).min() > -0.01
+    assert np.mean([g.sum() for g in gains]) > 10
