@@ -26,6 +26,19 @@ def ms_ssim(picture: Photo, original: Photo) -> float | None:
     def plane(one: Photo, channel: int) -> torch.Tensor:
         return torch.tensor(one[None, None, :, :, channel], dtype=torch.float32)
 
-    with torch.inference_mode():  # a channel at a time takes a third of the memory
+    with torch.inference_mode(), _one_thread():  # a channel at a time takes a third of the memory
         channels = [batch_ms_ssim(plane(picture, c), plane(original, c), data_range=255) for c in range(3)]
         return float(sum(channels)) / 3
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Torch on one thread: on cores that other work shares, threads that wait for each other take 20 times as long."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
