@@ -6,7 +6,7 @@ from typing import Protocol
 
 from progressive.display import ARRIVED, LOST, RECOVERED, Display, Progress
 from progressive.output import Refinement, json_values
-from progressive.units import format_decibel, format_size, format_time
+from progressive.units import format_size, format_time
 
 
 class Figures(Protocol):
@@ -67,7 +67,7 @@ def quality_words(refinement: Refinement) -> list[str]:
     """The layer and whatever was measured, in words."""
     words = ["base" if refinement.layer == 0 else f"layer {refinement.layer}"]
     if refinement.psnr is not None:
-        words.append(f"PSNR {format_decibel(round(refinement.psnr, 2))}")
+        words.append(f"PSNR {refinement.psnr:.2f} dB")
     if refinement.ms_ssim is not None:
         words.append(f"MS-SSIM {refinement.ms_ssim:.3f}")
     return words

@@ -163,6 +163,10 @@ def stream_locally(options: SenderOptions, display: Display) -> None:
             try:
                 folder = OutputFolder(options.output / source.name if several else options.output)
                 prepared = prepare(source, codec, options.settings, full_size=options.full_size)
+                if number == 0:
+                    warm_up_metrics()
+                    display.settings(options.in_words(str(channel)))
+                display.note(prepared.in_words())
                 stream = LocalStream(
                     prepared,
                     options,
@@ -172,10 +176,6 @@ def stream_locally(options: SenderOptions, display: Display) -> None:
                     one_of_several=several,
                     worker=None if options.fast else worker,
                 )
-                if number == 0:
-                    warm_up_metrics()
-                    display.settings(options.in_words(str(channel)))
-                display.note(prepared.in_words())
                 _run(stream, links, clock)
             except (UsageError, RunError) as error:
                 if number == 0 and not several:
