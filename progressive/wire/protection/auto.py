@@ -22,9 +22,6 @@ BASE_TARGET = 0.9995
 BASE_SHARE = 0.2
 """Most of the bytes that the base's parity may take."""
 
-HORIZON = 3
-"""The base should be safe once this many times the bytes of all sources are sent, however far the deadline is."""
-
 FIRST_TIER_REDUNDANCY = 0.25
 """Redundancy of the first enhance tier in the first pass; the tier number t gets a t-th of it."""
 
@@ -41,7 +38,9 @@ def plan_auto(blocks: Sequence[BlockShape], goal: Goal) -> Plan:
     parity_size = max(blocks[b].parity_size for b in base)
     source_bytes = sum(sum(shape.sizes) for shape in blocks)
     parity_bytes = inf if goal.redundancy is None else goal.redundancy * source_bytes
-    length = min(goal.budget_bytes - parity_size, HORIZON * source_bytes, source_bytes + parity_bytes)
+    # However far the deadline is, the base should be safe by the time that the sources take.
+    length = source_bytes if goal.redundancy is None else source_bytes + parity_bytes
+    length = min(length, goal.budget_bytes - parity_size)
     step = _base_parity_step(blocks, base, length, parity_bytes, goal.model)
     dealer = ParityDealer(blocks, base, weigh_by_layer=False)
     if goal.redundancy is None:
