@@ -159,6 +159,11 @@ class ReceiverSession:
     def statistics(self) -> PacketStatistics:
         return self._count(self._current)
 
+    @property
+    def held_bytes(self) -> int:
+        """Payload bytes kept in memory, at most `max_held_bytes` of the settings."""
+        return self._current.reassembler.held_bytes if self._current is not None else 0
+
     def receive_datagram(self, data: bytes, now: float) -> None:
         self._bytes += len(data)
         try:
