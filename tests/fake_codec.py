@@ -12,7 +12,9 @@ from progressive.registry import Entry
 from progressive.stream import LayeredStream, Segment, StreamHeader
 
 NUMBER = 200
-ENTRY = Entry(NUMBER, "fake_codec:ThumbnailCodec", "thumbnails, for tests")
+ENTRY = Entry(
+    number=NUMBER, factory="fake_codec:ThumbnailCodec", recipe="", weights="", summary="thumbnails, for tests"
+)
 FACTORS = (16, 8)
 _PLACE = struct.Struct("!BI")
 

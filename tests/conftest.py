@@ -1,0 +1,40 @@
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import fake_codec
+import pytest
+
+from progressive.registry import CODECS
+
+
+@pytest.fixture
+def thumbnails(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a registered codec that is quick and simple."""
+    monkeypatch.setitem(CODECS, "thumbnails", fake_codec.ENTRY)
+    return "thumbnails"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: int
+    out: str
+    err: str
+
+
+CommandLine = Callable[..., Outcome]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    """Calls a package's `main` with these arguments in this process, as its console script would."""
+
+    def call_main(main: Callable[[], object], *arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Outcome(int(exit_.value.code or 0), captured.out, captured.err)
+
+    return call_main

@@ -1,0 +1,199 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import CommandLine
+from PIL import Image
+
+import progressive.display
+from progressive.photos import read_photo, sample_photo, write_png
+from sender.__main__ import main
+
+pytestmark = pytest.mark.usefixtures("thumbnails")
+FAST = ("--fast", "--codec", "thumbnails")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photos" / "astronaut.png"
+    path.parent.mkdir()
+    write_png(path, np.ascontiguousarray(sample_photo()[::4, ::4]))
+    return path
+
+
+def report_of(folder: Path) -> dict[str, object]:
+    report = json.loads((folder / "report.json").read_text())
+    assert isinstance(report, dict)
+    return report
+
+
+def test_a_run_leaves_pictures_timeline_and_report(call: CommandLine, photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    outcome = call(main, photo, *FAST, "--output", out, "--bandwidth", "20kbps", "--channel", "none")
+    assert outcome.status == 0, outcome.err
+    report = report_of(out)
+    events = report["events"]
+    assert isinstance(events, list)
+    assert events
+    pictures = [f"refinement_{number:02d}.png" for number in range(len(events))]
+    assert {file.name for file in out.iterdir()} == {*pictures, "final.png", "timeline.png", "report.json"}
+    assert read_photo(out / "final.png").shape == (128, 128, 3)
+    for event in events:
+        assert event.keys() == {"time_s", "bytes", "layer", "psnr", "ms_ssim"}
+        assert event["ms_ssim"] is None
+        assert event["psnr"] > 5
+    assert events[0]["time_s"] == 0
+    for name in ("time_s", "bytes", "layer"):
+        values = [event[name] for event in events]
+        assert values == sorted(values)
+    assert events[-1]["bytes"] <= report["wire_bytes"]
+    settings = report["settings"]
+    assert isinstance(settings, dict)
+    assert settings["bandwidth_bps"] == 20_000
+    assert settings["photo"] == "astronaut"
+
+
+def test_the_header_echoes_every_setting_parsed_and_one_line_closes_the_run(
+    call: CommandLine, photo: Path, tmp_path: Path
+) -> None:
+    outcome = call(
+        main, photo, *FAST, "--output", tmp_path / "out", "--bandwidth", "6.25kB/s", "--channel", "ge:loss=1%,burst=2"
+    )
+    header = outcome.out.splitlines()
+    assert "bandwidth   50 kbit/s" in header
+    assert "channel     ge:loss=1%,burst=2: loss 1% in bursts of 2 packets, seed 0, virtual clock" in header
+    assert header[-1].startswith("astronaut: layer 1, PSNR ")
+
+
+def test_the_same_seed_gives_the_same_run_and_another_one_another(
+    call: CommandLine, photo: Path, tmp_path: Path
+) -> None:
+    def events(seed: int) -> object:
+        run = (photo, *FAST, "--channel", "ep6", "--seed", seed, "--output", tmp_path / "out", "--packet-size", 250)
+        call(main, *run)
+        return report_of(tmp_path / "out")["events"]
+
+    assert events(3) == events(3) != events(4)
+
+
+def test_json_prints_the_events_of_the_report_and_nothing_else(call: CommandLine, photo: Path, tmp_path: Path) -> None:
+    outcome = call(main, photo, *FAST, "--json", "--output", tmp_path / "out")
+    assert [json.loads(line) for line in outcome.out.splitlines()] == report_of(tmp_path / "out")["events"]
+    assert "bandwidth   50 kbit/s" in outcome.err
+
+
+def test_quiet_says_nothing(call: CommandLine, photo: Path, tmp_path: Path) -> None:
+    outcome = call(main, photo, *FAST, "--quiet", "--output", tmp_path / "out")
+    assert (outcome.status, outcome.out, outcome.err) == (0, "", "")
+
+
+def test_several_photos_get_a_folder_each(call: CommandLine, photo: Path, tmp_path: Path) -> None:
+    write_png(photo.with_name("b.png"), read_photo(photo)[:40])
+    Image.fromarray(read_photo(photo)).save(photo.with_name("astronaut.bmp"))
+    outcome = call(main, photo.parent, *FAST, "--json", "--output", tmp_path / "out")
+    assert outcome.status == 0, outcome.err
+    assert {folder.name for folder in (tmp_path / "out").iterdir()} == {"astronaut", "astronaut_2", "b"}
+    assert read_photo(tmp_path / "out" / "b" / "final.png").shape == (40, 128, 3)
+    assert {json.loads(line)["photo"] for line in outcome.out.splitlines()} == {"astronaut", "astronaut_2", "b"}
+
+
+def test_an_unreadable_photo_among_several_is_named_and_the_others_are_sent(
+    call: CommandLine, photo: Path, tmp_path: Path
+) -> None:
+    photo.with_name("a.png").write_bytes(b"not a photo")
+    outcome = call(main, photo.parent, *FAST, "--output", tmp_path / "out")
+    assert outcome.status == 1
+    assert outcome.err == "error: 1 of 2 photos failed: a\n"
+    assert (tmp_path / "out" / "astronaut" / "final.png").exists()
+
+
+def test_a_base_too_large_for_the_bandwidth_is_sent_smaller_unless_told_otherwise(
+    call: CommandLine, photo: Path, tmp_path: Path
+) -> None:
+    slow = ("--bandwidth", "1kbps", "--packet-size", "250", "--channel", "none", "--output", tmp_path / "out")
+    outcome = call(main, photo, *FAST, *slow)
+    assert "astronaut: downscaled from 128x128 to " in outcome.out
+    assert max(read_photo(tmp_path / "out" / "final.png").shape) < 128
+    outcome = call(main, photo, *FAST, *slow, "--full-size")
+    assert "downscaled" not in outcome.out
+    assert read_photo(tmp_path / "out" / "final.png").shape == (128, 128, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["missing.png"], "cannot read missing.png"),
+        (["--bandwidth", "fast"], "'fast' is not a bandwidth"),
+        (["--bandwidth", "50"], "'50' is not a bandwidth"),
+        (["--channel", "ep9"], "channel 'ep9': unknown part 'ep9'"),
+        (["--codec", "gif"], "unknown codec 'gif': use one of"),
+        (["--protection", "total"], "unknown protection 'total': use one of auto"),
+        (["--packet-size", "70"], "packets of 70 bytes are too small"),
+        (["--deadline", "0s"], "a deadline of 0 s"),
+        (["--to", "udp://127.0.0.1"], "lacks a port"),
+        (["--to", "http://127.0.0.1:80"], "is not a UDP address"),
+        (["--to", "udp://127.0.0.1:9", "--fast"], "--fast is for a receiver in this process"),
+        (["--to", "udp://127.0.0.1:9", "--channel", "ep2"], "--channel is for a receiver in this process"),
+        (["--output", "/proc/out"], "cannot write into the folder /proc/out"),
+        (["--seed", "-1"], "--seed"),
+        (["--frobnicate"], "No such option: --frobnicate"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_status_2(
+    call: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = call(main, *arguments, *([] if "--to" in arguments else ["--fast"]))
+    assert outcome.status == 2
+    assert outcome.err.startswith("error: ")
+    assert says in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert outcome.out == ""
+
+
+def test_without_a_base_the_run_has_failed(call: CommandLine, photo: Path, tmp_path: Path) -> None:
+    lossy = ("--channel", "loss:99.9%", "--deadline", "2s", "--output", tmp_path / "out")
+    outcome = call(main, photo, *FAST, *lossy)
+    assert outcome.status == 1
+    assert outcome.err.count("\n") == 1
+    assert "nothing of the base arrived" in outcome.err
+    assert report_of(tmp_path / "out")["events"] == []
+
+
+def test_an_interrupted_run_keeps_what_came(
+    call: CommandLine, monkeypatch: pytest.MonkeyPatch, photo: Path, tmp_path: Path
+) -> None:
+    def interrupt(self: progressive.display.Display, record: object, text: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(progressive.display.Display, "event", interrupt)
+    outcome = call(main, photo, *FAST, "--output", tmp_path / "out")
+    assert outcome.status == 130
+    assert (tmp_path / "out" / "final.png").exists()
+    assert len(list((tmp_path / "out").glob("refinement_*.png"))) == 1
+
+
+def test_ctrl_c_in_real_time_keeps_what_came(photo: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sender", str(photo), "--bandwidth", "5kbps", "--output", str(tmp_path / "out")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert any("base  PSNR" in line for line in process.stdout)
+        os.kill(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert (process.returncode, err) == (130, "")
+    assert (tmp_path / "out" / "final.png").exists()
+    assert report_of(tmp_path / "out")["events"]
+
+
+def test_streaming_needs_no_torch_until_it_measures() -> None:
+    script = "import sys, sender.__main__, sender.local, sender.remote, receiver.run; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
