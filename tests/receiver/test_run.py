@@ -1,0 +1,217 @@
+import json
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import fake_codec
+import numpy as np
+import pytest
+from conftest import CommandLine
+
+from progressive.display import Display
+from progressive.errors import ProgressiveError, RunError
+from progressive.photos import read_photo, sample_photo, write_png
+from receiver import run
+from receiver.__main__ import main
+from receiver.run import ReceiverOptions, receive
+from receiver.settings import ReceiverSettings
+from sender import session as sender_session
+from sender.options import SenderOptions
+from sender.remote import stream_to_receivers
+from sender.session import SenderSession
+from sender.settings import SenderSettings
+
+pytestmark = pytest.mark.usefixtures("thumbnails")
+
+
+class Recorder(Display):
+    """Keeps what is shown, and tells where a receiver listens."""
+
+    def __init__(self) -> None:
+        self.notes = list[str]()
+        self.events = list[Mapping[str, Any]]()
+        self.address: Future[str] = Future()
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+        if text.startswith("listening at "):
+            self.address.set_result(text.removeprefix("listening at "))
+
+    def event(self, record: Mapping[str, Any], text: str) -> None:
+        self.events.append(record)
+
+
+class Receiver:
+    """A receiver in a thread of this process."""
+
+    def __init__(self, output: Path, **options: Any) -> None:
+        self.display = Recorder()
+        self.output = output
+        settings = ReceiverSettings(silence_s=options.pop("silence_s", 3.0))
+        self._options = ReceiverOptions("udp://127.0.0.1:0", settings, output, device="cpu", **options)
+        self._error: ProgressiveError | None = None
+        self._thread = threading.Thread(target=self._receive, daemon=True)
+        self._thread.start()
+        self.address = self.display.address.result(timeout=20)
+
+    def _receive(self) -> None:
+        try:
+            receive(self._options, self.display)
+        except ProgressiveError as error:
+            self._error = error
+
+    def result(self) -> ProgressiveError | None:
+        """Waits for the end of the run; returns how it failed."""
+        self._thread.join(timeout=20)
+        assert not self._thread.is_alive()
+        return self._error
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in (1, 2):
+        write_png(folder / f"{number}.png", np.ascontiguousarray(sample_photo()[::4, :: 2 * number]))
+    return folder
+
+
+def options(source: Path, *addresses: str, **settings: Any) -> SenderOptions:
+    return SenderOptions(str(source), "thumbnails", SenderSettings(**{"bandwidth_bps": 2e6} | settings), to=addresses)
+
+
+@pytest.fixture
+def impatient_sender(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender_session, "END_INTERVAL_S", 0.01)
+    monkeypatch.setattr(sender_session, "LINGER_S", 0.05)
+
+
+def test_photos_reach_several_receivers_over_udp(photos: Path, tmp_path: Path) -> None:
+    first = Receiver(tmp_path / "first", reference=photos / "1.png")
+    second = Receiver(tmp_path / "second")
+    display = Recorder()
+    stream_to_receivers(options(photos, first.address, second.address), display)
+    for receiver in (first, second):
+        assert receiver.result() is None
+        assert read_photo(receiver.output / "final.png").shape == (128, 256, 3)
+        assert read_photo(receiver.output / "photo_02" / "final.png").shape == (128, 128, 3)
+    report = json.loads((first.output / "report.json").read_text())
+    assert report["events"][-1]["psnr"] > 15
+    assert report["wire_bytes"] >= report["events"][-1]["bytes"]
+    assert json.loads((second.output / "report.json").read_text())["events"][-1]["psnr"] is None
+    assert {(event["photo"], event["to"]) for event in display.events} == {
+        (photo, receiver.address) for photo in ("1", "2") for receiver in (first, second)
+    }
+    assert all(event["loss"] == 0 for event in display.events)
+
+
+@pytest.mark.usefixtures("impatient_sender")
+def test_one_receiver_that_never_comes_does_not_harm_another(photos: Path, tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path / "out")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        nobody = f"udp://127.0.0.1:{mute.getsockname()[1]}"
+        with pytest.raises(RunError, match=f"no receiver answered at {nobody}"):
+            stream_to_receivers(options(photos, nobody, receiver.address, deadline_s=0.5), Recorder())
+    assert receiver.result() is None
+    assert (tmp_path / "out" / "photo_02" / "final.png").exists()
+
+
+@pytest.mark.usefixtures("impatient_sender")
+def test_one_way_nobody_needs_to_answer(photos: Path) -> None:
+    display = Recorder()
+    stream_to_receivers(options(photos / "1.png", "udp://127.0.0.1:9", deadline_s=0.2, feedback=False), display)
+    assert "stopped at the deadline" in display.notes[-1]
+
+
+def send_part(address: str, packets: int, prepare: Callable[[bytes], bytes] = lambda data: data) -> None:
+    """Sends the first datagrams of a stream and falls silent."""
+    stream = fake_codec.ThumbnailCodec().encode(sample_photo(), max_payload=900)
+    session = SenderSession(stream, SenderSettings(1e6), stream_id=1, now=0.0)
+    host, port = address.removeprefix("udp://").split(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sent = 0
+        while sent < packets:
+            for datagram in session.datagrams_to_send(session.next_timer() or 0.0)[: packets - sent]:
+                sender.sendto(prepare(datagram), (host, int(port)))
+                sent += 1
+
+
+def test_a_sender_that_stops_half_way_leaves_the_best_picture(tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path / "out", silence_s=0.3)
+    send_part(receiver.address, packets=8)
+    error = receiver.result()
+    assert isinstance(error, RunError)
+    assert "fell silent for 300 ms before the end, what came is kept" in str(error)
+    assert read_photo(tmp_path / "out" / "final.png").shape == (512, 512, 3)
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["events"]
+
+
+def test_without_the_whole_base_the_receiver_has_failed(tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path / "out", silence_s=0.3)
+    send_part(receiver.address, packets=1)
+    assert "the base did not arrive, the best picture is kept" in str(receiver.result())
+    assert (tmp_path / "out" / "final.png").exists()
+
+
+def test_nonsense_is_dropped_and_a_sender_that_never_comes_is_a_failure(tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path / "out", timeout_s=0.5)
+    send_part(receiver.address, packets=3, prepare=lambda data: data[:-1])
+    assert str(receiver.result()) == "no sender came in 500 ms; nothing could be shown"
+
+
+def test_a_stream_of_an_unknown_codec_is_a_failure_not_a_crash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path / "out", silence_s=0.3)
+    monkeypatch.setattr(fake_codec, "NUMBER", 201)
+    send_part(receiver.address, packets=3)
+    assert "cannot be decoded: the stream was made by codec number 201" in str(receiver.result())
+
+
+def test_a_photo_that_was_announced_and_never_comes_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch, photos: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(run, "NEXT_PHOTO_S", 0.2)
+    receiver = Receiver(tmp_path / "out")
+    more = SenderSession.__init__
+
+    def announce_more(self: SenderSession, *arguments: Any, **keywords: Any) -> None:
+        more(self, *arguments, **keywords | {"more": True})
+
+    monkeypatch.setattr(SenderSession, "__init__", announce_more)
+    stream_to_receivers(options(photos / "1.png", receiver.address), Recorder())
+    assert "announced another photo that never came in 200 ms" in str(receiver.result())
+    assert (tmp_path / "out" / "final.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "Missing option '--from'"),
+        (["--from", "9000"], "not a UDP address"),
+        (["--from", "udp://127.0.0.1:0", "--reference", "missing.png"], "cannot read missing.png"),
+        (["--from", "udp://127.0.0.1:0", "--output", "/proc/out"], "cannot write into the folder /proc/out"),
+        (["--from", "udp://127.0.0.1:0", "--timeout", "soon"], "'soon' is not a time"),
+        (["--from", "udp://127.0.0.1:0", "--device", "abacus"], "unknown device 'abacus'"),
+        (["--from", "udp://192.0.2.1:9000"], "cannot be listened at"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_status_2(
+    call: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = call(main, *arguments)
+    assert outcome.status == 2
+    assert says in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_a_port_in_use_is_one_line_and_status_2(call: CommandLine, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        outcome = call(main, "--from", f"udp://127.0.0.1:{other.getsockname()[1]}", "--output", tmp_path / "out")
+    assert outcome.status == 2
+    assert "is in use" in outcome.err
+    assert not (tmp_path / "out").exists()
