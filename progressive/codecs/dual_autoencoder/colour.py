@@ -41,16 +41,21 @@ def to_photo(planes: list[Plane], layout: Layout) -> Photo:
 
 
 def _halve(plane: Plane) -> Plane:
-    mean: Plane = (plane[::2, ::2] + plane[1::2, ::2] + plane[::2, 1::2] + plane[1::2, 1::2]) / 4
+    mean: Plane = (plane[::2, ::2] + plane[1::2, ::2] + plane[::2, 1::2] + plane[1::2, 1::2]) / np.float32(4)
     return mean
 
 
 def _double(plane: Plane) -> Plane:
     """Bilinear, with samples at the centres of 2x2 pixels: each new sample is 3/4 the near one and 1/4 the far one."""
     for axis in (0, 1):
-        padded = np.pad(plane, [(1, 1) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
-        before, after = np.delete(padded, (-2, -1), axis), np.delete(padded, (0, 1), axis)
-        pair = np.stack([0.75 * plane + 0.25 * before, 0.75 * plane + 0.25 * after], axis + 1)
-        shape = [n * 2 if a == axis else n for a, n in enumerate(plane.shape)]
-        plane = pair.reshape(shape).astype(np.float32, copy=False)
+        plane = _double_axis(plane, axis)
     return plane
+
+
+def _double_axis(plane: Plane, axis: int) -> Plane:
+    padded = np.pad(plane, [(1, 1) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
+    before, after = np.delete(padded, (-2, -1), axis), np.delete(padded, (0, 1), axis)
+    near, quarter = np.float32(0.75) * plane, np.float32(0.25)
+    pair = np.stack([near + quarter * before, near + quarter * after], axis + 1)
+    doubled: Plane = pair.reshape([n * 2 if a == axis else n for a, n in enumerate(plane.shape)])
+    return doubled

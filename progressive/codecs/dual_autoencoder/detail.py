@@ -100,8 +100,8 @@ class _PlaneCoder:
         low = state.calm[rows, columns] * before
         context = np.clip((8 * (total // np.maximum(count, 1) - low)) // before // 2 + 2, 0, 7).astype(np.intp)
         truth = 2 * state.calm if self.target is None else self.target.calm_bins(self.plane)
-        bit: Ints = np.asarray(truth - 2 * state.calm)[rows, columns]
-        bit = self._code("calm", context, bit, rows, columns)
+        ahead: Ints = truth - 2 * state.calm
+        bit = self._code("calm", context, ahead[rows, columns], rows, columns)
         state.calm[rows, columns] = 2 * state.calm[rows, columns] + bit
         self._middle[rows, columns] = self._centre(state.calm[rows, columns], after)
 
@@ -113,8 +113,8 @@ class _PlaneCoder:
         active, _ = _sum_of_neighbours(detailed.astype(np.int32), self.blocks, rows, columns)
         spread, bend = _relief(state.base, rows, columns)
         context = (active * _RANGE + spread) * _BEND + bend
-        turns = self._true_detail[rows, columns].any(-1).astype(np.int32)
-        turns = self._code("turns", context, turns, rows, columns)
+        shows = np.asarray(self._true_detail[rows, columns].any(-1), np.int32)
+        turns = self._code("turns", context, shows, rows, columns)
         rows, columns = rows[turns == 1], columns[turns == 1]
         hint = np.full(len(rows), -1)
         for dy, dx in ((1, 0), (0, 1), (0, -1), (-1, 0)):

@@ -95,7 +95,7 @@ class _TileEncoder:
         holder: dict[int, Draft] = {}
         drafts = list(base)
         for plane in range(PLANES):
-            groups = self._encode_plane(plane)
+            groups = self._encode_plane(plane, [drafts.index(d) for _, d in sorted(holder.items())])
             for draft in groups:
                 draft.needs = [
                     *base,
@@ -145,10 +145,18 @@ class _TileEncoder:
             total += float((((base + 0.5) * BASE_STEP - target.calm) ** 2).sum())
         return total
 
-    def _encode_plane(self, plane: int) -> list[Draft]:
-        """The plane of every region, best slope first, in as few segments as hold them."""
+    def _encode_plane(self, plane: int, holders: list[int]) -> list[Draft]:
+        """The plane of every region in as few segments as hold them.
+
+        Regions whose plane before travels in one segment stay together, so that a segment needs one or two others, not
+        all of them, and a lost packet stops little; among themselves those with the best slope come first.
+
+        Args:
+            holders: rank of the segment that holds the plane before, by region; empty for the first plane.
+        """
         bits, gain = self._measure(plane)
-        ranking = np.argsort(-(gain / np.maximum(bits, 1)).ravel(), kind="stable")
+        slope = (gain / np.maximum(bits, 1)).ravel()
+        ranking = np.lexsort((-slope, np.array(holders))) if holders else np.argsort(-slope, kind="stable")
         drafts: list[Draft] = []
         while len(ranking):
             count = self._guess(bits.ravel()[ranking])
