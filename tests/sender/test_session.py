@@ -1,0 +1,209 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from streams import make_stream
+
+from progressive.errors import UsageError
+from progressive.stream import StreamHeader
+from progressive.wire.control import End, Report, parse_message
+from progressive.wire.packet import Kind, Packet, parse_packet
+from progressive.wire.records import HEADER_ID, parse_records
+from sender.session import PacketSent, ReportReceived, SenderSession, StreamFinished
+from sender.settings import SenderSettings
+
+STREAM_ID = 77
+SETTINGS = SenderSettings(bandwidth_bps=50_000)
+
+
+def make_session(settings=SETTINGS, *, stream=None, now=0.0, more=False):
+    return SenderSession(stream or make_stream(), settings, stream_id=STREAM_ID, now=now, more=more)
+
+
+def report(*, complete=False, ended=False, stream=STREAM_ID, kind=Kind.FEEDBACK):
+    message = Report(
+        stream=stream, received=5, expected=6, loss=1 / 6, burst=1.0, segments=4, complete=complete, ended=ended
+    )
+    return Packet(kind, stream, 0, message.to_bytes()).to_bytes()
+
+
+def run(session, now=0.0, *, until=float("inf"), react=lambda now, datagram: None):
+    """Runs a session on a virtual clock; (time, datagram) of all that it sends, and its events."""
+    sent, events = [], []
+    while now <= until:
+        for datagram in session.datagrams_to_send(now):
+            sent.append((now, datagram))
+            answer = react(now, datagram)
+            if answer is not None:
+                session.receive_datagram(answer, now)
+        while (event := session.next_event()) is not None:
+            events.append(event)
+        timer = session.next_timer()
+        if timer is None:
+            break
+        now = max(now, timer)
+        session.handle_timer(now)
+    return sent, events
+
+
+@pytest.mark.parametrize("count_ip", [False, True])
+@pytest.mark.parametrize("bandwidth", [10_000, 50_000, 1e6])
+def test_bytes_on_the_wire_are_within_one_packet_of_the_bandwidth_over_any_window(bandwidth, count_ip):
+    settings = SenderSettings(bandwidth, feedback=False, count_ip=count_ip, deadline_s=8)
+    sent, _ = run(make_session(settings, stream=make_stream(payload=(50, 1000))))
+    ip = 28 if count_ip else 0
+    data = [(time, len(datagram) + ip) for time, datagram in sent if parse_packet(datagram).kind is Kind.DATA]
+    for i in range(len(data)):
+        carried = 0
+        for j in range(i, len(data)):
+            window = bandwidth / 8 * (data[j][0] - data[i][0])
+            assert carried <= window + 1100 + ip
+            carried += data[j][1]
+            assert window - 1100 - ip <= carried <= window + 1100 + ip + 1e-6
+
+
+def test_a_stream_of_thirty_seconds_uses_its_bandwidth():
+    sent, _ = run(make_session(replace(SETTINGS, feedback=False, deadline_s=30), stream=make_stream(enhance=150)))
+    assert sum(len(datagram) for time, datagram in sent if time <= 30) == pytest.approx(30 * 50_000 / 8, rel=0.02)
+
+
+def test_the_first_picture_of_a_small_base_is_sent_in_under_a_second():
+    sent, _ = run(make_session(stream=make_stream(base=4, payload=(1000, 1020))), until=0.8)
+    bases = [parse_packet(datagram).index for _, datagram in sent[:4]]
+    assert bases == [0, 1, 2, 3]
+
+
+def test_the_header_announces_what_is_sent_by_the_deadline():
+    session = make_session(replace(SETTINGS, deadline_s=2, feedback=False), stream=make_stream(enhance=100))
+    sent, _ = run(session)
+    packets = [parse_packet(datagram) for _, datagram in sent]
+    sources = [packet for packet in packets if packet.kind is Kind.DATA and packet.index < packet.k]
+    records = [record for packet in sources for record in parse_records(packet.payload)]
+    announced = StreamHeader.from_bytes(next(record.data for record in records if record.id == HEADER_ID))
+    assert announced.segment_count == len({record.id for record in records} - {HEADER_ID}) < 104
+    assert announced == session.stream.header
+    assert {record.id for record in records} - {HEADER_ID} == {segment.id for segment in session.stream.segments}
+
+
+def test_no_data_goes_after_the_deadline_even_if_the_clock_jumps():
+    session = make_session(replace(SETTINGS, feedback=False))
+    session.datagrams_to_send(0.0)
+    sent, events = run(session, now=10.0)
+    assert [parse_packet(datagram).kind for _, datagram in sent] == [Kind.CONTROL] * len(sent)
+    assert events[-1] == StreamFinished("deadline")
+
+
+def test_sequence_numbers_count_every_datagram():
+    sent, events = run(make_session(replace(SETTINGS, feedback=False)))
+    assert [parse_packet(datagram).sequence for _, datagram in sent] == list(range(len(sent)))
+    sizes = [event.size for event in events if isinstance(event, PacketSent)]
+    assert sizes == [len(datagram) for _, datagram in sent]
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_the_end_is_said_several_times_and_tells_whether_more_follows(more):
+    sent, _ = run(make_session(replace(SETTINGS, feedback=False), more=more))
+    ends = [packet.payload for _, datagram in sent if (packet := parse_packet(datagram)).kind is Kind.CONTROL]
+    assert len(ends) >= 3
+    assert {parse_message(end) for end in ends} == {End(stream=STREAM_ID, more=more)}
+
+
+def test_a_complete_report_stops_the_stream():
+    session = make_session()
+    sent, _ = run(session, until=1.0)
+    session.receive_datagram(report(complete=True), 1.0)
+    sent, events = run(session, now=1.0)
+    assert {parse_packet(datagram).kind for _, datagram in sent} == {Kind.CONTROL}
+    assert events[-1] == StreamFinished("complete")
+    assert session.done
+
+
+def test_a_confirmed_end_is_not_repeated():
+    def react(now, datagram):
+        return report(complete=True, ended=True) if parse_packet(datagram).kind is Kind.CONTROL else None
+
+    sent, events = run(make_session(), react=react)
+    assert [parse_packet(datagram).kind for _, datagram in sent].count(Kind.CONTROL) == 1
+    assert events[-1] == StreamFinished("complete")
+
+
+def test_a_receiver_that_never_comes_is_silence():
+    sent, events = run(make_session())
+    assert events[-1] == StreamFinished("silence")
+    assert sent[-1][0] < 12
+
+
+def test_a_receiver_that_misses_something_makes_it_the_deadline():
+    _, events = run(make_session(), react=lambda now, datagram: report())
+    assert ReportReceived(1 / 6, 1.0, 4) in events
+    assert events[-1] == StreamFinished("deadline")
+
+
+def test_one_way_listens_to_nobody():
+    _, events = run(make_session(replace(SETTINGS, feedback=False)), react=lambda now, datagram: report(complete=True))
+    assert not any(isinstance(event, ReportReceived) for event in events)
+    assert events[-1] == StreamFinished("deadline")
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        b"",
+        bytes(2000),
+        report(stream=STREAM_ID + 1, complete=True),
+        report(kind=Kind.CONTROL),
+        Packet(Kind.FEEDBACK, STREAM_ID, 0, End(stream=STREAM_ID, more=True).to_bytes()).to_bytes(),
+        Packet(Kind.FEEDBACK, STREAM_ID, 0, b"\xc1").to_bytes(),
+    ],
+)
+def test_nonsense_is_counted_and_changes_nothing(lie):
+    session = make_session()
+    sent, events = run(session, react=lambda now, datagram: lie)
+    assert session.dropped == len(sent)
+    assert events[-1] == StreamFinished("silence")
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=200))
+def test_no_report_makes_the_sender_send_longer_or_more(answers):
+    remaining = iter(answers)
+
+    def react(now, datagram):
+        answer = next(remaining, None)
+        return report(complete=answer[0], ended=answer[1]) if answer else None
+
+    _, lies = run(make_session(), react=react)
+    _, truth = run(make_session())
+    assert sum(isinstance(event, PacketSent) for event in lies) <= sum(isinstance(event, PacketSent) for event in truth)
+    assert isinstance(lies[-1], StreamFinished)
+    assert sum(isinstance(event, StreamFinished) for event in lies) == 1
+
+
+def test_datagrams_are_the_size_asked_for_with_inner_parity_included():
+    settings = replace(SETTINGS, packet_size=600, inner_parity=60, feedback=False)
+    _, events = run(make_session(settings, stream=make_stream(payload=(100, 400))))
+    assert max(event.size for event in events if isinstance(event, PacketSent)) <= 600
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"bandwidth_bps": 0}, "bandwidth"),
+        ({"bandwidth_bps": float("nan")}, "bandwidth"),
+        ({"deadline_s": -1}, "deadline"),
+        ({"packet_size": 100}, "use 141 or more"),
+        ({"packet_size": 5000}, "use 1472 or fewer"),
+        ({"inner_parity": 1000}, "inner parity"),
+        ({"protection": "best"}, "auto, equal, none"),
+        ({"redundancy": -0.1}, "redundancy"),
+        ({"protection": "none", "redundancy": 0.2}, "contradict"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(changes, said):
+    with pytest.raises(UsageError, match=said):
+        replace(SETTINGS, **changes)
+
+
+def test_a_deadline_too_short_for_one_packet_is_refused():
+    with pytest.raises(UsageError, match="not one packet"):
+        make_session(replace(SETTINGS, deadline_s=0.01))
