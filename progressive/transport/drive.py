@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from progressive.transport.base import Transport, TransportClosed
 
 LATE_S = 0.002
-"""A timer that rings this late at most counts as having rung in time. Event loops are late by a millisecond or so, by which
-pacing would fall behind with every packet; a packet may follow the one before closer by this much instead."""
+"""A timer that rings this late at most counts as having rung in time. Event loops are late by a millisecond or so, and
+pacing would fall behind by that with every packet; instead, a packet may follow the one before closer by this much."""
 
 
 class Session(Protocol):
