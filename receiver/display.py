@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 from progressive.display import ARRIVED, LOST, RECOVERED, Display, Progress
@@ -67,7 +68,7 @@ def quality_words(refinement: Refinement) -> list[str]:
     """The layer and whatever was measured, in words."""
     words = ["base" if refinement.layer == 0 else f"layer {refinement.layer}"]
     if refinement.psnr is not None:
-        words.append(f"PSNR {refinement.psnr:.2f} dB")
+        words.append(f"PSNR {refinement.psnr:.2f} dB" if math.isfinite(refinement.psnr) else "equal to the original")
     if refinement.ms_ssim is not None:
         words.append(f"MS-SSIM {refinement.ms_ssim:.3f}")
     return words

@@ -11,7 +11,7 @@ from pathlib import Path
 from progressive.codec import Photo, ProgressiveCodec
 from progressive.photos import downscale, find_photos, read_photo, sample_photo
 from progressive.stream import LayeredStream
-from progressive.units import format_percent, format_size, format_time
+from progressive.units import format_percent, format_size
 from sender.order import order_segments
 from sender.packetizer import max_segment_payload, packetize
 from sender.settings import SenderSettings
@@ -19,6 +19,10 @@ from sender.settings import SenderSettings
 SAMPLE = "astronaut"
 BASE_SHARE = 0.1
 """The base may take this share of the time until the deadline, so that most of it is left to refine the picture."""
+
+TRIAL_PIXELS = 512 * 512
+TRIAL_MARGIN = 4
+"""A base grows more slowly than its photo: by less than this margin between a small copy and the size that fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +75,19 @@ def prepare(source: Source, codec: ProgressiveCodec, settings: SenderSettings, *
     Raises UsageError if the photo cannot be read.
     """
     original = photo = source.read()
-    stream = _encode(codec, photo, settings)
-    base_s = original_base_s = base_seconds(stream, settings)
     allowed_s = BASE_SHARE * settings.deadline_s
-    while not full_size and base_s > allowed_s and max(photo.shape[:2]) > 1:
-        photo = downscale(photo, max(1.1, math.sqrt(base_s / allowed_s)))
+    if not full_size:
+        photo = _cut_down_to_what_could_fit(original, codec, settings, allowed_s)
+    stream = _encode(codec, photo, settings)
+    while not full_size and (base_s := base_seconds(stream, settings)) > allowed_s and max(photo.shape[:2]) > 1:
+        smaller = max(1.1, math.sqrt(base_s / allowed_s))
+        photo = downscale(original, max(original.shape) / max(photo.shape) * smaller)
         stream = _encode(codec, photo, settings)
-        base_s = base_seconds(stream, settings)
     note = ""
     if photo is not original:
         note = (
-            f"{source.name}: downscaled from {_size(original)} to {_size(photo)}, because the base would take "
-            f"{format_time(original_base_s, digits=2)}, more than {format_percent(BASE_SHARE)} of the deadline "
-            "(--full-size keeps it)"
+            f"{source.name}: downscaled from {_size(original)} to {_size(photo)}, so that the base takes at most "
+            f"{format_percent(BASE_SHARE)} of the deadline (--full-size keeps it)"
         )
     return PreparedPhoto(source.name, photo, stream, note)
 
@@ -93,6 +97,17 @@ def base_seconds(stream: LayeredStream, settings: SenderSettings) -> float:
     blocks = packetize(stream.header, order_segments(stream.segments), settings.payload_size)
     packets = (packet for block in blocks if block.layer == 0 for packet in block.packets)
     return sum(settings.wire_size_of_payload(p.payload_size) for p in packets) * 8 / settings.bandwidth_bps
+
+
+def _cut_down_to_what_could_fit(
+    photo: Photo, codec: ProgressiveCodec, settings: SenderSettings, allowed_s: float
+) -> Photo:
+    """Spares the encoding of a photo whose base is far too large, as a small copy of it tells."""
+    copy = downscale(photo, max_pixels=TRIAL_PIXELS)
+    if photo.size <= TRIAL_MARGIN * copy.size:
+        return photo
+    seconds_per_pixel = base_seconds(_encode(codec, copy, settings), settings) / (copy.shape[0] * copy.shape[1])
+    return downscale(photo, max_pixels=max(1, int(TRIAL_MARGIN * allowed_s / seconds_per_pixel)))
 
 
 def _encode(codec: ProgressiveCodec, photo: Photo, settings: SenderSettings) -> LayeredStream:

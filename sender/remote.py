@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from progressive.display import Display
-from progressive.errors import RunError
+from progressive.errors import RunError, UsageError
 from progressive.registry import load_codec
 from progressive.transport.drive import drive
 from progressive.transport.udp import UdpAddress, UdpTransport, open_udp_sender, parse_udp_url
 from sender.display import SendingView
 from sender.options import SenderOptions
-from sender.prepare import PreparedPhoto, find_sources, prepare
+from sender.prepare import PreparedPhoto, Source, find_sources, prepare
 from sender.session import SenderEvent, SenderSession, StreamFinished
 
 
@@ -42,28 +42,32 @@ async def _stream(addresses: Sequence[UdpAddress], options: SenderOptions, displ
     sources = find_sources(options.source)
     codec = load_codec(options.codec)
     targets = [Target(address, await open_udp_sender(address)) for address in dict.fromkeys(addresses)]
-    upcoming = [*sources]
+    unreadable: list[str] = []
 
-    def next_photo() -> asyncio.Task[PreparedPhoto] | None:
-        if not upcoming:
-            return None
-        source = upcoming.pop(0)
-        return asyncio.create_task(
-            asyncio.to_thread(prepare, source, codec, options.settings, full_size=options.full_size)
-        )
+    def prepare_soon(source: Source) -> asyncio.Task[PreparedPhoto]:
+        work = asyncio.to_thread(prepare, source, codec, options.settings, full_size=options.full_size)
+        return asyncio.create_task(work)
 
+    display.settings(options.in_words())
     try:
-        coming = next_photo()
-        while coming is not None:
-            prepared = await coming
-            if len(upcoming) == len(sources) - 1:
-                display.settings(options.in_words())
-            display.note(prepared.in_words())
-            coming = next_photo()
-            await _send_to_all(prepared, targets, options, display, more=coming is not None)
+        coming = prepare_soon(sources[0])
+        for number, source in enumerate(sources, start=1):
+            (prepared,) = await asyncio.gather(coming, return_exceptions=True)
+            if number < len(sources):
+                coming = prepare_soon(sources[number])
+            if isinstance(prepared, UsageError) and len(sources) > 1:
+                display.note(f"error: {prepared}")
+                unreadable.append(source.name)
+            elif isinstance(prepared, BaseException):
+                raise prepared
+            else:
+                display.note(prepared.in_words())
+                await _send_to_all(prepared, targets, options, display, more=number < len(sources))
     finally:
         for target in targets:
             target.transport.close()
+    if unreadable:
+        raise RunError(f"{len(unreadable)} of {len(sources)} photos could not be read: {', '.join(unreadable)}")
     if silent := [str(target.address) for target in targets if target.silent]:
         raise RunError(f"no receiver answered at {', '.join(silent)}: start one there, or send with --one-way")
 

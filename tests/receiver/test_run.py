@@ -120,6 +120,15 @@ def test_one_receiver_that_never_comes_does_not_harm_another(photos: Path, tmp_p
     assert (tmp_path / "out" / "photo_02" / "final.png").exists()
 
 
+def test_an_unreadable_photo_among_several_is_named_and_the_others_are_sent(photos: Path, tmp_path: Path) -> None:
+    (photos / "0.png").write_bytes(b"not a photo")
+    receiver = Receiver(tmp_path / "out")
+    with pytest.raises(RunError, match="1 of 3 photos could not be read: 0"):
+        stream_to_receivers(options(photos, receiver.address), Recorder())
+    assert receiver.result() is None
+    assert (tmp_path / "out" / "photo_02" / "final.png").exists()
+
+
 @pytest.mark.usefixtures("impatient_sender")
 def test_one_way_nobody_needs_to_answer(photos: Path) -> None:
     display = Recorder()
