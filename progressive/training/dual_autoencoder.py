@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
+from safetensors.numpy import save as serialise
 from torch import Tensor
 
 from progressive.codec import Photo
@@ -29,6 +30,7 @@ from progressive.codecs.dual_autoencoder.state import Component, Target, empty_s
 from progressive.codecs.dual_autoencoder.synthesis import linear_synthesis
 from progressive.entropy.coders import CountCollector
 from progressive.entropy.tables import frequencies_from_counts
+from progressive.files import write_atomically
 from progressive.training.data import load_photos
 
 EXPERTS = {"luma": 16, "chroma": 4}
@@ -98,10 +100,8 @@ def run(data: Sequence[Path], out: Path, *, recipe: Recipe, resume: bool, log: L
 
 
 def save(tensors: Tensors, out: Path) -> None:
-    """Writes the weights to a temporary name and renames it."""
-    temporary = out.with_suffix(".partial")
-    save_file({name: np.ascontiguousarray(t) for name, t in sorted(tensors.items())}, temporary)
-    temporary.replace(out)
+    """Writes the weights, whole or not at all."""
+    write_atomically(out, serialise({name: np.ascontiguousarray(t) for name, t in sorted(tensors.items())}))
 
 
 def layout_of(photo: Photo) -> Layout:
