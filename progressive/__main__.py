@@ -28,6 +28,7 @@ from progressive.registry import CODECS, DEFAULT_CODEC, codec_name, load_codec
 from progressive.stream import LayeredStream
 from progressive.units import format_size, parse_size
 
+LARGEST_SEGMENT, SMALLEST_SEGMENT = 1000, 300
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 
 app = typer.Typer(help="Codes photos into files of which any cut decodes.", no_args_is_help=True, add_completion=False)
@@ -53,8 +54,8 @@ def encode(
     check_writable(output)
     pixels = read_photo(photo)
     area = pixels.shape[0] * pixels.shape[1]
-    whole = stream = coder.encode(pixels)
     limit = int(bpp * area / 8) if bpp is not None else size
+    whole = stream = coder.encode(pixels, max_payload=_segment_size(limit))
     if limit is not None:
         stream = cut(whole, limit)
         if whole.segments and not stream.segments:
@@ -157,6 +158,11 @@ def codecs() -> None:
 def main() -> None:
     """The command line."""
     cli.run(app)
+
+
+def _segment_size(limit: int | None) -> int:
+    """Small files are cut between small segments, so that what is cut off is small too."""
+    return LARGEST_SEGMENT if limit is None else min(LARGEST_SEGMENT, max(SMALLEST_SEGMENT, limit // 12))
 
 
 def _parse_rates(text: str) -> tuple[float, ...]:
