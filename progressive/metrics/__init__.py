@@ -1,6 +1,7 @@
-"""How good a picture is, measured against the original."""
+"""How good a picture is, measured against the original; how well it is still recognised; how soon it was good."""
 
 from progressive.metrics.pixelwise import psnr
-from progressive.metrics.structural import ms_ssim
+from progressive.metrics.semantic import blockwise_si_ssim, si_ssim
+from progressive.metrics.structural import ms_ssim, ssim
 
-__all__ = ["ms_ssim", "psnr"]
+__all__ = ["blockwise_si_ssim", "ms_ssim", "psnr", "si_ssim", "ssim"]

@@ -5,11 +5,53 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+from numpy.typing import NDArray
+
 from progressive.codec import Photo
 from progressive.metrics.pairs import check_pair
 
 MS_SSIM_SHORTEST_SIDE = 161
 """Five scales of an 11-sample window need (11 - 1) * 2**4 + 1 pixels on the short side."""
+
+SSIM_SHORTEST_SIDE = 11
+"""One window."""
+
+
+def ssim(picture: Photo, original: Photo) -> float | None:
+    """Structural similarity (Wang et al. 2004) of two [H, W, 3] pictures, mean of R, G, B, -1..1, 1 if they are equal.
+
+    An 11-sample Gaussian window of standard deviation 1.5, wherever it lies wholly inside; as in scikit-image and
+    pytorch-msssim. None if the short side is below 11 pixels. Raises UsageError if the shapes differ.
+    """
+    similarity = ssim_map(picture, original)
+    if similarity is None:
+        return None
+    margin = SSIM_SHORTEST_SIDE // 2
+    return float(similarity[margin:-margin, margin:-margin].mean(dtype=np.float64))
+
+
+def ssim_map(picture: Photo, original: Photo) -> NDArray[np.float64] | None:
+    """Structural similarity around each pixel, mean of R, G, B, [H, W]; pixels beyond the edge are mirrored.
+
+    None if the short side is below 11 pixels. Raises UsageError if the shapes differ.
+    """
+    check_pair(picture, original)
+    if min(picture.shape[:2]) < SSIM_SHORTEST_SIDE:
+        return None
+    from skimage.metrics import structural_similarity
+
+    _, similarity = structural_similarity(  # type: ignore[no-untyped-call]
+        picture,
+        original,
+        data_range=255,
+        channel_axis=2,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
+    )
+    return np.asarray(similarity.mean(axis=2))
 
 
 def ms_ssim(picture: Photo, original: Photo) -> float | None:

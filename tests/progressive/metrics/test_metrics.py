@@ -3,12 +3,15 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
-from skimage.metrics import peak_signal_noise_ratio
+from pytorch_msssim import ssim as batch_ssim
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from progressive.codec import Photo
 from progressive.errors import UsageError
-from progressive.metrics import ms_ssim, psnr
+from progressive.metrics import ms_ssim, psnr, ssim
+from progressive.metrics.structural import ssim_map
 from progressive.photos import sample_photo
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -67,6 +70,38 @@ def test_psnr_agrees_with_scikit_image() -> None:
         assert psnr(picture, original) == pytest.approx(peak_signal_noise_ratio(original, picture), abs=1e-9)
 
 
+def reference_ssim(a: Photo, b: Photo) -> float:
+    """Wang et al. 2004 with pytorch-msssim, which convolves where scikit-image filters."""
+    planes = (torch.tensor(one.transpose(2, 0, 1)[None].astype(np.float32)) for one in (a, b))
+    return float(batch_ssim(*planes, data_range=255))
+
+
+@pytest.mark.parametrize("name", ["astronaut", "coffee"])
+def test_ssim_agrees_with_two_libraries(name: str) -> None:
+    original = sample_photo(name)[:160, 100:300]
+    for deviation in (3, 30):
+        picture = noisy(original, deviation)
+        settings = {"data_range": 255, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+        by_channels = structural_similarity(picture, original, channel_axis=2, **settings)
+        assert ssim(picture, original) == pytest.approx(by_channels, abs=1e-9)
+        assert ssim(picture, original) == pytest.approx(reference_ssim(picture, original), abs=1e-4)
+
+
+def test_ssim_of_flat_pictures_has_a_closed_form() -> None:
+    original = np.full((16, 20, 3), 100, np.uint8)
+    expected = (2 * 100 * 150 + 2.55**2) / (100**2 + 150**2 + 2.55**2)
+    assert ssim(np.full_like(original, 150), original) == pytest.approx(expected)
+    similarity = ssim_map(np.full_like(original, 150), original)
+    assert similarity is not None
+    assert similarity == pytest.approx(expected)
+
+
+def test_ssim_needs_one_window() -> None:
+    original = sample_photo()
+    assert ssim(original[:10], original[:10]) is None
+    assert ssim(original[:11, :11], original[:11, :11]) == pytest.approx(1)
+
+
 def test_ms_ssim_agrees_with_the_definition() -> None:
     original = sample_photo()[:192, 100:308]
     for deviation in (5, 40):
@@ -87,7 +122,7 @@ def test_ms_ssim_needs_161_pixels() -> None:
     assert ms_ssim(original[:161, :161], original[:161, :161]) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("metric", [psnr, ms_ssim])
+@pytest.mark.parametrize("metric", [psnr, ssim, ms_ssim])
 def test_pictures_that_cannot_be_compared_are_refused(metric: object) -> None:
     original = np.zeros((4, 6, 3), dtype=np.uint8)
     with pytest.raises(UsageError, match="6x4 and 4x6"):
