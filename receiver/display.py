@@ -9,6 +9,9 @@ from progressive.display import ARRIVED, LOST, RECOVERED, Display, Progress
 from progressive.output import Refinement, json_values
 from progressive.units import format_size, format_time
 
+LONGEST_TRACE = 500
+"""Packets whose fates are kept for display: more than a terminal's line shows."""
+
 
 class Figures(Protocol):
     """The counts of `receiver.session.PacketStatistics` that are shown."""
@@ -44,7 +47,7 @@ class PhotoView:
         """Redraws the figures; `share` of the segments are there."""
         counts = {RECOVERED: figures.recovered, LOST: figures.lost, ARRIVED: figures.received}
         for mark, count in counts.items():
-            self._trace += mark * (count - self._seen[mark])
+            self._trace = (self._trace + mark * (count - self._seen[mark]))[-LONGEST_TRACE:]
             self._seen[mark] = count
         packets = f"received {figures.received}  lost {figures.lost}  recovered {figures.recovered}"
         text = f"{packets}  {format_size(figures.bytes, digits=3)}{self._quality}"

@@ -15,23 +15,34 @@ from progressive.transport.udp import UdpAddress, UdpTransport, open_udp_sender,
 from sender.display import SendingView
 from sender.options import SenderOptions
 from sender.prepare import PreparedPhoto, Source, find_sources, prepare
-from sender.session import SenderEvent, SenderSession, StreamFinished
+from sender.session import ReportReceived, SenderEvent, SenderSession, StreamFinished
+
+SILENCE_S = 3.0
+"""A receiver reports twice a second while packets come: one that does not for this long has gone."""
 
 
 @dataclass(slots=True)
 class Target:
-    """A receiver: where it is, how it is reached, and whether it ever was."""
+    """A receiver.
+
+    Fields:
+        address: where it is.
+        transport: how it is reached.
+        heard_s: when it last reported, on the event loop's clock; None before the first report.
+        failure: why nothing more is sent to it; empty while all is well.
+    """
 
     address: UdpAddress
     transport: UdpTransport
-    silent: bool = False
+    heard_s: float | None = None
+    failure: str = ""
 
 
 def stream_to_receivers(options: SenderOptions, display: Display) -> None:
     """Streams every photo of the source to all receivers at once.
 
-    Raises UsageError before anything is sent, RunError once all is sent if a receiver never answered although answers
-    were expected.
+    Raises UsageError before anything is sent, RunError once all is sent if a photo could not be read, or a receiver
+    never answered or fell silent although answers were expected.
     """
     addresses = [parse_udp_url(url) for url in options.to]
     with display:
@@ -68,8 +79,8 @@ async def _stream(addresses: Sequence[UdpAddress], options: SenderOptions, displ
             target.transport.close()
     if unreadable:
         raise RunError(f"{len(unreadable)} of {len(sources)} photos could not be read: {', '.join(unreadable)}")
-    if silent := [str(target.address) for target in targets if target.silent]:
-        raise RunError(f"no receiver answered at {', '.join(silent)}: start one there, or send with --one-way")
+    if failures := [target.failure for target in targets if target.failure]:
+        raise RunError("; ".join(failures))
 
 
 async def _send_to_all(
@@ -87,7 +98,7 @@ async def _send_to_all(
             ),
         )
         for target in targets
-        if not target.silent
+        if not target.failure
     ]
     await asyncio.gather(
         *(
@@ -104,9 +115,17 @@ async def _send_to_all(
 
 
 def _handler(target: Target, show: Callable[[SenderEvent], None]) -> Callable[[SenderEvent], None]:
+    clock = asyncio.get_running_loop().time
+
     def on_event(event: SenderEvent) -> None:
         show(event)
-        if isinstance(event, StreamFinished) and event.reason == "silence":
-            target.silent = True
+        if isinstance(event, ReportReceived):
+            target.heard_s = clock()
+        elif isinstance(event, StreamFinished) and event.reason == "silence":
+            target.failure = f"no receiver answered at {target.address}: start one there, or send with --one-way"
+        elif isinstance(event, StreamFinished) and event.reason == "deadline" and target.heard_s is not None:
+            silence_s = clock() - target.heard_s
+            if silence_s > SILENCE_S:
+                target.failure = f"the receiver at {target.address} fell silent {silence_s:.0f} s before the end"
 
     return on_event

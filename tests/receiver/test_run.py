@@ -15,9 +15,12 @@ from progressive.display import Display
 from progressive.errors import ProgressiveError, RunError
 from progressive.photos import read_photo, sample_photo, write_png
 from receiver import run
+from receiver import session as receiver_session
 from receiver.__main__ import main
+from receiver.reception import Reception
 from receiver.run import ReceiverOptions, receive
 from receiver.settings import ReceiverSettings
+from sender import remote
 from sender import session as sender_session
 from sender.options import SenderOptions
 from sender.remote import stream_to_receivers
@@ -118,6 +121,27 @@ def test_one_receiver_that_never_comes_does_not_harm_another(photos: Path, tmp_p
             stream_to_receivers(options(photos, nobody, receiver.address, deadline_s=0.5), Recorder())
     assert receiver.result() is None
     assert (tmp_path / "out" / "photo_02" / "final.png").exists()
+
+
+@pytest.mark.usefixtures("impatient_sender")
+def test_a_receiver_that_goes_away_is_a_failure_of_the_sender(
+    monkeypatch: pytest.MonkeyPatch, photos: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(remote, "SILENCE_S", 0.2)
+    monkeypatch.setattr(receiver_session, "REPORT_INTERVAL_S", 0.02)
+    receiver = Receiver(tmp_path / "out")
+    taken = list[int]()
+
+    def leave(self: Reception, segment_id: int, payload: bytes) -> None:
+        taken.append(segment_id)
+        if len(taken) == 4:
+            raise RunError("disk full")
+
+    monkeypatch.setattr(Reception, "take", leave)
+    slow = {"bandwidth_bps": 100e3, "deadline_s": 1.0, "packet_size": 400}
+    with pytest.raises(RunError, match=f"the receiver at {receiver.address} fell silent"):
+        stream_to_receivers(options(photos / "1.png", receiver.address, **slow), Recorder())
+    assert "disk full" in str(receiver.result())
 
 
 def test_an_unreadable_photo_among_several_is_named_and_the_others_are_sent(photos: Path, tmp_path: Path) -> None:

@@ -81,6 +81,17 @@ def test_the_same_seed_gives_the_same_run_and_another_one_another(
     assert events(3) == events(3) != events(4)
 
 
+def test_in_real_time_the_same_photo_arrives(call: CommandLine, photo: Path, tmp_path: Path) -> None:
+    quick = ("--bandwidth", "2Mbps", "--channel", "rate:4Mbps,delay=5ms,jitter=2ms")
+    outcome = call(main, photo, "--codec", "thumbnails", *quick, "--output", tmp_path / "live")
+    assert outcome.status == 0, outcome.err
+    call(main, photo, *FAST, *quick, "--output", tmp_path / "fast")
+    assert np.array_equal(read_photo(tmp_path / "live" / "final.png"), read_photo(tmp_path / "fast" / "final.png"))
+    events = report_of(tmp_path / "live")["events"]
+    assert isinstance(events, list)
+    assert 0.005 < events[0]["time_s"] < events[-1]["time_s"]
+
+
 def test_json_prints_the_events_of_the_report_and_nothing_else(call: CommandLine, photo: Path, tmp_path: Path) -> None:
     outcome = call(main, photo, *FAST, "--json", "--output", tmp_path / "out")
     assert [json.loads(line) for line in outcome.out.splitlines()] == report_of(tmp_path / "out")["events"]
