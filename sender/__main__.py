@@ -21,35 +21,49 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def send(
     source: Annotated[
-        str | None, typer.Argument(help="Photo, folder or glob; a sample photo if left out.", show_default=False)
+        str | None,
+        typer.Argument(metavar="SOURCE", help="Photo, folder or glob; a sample photo if left out.", show_default=False),
     ] = None,
-    bandwidth: Annotated[str, typer.Option(help="Rate of all datagrams of a stream, such as 50kbps.")] = "50kbps",
+    bandwidth: Annotated[
+        str, typer.Option(metavar="RATE", help="Rate of all datagrams of a stream, such as 50kbps.")
+    ] = "50kbps",
     to: Annotated[
         list[str] | None,
-        typer.Option(help="Receiver, udp://HOST:PORT; may be repeated. Without it link and receiver run in here."),
+        typer.Option(
+            metavar="URL", help="Receiver, udp://HOST:PORT; may be repeated. Without it link and receiver run in here."
+        ),
     ] = None,
     channel: Annotated[
         str | None,
         typer.Option(
+            metavar="SPEC",
             help="Link in here: a preset (python -m channel_sim presets), loss:5%, ge:loss=10%,burst=5, "
             "rate:50kbps,delay=80ms,jitter=10ms,queue=16kB, or several joined with +.",
             show_default="ep2",
         ),
     ] = None,
-    codec: Annotated[str, typer.Option(help="How to code the photo.")] = DEFAULT_CODEC,
-    protection: Annotated[str, typer.Option(help="Parity over the stream: auto, equal or none.")] = "auto",
+    codec: Annotated[str, typer.Option(metavar="NAME", help="How to code the photo.")] = DEFAULT_CODEC,
+    protection: Annotated[
+        str, typer.Option(metavar="NAME", help="Parity over the stream: auto, equal or none.")
+    ] = "auto",
     redundancy: Annotated[
-        str | None, typer.Option(help="Parity bytes per source byte, such as 25%; left out, the protection decides.")
+        str | None,
+        typer.Option(
+            metavar="SHARE", help="Parity bytes per source byte, such as 25%; left out, the protection decides."
+        ),
     ] = None,
-    packet_size: Annotated[str, typer.Option(help="Largest datagram.")] = "1100B",
-    deadline: Annotated[str, typer.Option(help="Time after which no more of a photo is sent.")] = "10s",
-    seed: Annotated[int, typer.Option(min=0, help="Of all that is random in the link in here.")] = 0,
+    packet_size: Annotated[str, typer.Option(metavar="BYTES", help="Largest datagram.")] = "1100B",
+    deadline: Annotated[str, typer.Option(metavar="TIME", help="Time after which no more of a photo is sent.")] = "10s",
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of all that is random in the link in here.")] = 0,
     output: Annotated[
         Path | None,
-        typer.Option(help="Folder for the pictures; one in it for each of several photos.", show_default="out"),
+        typer.Option(
+            metavar="DIR", help="Folder for the pictures; one in it for each of several photos.", show_default="out"
+        ),
     ] = None,
     inner_parity: Annotated[
-        str, typer.Option(help="Parity bytes inside each datagram, for links that deliver damaged ones.")
+        str,
+        typer.Option(metavar="BYTES", help="Parity bytes inside each datagram, for links that deliver damaged ones."),
     ] = "0",
     fast: Annotated[bool, typer.Option("--fast", help="Virtual clock instead of real time.")] = False,
     full_size: Annotated[bool, typer.Option("--full-size", help="Never downscale a photo.")] = False,
