@@ -16,8 +16,10 @@ MAX_UPSCALING = 1.6
 """Downscaled training photos are sharper than what cameras deliver; enlarging them at random makes up for it."""
 
 
-def load_photos(folders: Sequence[Path], *, limit: int, seed: int) -> list[Photo]:
-    """Up to `limit` photos found below the folders, each enlarged by 1..MAX_UPSCALING; the same for the same seed.
+def load_photos(
+    folders: Sequence[Path], *, limit: int, seed: int, upscaling: float = MAX_UPSCALING
+) -> list[Photo]:
+    """Up to `limit` photos found below the folders, each enlarged by 1..`upscaling`; the same for the same seed.
 
     Raises UsageError if the folders hold none.
     """
@@ -28,7 +30,7 @@ def load_photos(folders: Sequence[Path], *, limit: int, seed: int) -> list[Photo
         )
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(paths))[:limit]
-    return [_enlarged(paths[i], rng.uniform(1, MAX_UPSCALING)) for i in chosen]
+    return [_enlarged(paths[i], rng.uniform(1, upscaling)) for i in chosen]
 
 
 def _enlarged(path: Path, scale: float) -> Photo:
