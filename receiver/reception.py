@@ -87,19 +87,20 @@ class Reception:
         if self._loop is not None:
             await self._loop.drain()
 
-    def finish(self, settings: Mapping[str, object], wire_bytes: int | None = None) -> str:
+    def finish(self, settings: Mapping[str, object], wire_bytes: int | None = None, *, title: str = "") -> str:
         """Writes the final picture, the timeline and the report.
 
         Args:
             settings: for the report, as JSON values.
             wire_bytes: sent, if that is known; otherwise the bytes that arrived count.
+            title: of the timeline; the photo's name if empty.
 
         Returns:
             The line that closes the photo.
         """
         figures = self.figures()
         sent_bytes = figures.bytes if wire_bytes is None else wire_bytes
-        self.refiner.folder.finish(settings, sent_bytes, title=self.name)
+        self.refiner.folder.finish(settings, sent_bytes, title=title or self.name)
         segments = f"{self._taken} of {self.refiner.decoder.header.segment_count}"
         return closing_words(self.name, self.refiner.latest, figures, segments)
 

@@ -22,6 +22,7 @@ from progressive.output import OutputFolder
 from progressive.registry import load_codec
 from progressive.transport.drive import drive
 from progressive.transport.memory import memory_pair
+from progressive.units import format_bandwidth
 from receiver.reception import Reception
 from receiver.refinement import warm_up_metrics
 from receiver.session import ReceiverEvent, ReceiverSession, SegmentReceived, StreamStarted
@@ -136,8 +137,12 @@ class LocalStream:
         if self._reception is None:
             self._folder.finish(values, self.wire_bytes)
             return
-        closing = self._reception.finish(values, self.wire_bytes)
+        closing = self._reception.finish(values, self.wire_bytes, title=self._title())
         self._display.summary(f"{closing} -> {self._folder.path}")
+
+    def _title(self) -> str:
+        bandwidth = format_bandwidth(self._options.settings.bandwidth_bps)
+        return f"{self._prepared.name} · {bandwidth} · channel {self._options.channel}"
 
     def check_base(self) -> None:
         """Raises RunError unless the whole base arrived."""
@@ -161,8 +166,8 @@ def stream_locally(options: SenderOptions, display: Display) -> None:
     with ThreadPoolExecutor(1) as worker, display:
         for number, source in enumerate(sources):
             try:
-                folder = OutputFolder(options.output / source.name if several else options.output)
                 prepared = prepare(source, codec, options.settings, full_size=options.full_size)
+                folder = OutputFolder(options.output / source.name if several else options.output)
                 if number == 0:
                     warm_up_metrics()
                     display.settings(options.in_words(str(channel)))
