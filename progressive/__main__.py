@@ -25,6 +25,8 @@ from progressive.errors import BitstreamError, RunError, UsageError
 from progressive.files import check_writable, read_bytes
 from progressive.photos import read_photo, write_png
 from progressive.registry import CODECS, DEFAULT_CODEC, codec_name, load_codec
+from progressive.semantics.blend import DEFAULT_CONTEXT
+from progressive.semantics.sources import DEFAULT_SOURCE, SOURCES
 from progressive.stream import LayeredStream
 from progressive.units import format_size, parse_size
 
@@ -34,6 +36,9 @@ WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 app = typer.Typer(help="Codes photos into files of which any cut decodes.", no_args_is_help=True, add_completion=False)
 
 Size = Annotated[int | None, typer.Option("--bytes", parser=parse_size, metavar="SIZE", help="Such as 20kB.")]
+ImportanceSource = Annotated[str, typer.Option("--importance", metavar="NAME", help=f"One of {', '.join(SOURCES)}.")]
+ClassifierWeights = Annotated[Path | None, typer.Option(metavar="FILE", help="Of a SqueezeNet 1.1.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 ProgFile = Annotated[Path, typer.Argument(metavar="IN.prog")]
 
 
@@ -128,22 +133,26 @@ def evaluate(
 
 @app.command()
 def train(
-    codec: Annotated[str, typer.Argument(metavar="CODEC")],
+    network: Annotated[str, typer.Argument(metavar="NAME", help="A codec, or importance.")],
     data: Annotated[list[Path], typer.Option(metavar="DIR", help="Folder of photos; may be given again.")],
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="The committed weights if left out.")] = None,
+    teacher: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights of the classifier that importance learns from.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Improve FILE; streams made with it stay readable.")] = False,
     photos: Annotated[int | None, typer.Option(min=1, help="Photos to use, at most.")] = None,
     steps: Annotated[int | None, typer.Option(min=0, help="Gradient steps.")] = None,
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
-    """Train a codec on folders of photos."""
-    entry = registry.entry(codec)
-    if not entry.recipe:
-        raise UsageError(f"{codec} has nothing to train")
-    file = out or WEIGHTS_FOLDER / entry.weights
+    """Train a codec, or the importance network, on folders of photos."""
+    recipe = registry.find_recipe(network)
+    if teacher and not recipe.taught:
+        raise UsageError(f"{network} learns without a teacher: leave --teacher out")
+    file = out or WEIGHTS_FOLDER / recipe.weights
     check_writable(file)
-    recipe = registry.imported(entry.recipe)
-    recipe(data, file, photos=photos, steps=steps, seed=seed, resume=resume, log=typer.echo)
+    teaching = {"teacher": teacher} if recipe.taught else {}
+    run_recipe = registry.imported(recipe.function)
+    run_recipe(data, file, **teaching, photos=photos, steps=steps, seed=seed, resume=resume, log=typer.echo)
 
 
 @app.command()

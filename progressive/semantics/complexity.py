@@ -27,7 +27,9 @@ def photo_complexity(photo: Photo, side: int = 8) -> NDArray[np.float64]:
     The latent is the orthonormal block DCT of the luma without its DC coefficient: what is left has a mean near zero,
     as learned latents have, so the variance measures detail and not brightness.
     """
-    latent = block_dct(_padded_luma(photo, side), side)
+    luma = _padded_luma(photo, side)
+    corners = luma[::side, ::side].repeat(side, axis=0).repeat(side, axis=1)
+    latent = block_dct(luma - corners, side)  # the same but for DC, and flat blocks are zero without rounding errors
     return latent_complexity(latent[1:]) if side > 1 else np.zeros(latent.shape[1:])
 
 

@@ -1,0 +1,35 @@
+"""`python -m progressive importance`: where in a photo a codec would spend its bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from progressive.files import check_writable, write_atomically
+from progressive.photos import downscale, read_photo
+from progressive.semantics.blend import check_context
+from progressive.semantics.sources import importance_map
+
+MAX_PIXELS = 1_000_000
+"""What is drawn is at most this large."""
+
+
+def draw(
+    photo: Path,
+    output: Path,
+    *,
+    source: str,
+    context: str,
+    classifier_weights: Path | None,
+    log: Callable[[str], None],
+) -> None:
+    """Draws and writes the maps; raises UsageError for unknown names, missing weights or an unwritable output."""
+    check_context(context)
+    check_writable(output)
+    original = read_photo(photo)
+    shown = downscale(original, max_pixels=MAX_PIXELS)
+    sim = importance_map(shown, source, classifier_weights=classifier_weights)
+    from progressive.semantics.figure import draw_importance
+
+    write_atomically(output, draw_importance(shown, sim, source=source, context=context))
+    log(f"{output}: importance by {source}, context {context}")
