@@ -156,6 +156,58 @@ def train(
 
 
 @app.command()
+def importance(
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="MAP.png")] = Path("map.png"),
+    source: ImportanceSource = DEFAULT_SOURCE,
+    context: Annotated[str, typer.Option(metavar="NAME", help="classify, reconstruct or hybrid.")] = DEFAULT_CONTEXT,
+    classifier_weights: ClassifierWeights = None,
+) -> None:
+    """Draw where in a photo meaning and detail are, and what a codec would send first."""
+    from progressive.semantics import command
+
+    command.draw(photo, output, source=source, context=context, classifier_weights=classifier_weights, log=typer.echo)
+
+
+@app.command()
+def compare(
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE")],
+    original: Annotated[Path, typer.Argument(metavar="ORIGINAL")],
+    source: ImportanceSource = DEFAULT_SOURCE,
+    classifier_weights: ClassifierWeights = None,
+    lpips_weights: Annotated[Path | None, typer.Option(metavar="FILE", help="Linear layers of LPIPS.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print how good a picture is beside its original, by every metric that applies."""
+    from progressive.metrics import command
+
+    command.compare(
+        picture,
+        original,
+        source=source,
+        classifier_weights=classifier_weights,
+        lpips_weights=lpips_weights,
+        as_json=as_json,
+        log=typer.echo,
+    )
+
+
+@app.command()
+def accuracy(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of photos.")],
+    labels: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Lines of file name, tab, class number; FOLDER/labels.tsv.")
+    ] = None,
+    classifier_weights: ClassifierWeights = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print how many photos of a labelled folder a classifier still recognises."""
+    from progressive.metrics import command
+
+    command.accuracy(folder, labels=labels, classifier_weights=classifier_weights, as_json=as_json, log=typer.echo)
+
+
+@app.command()
 def codecs() -> None:
     """List the codecs."""
     table = Table("name", "number", "what it is", box=None)

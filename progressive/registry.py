@@ -43,6 +43,27 @@ CODECS: dict[str, Entry] = {
 DEFAULT_CODEC = "dual_autoencoder"
 
 
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a network is trained.
+
+    Fields:
+        function: `module:name` of what trains it.
+        weights: name of its file in `progressive/weights`.
+        taught: it learns from a classifier, whose weights it takes as `teacher`.
+    """
+
+    function: str
+    weights: str
+    taught: bool = False
+
+
+RECIPES: dict[str, Recipe] = {
+    "importance": Recipe("progressive.training.importance:train", "importance.safetensors", taught=True),
+}
+"""Networks that no codec owns."""
+
+
 @cache
 def load_codec(name: str) -> ProgressiveCodec:
     """The codec of this name with its committed weights; raises UsageError if there is none."""
@@ -54,6 +75,16 @@ def entry(name: str) -> Entry:
     if name not in CODECS:
         raise UsageError(f"unknown codec {name!r}: use one of {', '.join(sorted(CODECS))}")
     return CODECS[name]
+
+
+def find_recipe(name: str) -> Recipe:
+    """How the network or codec of this name is trained; raises UsageError if there is none."""
+    if name in RECIPES:
+        return RECIPES[name]
+    trained = sorted([*RECIPES, *(codec for codec, registered in CODECS.items() if registered.recipe)])
+    if name not in trained:
+        raise UsageError(f"{name!r} is nothing that can be trained: use one of {', '.join(trained)}")
+    return Recipe(CODECS[name].recipe, CODECS[name].weights)
 
 
 def imported(path: str) -> Any:

@@ -44,13 +44,20 @@ def importance_map(photo: Photo, source: str = DEFAULT_SOURCE, *, classifier_wei
 
 def coarse_importance_map(photo: Photo, source: str = DEFAULT_SOURCE, *, classifier_weights: Path | None = None) -> Map:
     """The same at the source's own resolution [h, w], some 200 cells: enough for whoever averages over areas."""
-    if source not in SOURCES:
-        raise UsageError(f"unknown importance {source!r}: use one of {', '.join(SOURCES)}")
+    check_source(source)
     if source == DEFAULT_SOURCE:
         from progressive.semantics.importance_network import coarse_importance
 
         return coarse_importance(photo)
-    return _activation_map(_classifier(classifier_weights), photo, source)
+    from progressive.semantics.classifier import find_weights
+
+    return _activation_map(_classifier(find_weights(classifier_weights)), photo, source)
+
+
+def check_source(source: str) -> None:
+    """Raises UsageError if there is no importance source of this name."""
+    if source not in SOURCES:
+        raise UsageError(f"unknown importance {source!r}: use one of {', '.join(SOURCES)}")
 
 
 def upsampled(coarse: Map, photo: Photo) -> Map:
@@ -71,7 +78,7 @@ def _activation_map(classifier: Classifier, photo: Photo, method: str) -> Map:
 
 
 @cache
-def _classifier(weights: Path | None) -> Classifier:
+def _classifier(weights: Path) -> Classifier:
     from progressive.semantics.classifier import load_classifier
 
     return load_classifier(weights)

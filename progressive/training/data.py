@@ -16,9 +16,7 @@ MAX_UPSCALING = 1.6
 """Downscaled training photos are sharper than what cameras deliver; enlarging them at random makes up for it."""
 
 
-def load_photos(
-    folders: Sequence[Path], *, limit: int, seed: int, upscaling: float = MAX_UPSCALING
-) -> list[Photo]:
+def load_photos(folders: Sequence[Path], *, limit: int, seed: int, upscaling: float = MAX_UPSCALING) -> list[Photo]:
     """Up to `limit` photos found below the folders, each enlarged by 1..`upscaling`; the same for the same seed.
 
     Raises UsageError if the folders hold none.
