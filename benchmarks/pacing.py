@@ -20,7 +20,6 @@ from progressive.units import format_bandwidth, parse_bandwidth
 from sender.session import SenderSession
 from sender.settings import SenderSettings
 
-
 PACKET_SIZE = SenderSettings(bandwidth_bps=1.0).packet_size
 
 

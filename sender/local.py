@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from channel_sim.link import Link, LinkSettings
@@ -156,7 +156,7 @@ def stream_locally(options: SenderOptions, display: Display) -> None:
 
     Raises UsageError before anything is sent, RunError once all is sent if a photo could not be read or lacks its base.
     """
-    channel = parse_channel(options.channel)
+    channel = _as_slow_as_the_sender(parse_channel(options.channel), options)
     links = Links.seeded(channel, options.seed)
     clock = VirtualClock() if options.fast else time.monotonic
     sources = find_sources(options.source)
@@ -189,6 +189,11 @@ def stream_locally(options: SenderOptions, display: Display) -> None:
                 failures.append(source.name)
     if failures:
         raise RunError(f"{len(failures)} of {len(sources)} photos failed: {', '.join(failures)}")
+
+
+def _as_slow_as_the_sender(channel: LinkSettings, options: SenderOptions) -> LinkSettings:
+    """A link without a rate of its own has the sender's, so that a packet takes its time in the air."""
+    return channel if channel.rate_bps is not None else replace(channel, rate_bps=options.settings.bandwidth_bps)
 
 
 def _run(stream: LocalStream, links: Links, clock: Clock) -> None:

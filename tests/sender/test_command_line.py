@@ -47,7 +47,8 @@ def test_a_run_leaves_pictures_timeline_and_report(call: CommandLine, photo: Pat
         assert event.keys() == {"time_s", "bytes", "layer", "psnr", "ms_ssim"}
         assert event["ms_ssim"] is None
         assert event["psnr"] > 5
-    assert events[0]["time_s"] == 0
+    for event in events:  # no byte arrives before the link has had the time to carry it
+        assert event["bytes"] * 8 <= 20_000 * event["time_s"] + 1e-6
     for name in ("time_s", "bytes", "layer"):
         values = [event[name] for event in events]
         assert values == sorted(values)
