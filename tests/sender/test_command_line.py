@@ -67,7 +67,8 @@ def test_the_header_echoes_every_setting_parsed_and_one_line_closes_the_run(
     )
     header = outcome.out.splitlines()
     assert "bandwidth   50 kbit/s" in header
-    assert "channel     ge:loss=1%,burst=2: loss 1% in bursts of 2 packets, seed 0, virtual clock" in header
+    link = "loss 1% in bursts of 2 packets, rate 50 kbit/s, seed 0, virtual clock"
+    assert f"channel     ge:loss=1%,burst=2: {link}" in header
     assert header[-1].startswith("astronaut: layer 1, PSNR ")
 
 
