@@ -86,8 +86,8 @@ def load_perceptual_distance(
 
     Raises UsageError if either file is missing, damaged, or another network's.
     """
-    path = find_linear_weights(linear_weights, classifier_weights)
-    return PerceptualDistance(load_classifier(classifier_weights), _read_linear(path))
+    linear = _read_linear(find_linear_weights(linear_weights, classifier_weights))
+    return PerceptualDistance(load_classifier(classifier_weights), linear)
 
 
 def find_linear_weights(given: Path | None = None, classifier_weights: Path | None = None) -> Path:
