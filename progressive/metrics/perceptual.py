@@ -40,6 +40,10 @@ MAX_PIXELS = 12_000_000
 
 _MAX_BYTES = 2**20
 _EPSILON = 1e-10
+_DAMAGED = (
+    *(SafetensorError, pickle.UnpicklingError, RuntimeError, ValueError, TypeError, LookupError),
+    *(AttributeError, EOFError, OSError),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,5 +132,5 @@ def _read_linear(path: Path) -> tuple[Tensor, ...]:
             tensors[f"lin{stage}.model.1.weight"].float().reshape(channels)
             for stage, channels in enumerate((64, 128, 256, 384, 384, 512, 512))
         )
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, KeyError, TypeError, AttributeError, EOFError) as e:
-        raise UsageError(f"the weights {path} are damaged or not of LPIPS on SqueezeNet: {_HOW_TO_GET}") from e
+    except _DAMAGED as error:
+        raise UsageError(f"the weights {path} are damaged or not of LPIPS on SqueezeNet: {_HOW_TO_GET}") from error

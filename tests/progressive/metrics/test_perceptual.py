@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -44,11 +43,11 @@ def tensors() -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def distance(tensors: dict[str, torch.Tensor]) -> Iterator[PerceptualDistance]:
+def distance(tensors: dict[str, torch.Tensor]) -> PerceptualDistance:
     with torch.random.fork_rng():
         torch.manual_seed(4)
         network = SqueezeNet().eval().requires_grad_(False)
-    yield PerceptualDistance(Classifier(network, Preprocessing(), ()), tuple(t.flatten() for t in tensors.values()))
+    return PerceptualDistance(Classifier(network, Preprocessing(), ()), tuple(t.flatten() for t in tensors.values()))
 
 
 def noisy(photo: Photo, deviation: float) -> Photo:
@@ -151,14 +150,14 @@ def test_damaged_or_other_weights_are_refused_in_a_line(
             load_perceptual_distance(file)
 
 
+TRAINED = Path(os.environ.get("PROGRESSIVE_CLASSIFIER", ""))
+
+
 @pytest.mark.skipif(
     "PROGRESSIVE_CLASSIFIER" not in os.environ, reason="needs PROGRESSIVE_CLASSIFIER and LPIPS beside it"
 )
-def test_with_trained_weights_blocking_is_worse_than_faint_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_trained_weights_blocking_is_worse_than_faint_noise() -> None:
     trained = load_perceptual_distance(classifier_weights=TRAINED)
     original = sample_photo()[:256, :256]
     blocks = np.repeat(np.repeat(original[::8, ::8], 8, 0), 8, 1)
     assert 0 < (trained(noisy(original, 2), original) or 0) < 0.1 < (trained(blocks, original) or 0)
-
-
-TRAINED = Path(os.environ.get("PROGRESSIVE_CLASSIFIER", ""))
