@@ -81,14 +81,19 @@ class ImportanceNetwork(nn.Module):
         self.always = nn.Conv2d(self.FEATURES, 1, 1)
 
     def forward(self, rgb: Tensor) -> Tensor:
-        return self.logits(self.features(4 * rgb - 2))
+        return self.logits(self.look(rgb))
+
+    def look(self, rgb: Tensor) -> Tensor:
+        """What is where: [N, 3, 16 h, 16 w] to [N, C, h, w]."""
+        features: Tensor = self.features(4 * rgb - 2)
+        return features
 
     def logits(self, features: Tensor) -> Tensor:
         """What matters in this photo, and what does in any: [N, C, h, w] to [N, h, w]."""
-        query = self.query(features.mean((2, 3)))
-        matching = (self.keys(features) * query[:, :, None, None]).sum(1) / math.sqrt(self.QUERY)
+        query: Tensor = self.query(features.mean((2, 3)))
+        keys: Tensor = self.keys(features)
         always: Tensor = self.always(features)[:, 0]
-        return matching + always
+        return (keys * query[:, :, None, None]).sum(1) / math.sqrt(self.QUERY) + always
 
 
 def input_sides(height: int, width: int) -> tuple[int, int]:

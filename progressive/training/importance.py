@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.numpy import load_file as load_arrays
+from safetensors.numpy import save as save_arrays
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -238,7 +240,7 @@ class Student:
             group["lr"] = self.recipe.learning_rate * warm_up * decay
 
     def _learn(self, rgb: Tensor, maps: Tensor, features: Tensor) -> tuple[float, float]:
-        seen = self.network.features(4 * rgb - 2)
+        seen = self.network.look(rgb)
         found = self.network.logits(seen).sigmoid()
         apart = (1 - correlation(found, maps)).mean()
         unexplained = ((self.head(seen) - features) ** 2).mean() / features.var()
@@ -318,8 +320,7 @@ def _targets(
                 if i % 500 == 499:
                     log(f"teacher: {i + 1} of {len(group)} views of shape {shape + 1} of {len(SHAPES)}")
             answers |= {f"maps{shape}": maps, f"features{shape}": features}
-        with cache.open("wb") as file:
-            np.savez(file, **answers)
+        write_atomically(cache, save_arrays(answers))
     return [
         Targets(group, *(torch.from_numpy(answers[f"{what}{shape}"]) for what in ("maps", "features")))
         for shape, group in enumerate(grouped)
@@ -329,5 +330,5 @@ def _targets(
 def _read_cache(cache: Path, key: NDArray[np.int64]) -> dict[str, NDArray[np.generic]] | None:
     if not cache.is_file():
         return None
-    with np.load(cache) as file:
-        return dict(file) if np.array_equal(file["key"], key) else None
+    answers = load_arrays(cache)
+    return answers if np.array_equal(answers["key"], key) else None
