@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,7 @@ def read_labels(folder: Path, labels: Path | None = None) -> list[LabelledPhoto]
     Raises UsageError if the labels cannot be read or a photo is missing.
     """
     file = labels or folder / LABELS_FILE
-    lines = read_bytes(file, limit=_MAX_LABELS_BYTES).decode("utf-8", "replace").splitlines()
+    lines = read_bytes(file, limit=_MAX_LABELS_BYTES).decode("utf-8-sig", "replace").splitlines()
     photos = [_labelled(folder, file, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not photos:
         raise UsageError(f"{file} labels no photo: give lines of file name, tab, class number")
@@ -91,7 +92,7 @@ def read_labels(folder: Path, labels: Path | None = None) -> list[LabelledPhoto]
 def _labelled(folder: Path, file: Path, number: int, line: str) -> LabelledPhoto:
     name, _, rest = line.partition("\t")
     label = rest.partition("\t")[0].strip()
-    if not (label.isascii() and label.isdigit()):
+    if not Path(name).name or not re.fullmatch("[0-9]{1,9}", label):
         raise UsageError(f"cannot read line {number} of {file}: give file name, tab, class number")
     return LabelledPhoto(_find(folder / name), int(label))
 

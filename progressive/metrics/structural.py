@@ -39,19 +39,8 @@ def ssim_map(picture: Photo, original: Photo) -> NDArray[np.float64] | None:
     check_pair(picture, original)
     if min(picture.shape[:2]) < SSIM_SHORTEST_SIDE:
         return None
-    from skimage.metrics import structural_similarity
-
-    _, similarity = structural_similarity(  # type: ignore[no-untyped-call]
-        picture,
-        original,
-        data_range=255,
-        channel_axis=2,
-        gaussian_weights=True,
-        sigma=1.5,
-        use_sample_covariance=False,
-        full=True,
-    )
-    return np.asarray(similarity.mean(axis=2))
+    channels = (_channel_similarity(picture[..., c], original[..., c]) for c in range(3))  # one at a time: memory
+    return sum(channels, np.zeros(picture.shape[:2])) / 3
 
 
 def ms_ssim(picture: Photo, original: Photo) -> float | None:
@@ -71,6 +60,21 @@ def ms_ssim(picture: Photo, original: Photo) -> float | None:
     with torch.inference_mode(), _one_thread():  # a channel at a time takes a third of the memory
         channels = [batch_ms_ssim(plane(picture, c), plane(original, c), data_range=255) for c in range(3)]
         return float(sum(channels)) / 3
+
+
+def _channel_similarity(picture: NDArray[np.uint8], original: NDArray[np.uint8]) -> NDArray[np.float64]:
+    from skimage.metrics import structural_similarity
+
+    _, similarity = structural_similarity(  # type: ignore[no-untyped-call]
+        picture,
+        original,
+        data_range=255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
+    )
+    return np.asarray(similarity)
 
 
 @contextmanager

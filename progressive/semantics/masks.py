@@ -46,7 +46,7 @@ def affordable_positions(
     left = rate - always - mask_rate
     if left < 0:
         return 0
-    return min(positions, math.floor(positions * left / selectable)) if selectable else positions
+    return positions if left >= selectable else math.floor(positions * left / selectable)
 
 
 def importance_threshold(importance: Map, count: int) -> float:

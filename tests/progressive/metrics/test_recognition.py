@@ -58,6 +58,8 @@ def test_coded_copies_need_no_labels_of_their_own(folder: Path, tmp_path_factory
         ("0.png 3", "line 1"),
         ("0.png\t0\n1.png\tn01\n", "line 2"),
         ("0.png\t-1\n", "line 1"),
+        ("\t1\n", "line 1"),
+        (f"0.png\t{'9' * 5000}\n", "line 1"),
         ("gone.png\t1\n", r"gone\.png"),
     ],
 )

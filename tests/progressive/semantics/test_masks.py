@@ -53,6 +53,7 @@ def test_positions_by_hand() -> None:
     assert affordable_positions(100, 0.05, always=0.1, selectable=0.4) == 0
     assert affordable_positions(100, 9, always=0.1, selectable=0.4) == 100
     assert affordable_positions(100, 0.2, always=0.1, selectable=0) == 100
+    assert affordable_positions(100, 0.2, always=0.1, selectable=5e-324) == 100
 
 
 @given(maps, rates, rates, rates)
