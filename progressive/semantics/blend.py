@@ -47,7 +47,10 @@ def hierarchical_blend(sim: Map, lcm: Map) -> NDArray[np.float64]:
 
 
 def relative_complexity(lcm: Map) -> NDArray[np.float64]:
-    """The LCM divided by its largest value, 0..1, whatever scale the latent has; a map of zeros stays one."""
+    """The LCM divided by its largest value, 0..1: in the same order, and no sigmoid saturates whatever the latent's scale.
+
+    A map of zeros stays one.
+    """
     return np.asarray(lcm, np.float64) / (float(lcm.max()) or 1.0)
 
 
