@@ -1,4 +1,4 @@
-"""Datagrams over UDP. A sender talks to one address; a receiver answers whoever last sent it a valid packet."""
+"""Datagrams over UDP. A sender talks to one address; a receiver listens to one sender at a time and answers it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from errno import EADDRINUSE
+from math import inf
 from urllib.parse import urlsplit
 
 from progressive.errors import UsageError
 from progressive.transport.inbox import Inbox
 from progressive.wire.inner_parity import without_inner_parity
 from progressive.wire.packet import is_packet
+
+PEER_HOLD_S = 3.0
+"""A sender that has been silent for this long has gone, and another may take its place."""
 
 SocketAddress = tuple[str | int, ...]
 
@@ -60,6 +64,11 @@ class UdpTransport:
         return UdpAddress(host, port)
 
     @property
+    def strangers(self) -> int:
+        """Datagrams dropped because they came from someone else while a sender was at it."""
+        return self._protocol.strangers
+
+    @property
     def refusals(self) -> int:
         """Errors that the network reported, such as a port where nobody listens."""
         return self._protocol.refusals
@@ -73,10 +82,10 @@ class UdpTransport:
             self._socket.sendto(data, self._protocol.peer)
 
     async def receive(self) -> bytes:
-        data, source = await self._protocol.inbox.get()
-        if self._protocol.is_valid(data):
-            self._protocol.peer = source
-        return data
+        while True:
+            data, source = await self._protocol.inbox.get()
+            if self._protocol.admits(data, source):
+                return data
 
     def close(self) -> None:
         self._protocol.inbox.close()
@@ -89,7 +98,18 @@ class _Protocol(asyncio.DatagramProtocol):
         self.connected = connected
         self.is_valid = is_valid
         self.peer: SocketAddress | None = None
-        self.refusals = 0
+        self.refusals = self.strangers = 0
+        self._heard_s = -inf
+
+    def admits(self, data: bytes, source: SocketAddress) -> bool:
+        """Whether to take a datagram: anyone's valid packet makes a peer, who is then alone until it has gone."""
+        now = asyncio.get_running_loop().time()
+        if source != self.peer and now - self._heard_s < PEER_HOLD_S:
+            self.strangers += 1
+            return False
+        if self.is_valid(data):
+            self.peer, self._heard_s = source, now
+        return True
 
     def datagram_received(self, data: bytes, addr: SocketAddress) -> None:
         self.inbox.put((data, addr))

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from progressive.errors import UsageError
+from progressive.transport import udp
 from progressive.transport.base import TransportClosed
 from progressive.transport.udp import UdpAddress, open_udp_receiver, open_udp_sender, parse_udp_url
 from progressive.wire.inner_parity import add_inner_parity
@@ -56,20 +57,36 @@ def test_any_text_is_an_address_or_a_usage_error(text):
         assert parse_udp_url("udp://" + text).host
 
 
-async def test_the_receiver_answers_the_last_valid_peer():
+async def test_the_receiver_answers_the_sender_of_the_first_valid_packet():
     receiver = await open_udp_receiver(ANY_PORT)
     first, second = [await open_udp_sender(receiver.local_address) for _ in range(2)]
     await receiver.send(b"to nobody")
-    await first.send(PACKET)
-    assert await receiver.receive() == PACKET
     await second.send(b"nonsense")
     assert await receiver.receive() == b"nonsense"
+    await first.send(PACKET)
+    assert await receiver.receive() == PACKET
     await receiver.send(b"answer")
     assert await first.receive() == b"answer"
+    for transport in (first, second, receiver):
+        transport.close()
+
+
+async def test_a_stranger_takes_over_only_once_the_sender_has_gone(monkeypatch):
+    receiver = await open_udp_receiver(ANY_PORT)
+    first, second = [await open_udp_sender(receiver.local_address) for _ in range(2)]
+    await first.send(PACKET)
+    await receiver.receive()
+    await second.send(PACKET)
+    await first.send(PACKET)
+    assert await receiver.receive() == PACKET
+    await receiver.send(b"still yours")
+    assert await first.receive() == b"still yours"
+    assert receiver.strangers == 1
+    monkeypatch.setattr(udp, "PEER_HOLD_S", 0.0)
     await second.send(PACKET)
     await receiver.receive()
-    await receiver.send(b"another")
-    assert await second.receive() == b"another"
+    await receiver.send(b"yours now")
+    assert await second.receive() == b"yours now"
     for transport in (first, second, receiver):
         transport.close()
 
