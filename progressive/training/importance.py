@@ -115,6 +115,9 @@ def train(
 def run(data: Sequence[Path], out: Path, *, teacher: Path | None, recipe: Recipe, resume: bool, log: Log) -> None:
     """`train` with every setting of the recipe open."""
     torch.manual_seed(recipe.seed)
+    student = Student(recipe)
+    if resume:
+        student.restore(out)
     photos = load_photos(data, limit=recipe.photos, seed=recipe.seed, upscaling=1)
     held_out = len(photos) // 32
     views = choose_views(photos, held_out, recipe)
@@ -122,9 +125,6 @@ def run(data: Sequence[Path], out: Path, *, teacher: Path | None, recipe: Recipe
     targets = _targets(photos, views, Teacher.load(teacher), out.with_suffix(".teacher"), recipe, log)
     training = [_without(t, lambda view: view.photo < held_out) for t in targets]
     watched = [_without(t, lambda view: view.photo >= held_out) for t in targets]
-    student = Student(recipe)
-    if resume:
-        student.restore(out)
     student.fit(photos, training, watched, out, log)
     for leftover in (out.with_suffix(".teacher"), out.with_suffix(".state")):
         leftover.unlink(missing_ok=True)

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from progressive.errors import UsageError
+from progressive.photos import sample_photo
+from progressive.registry import find_recipe
+from progressive.semantics.importance_network import STRIDE, load_network
+from progressive.semantics.sources import coarse_importance_map
+from progressive.semantics.squeezenet import SqueezeNet
+from progressive.training.importance import (
+    SHAPES,
+    Recipe,
+    Student,
+    Targets,
+    View,
+    choose_views,
+    correlation,
+    draw,
+    run,
+    train,
+)
+from progressive.training.importance_teacher import COMPONENTS, Teacher
+
+QUICK = Recipe(views=2, steps=4, batch=2, report=2)
+PHOTOS = [np.random.default_rng(i).integers(0, 256, (90 + 20 * i, 120, 3), dtype=np.uint8) for i in range(3)]
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("teacher") / "random.safetensors"
+    save_file(SqueezeNet().state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photos")
+    for name in ("chelsea", "coffee", "rocket"):
+        Image.fromarray(sample_photo(name)).resize((96, 72)).save(path / f"{name}.png")
+    return path
+
+
+def silent(_: str) -> None:
+    pass
+
+
+def test_a_run_writes_small_weights_that_load_and_leaves_nothing_else(
+    folder: Path, teacher: Path, tmp_path: Path
+) -> None:
+    out, lines = tmp_path / "importance.safetensors", list[str]()
+    run([folder], out, teacher=teacher, recipe=QUICK, resume=False, log=lines.append)
+    assert list(tmp_path.iterdir()) == [out]
+    assert out.stat().st_size < 2_000_000
+    maps = load_network(out)(torch.rand(1, 3, 64, 80))
+    assert maps.shape == (1, 4, 5)
+    assert any("step 4: correlation" in line for line in lines)
+
+
+def test_an_interrupted_run_that_is_resumed_ends_as_one_that_was_not(
+    folder: Path, teacher: Path, tmp_path: Path
+) -> None:
+    whole, halves = tmp_path / "whole.safetensors", tmp_path / "halves.safetensors"
+    run([folder], whole, teacher=teacher, recipe=QUICK, resume=False, log=silent)
+
+    def interrupt(line: str) -> None:
+        if "step 4" in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run([folder], halves, teacher=teacher, recipe=QUICK, resume=False, log=interrupt)
+    assert {p.suffix for p in tmp_path.glob("halves.*")} == {".safetensors", ".state", ".teacher"}
+    run([folder], halves, teacher=teacher, recipe=QUICK, resume=True, log=silent)
+    for name, tensor in load_file(whole).items():
+        torch.testing.assert_close(load_file(halves)[name], tensor)
+
+
+def test_training_draws_the_network_towards_the_teacher(teacher: Path) -> None:
+    torch.manual_seed(1)
+    recipe = Recipe(steps=30, batch=4, learning_rate=3e-3)
+    cells = (SHAPES[2][0] // STRIDE, SHAPES[2][1] // STRIDE)
+    bright = np.zeros((3, *cells), np.float32)
+    photos = []
+    for i in range(3):
+        bright[i, 3 * i : 3 * i + 4, 4 * i : 4 * i + 4] = 1
+        photos.append((255 * bright[i].repeat(8, 0).repeat(8, 1)[:, :, None].repeat(3, 2)).astype(np.uint8))
+    views = tuple(View(i, 0, 0, *p.shape[:2], shape=2) for i, p in enumerate(photos))
+    targets = Targets(views, torch.from_numpy(bright), torch.randn(3, COMPONENTS, *cells))
+    student = Student(recipe)
+
+    def apart() -> float:
+        batch = draw(photos, targets, 8, np.random.default_rng(2))
+        with torch.inference_mode():
+            return float(1 - correlation(student.network(batch[0]).sigmoid(), batch[1]).mean())
+
+    student.network.train()
+    before = apart()
+    for step in range(recipe.steps):
+        student._learn(*draw(photos, targets, recipe.batch, np.random.default_rng(step)))
+    assert apart() < before / 2
+
+
+def test_the_teacher_s_map_is_the_source_s_but_for_the_mirror_image(teacher: Path) -> None:
+    photo = sample_photo("coffee")
+    eyes = Teacher.load(teacher)
+    maps, features = eyes.look(photo, (13, 20))
+    plain = coarse_importance_map(photo, "gradcam++", classifier_weights=teacher)
+    flipped = np.ascontiguousarray(photo[:, ::-1])
+    mirrored = coarse_importance_map(flipped, "gradcam++", classifier_weights=teacher)[:, ::-1]
+    np.testing.assert_allclose(maps, (plain + mirrored) / 2, atol=2e-3)
+    assert features.shape == (COMPONENTS, 13, 20)
+
+
+def test_components_are_orthonormal_directions_of_most_variance(teacher: Path) -> None:
+    eyes = Teacher.load(teacher)
+    eyes.fit_components(PHOTOS)
+    torch.testing.assert_close(eyes.components.T @ eyes.components, torch.eye(COMPONENTS), atol=1e-4, rtol=0)
+    variances = torch.tensor(eyes.look(PHOTOS[0], (8, 10))[1]).flatten(1).var(1)
+    assert variances[:5].sum() > variances[-5:].sum()
+
+
+def test_views_lie_inside_their_photos_and_those_set_aside_are_whole() -> None:
+    views = choose_views(PHOTOS, 1, replace(QUICK, views=20))
+    assert [v for v in views if v.photo == 0] == [View(0, 0, 0, 90, 120, views[0].shape)]
+    assert len(views) == 1 + 2 * 20
+    for view in views:
+        assert view.of(PHOTOS).shape == (view.height, view.width, 3)
+        height, width = SHAPES[view.shape]
+        assert view.height / view.width == pytest.approx(height / width, rel=0.35)
+
+
+def test_inputs_and_targets_are_mirrored_together() -> None:
+    """The target is the photo's own brightness: whatever is drawn, the two stay correlated."""
+    height, width = SHAPES[0]
+    ramp = np.linspace(0, 255, width).astype(np.uint8)[None, :, None].repeat(height, 0).repeat(3, 2)
+    cells = torch.linspace(0, 1, width // STRIDE).expand(1, height // STRIDE, -1)
+    targets = Targets((View(0, 0, 0, height, width, 0),), cells, cells[:, None].repeat(1, COMPONENTS, 1, 1))
+    rgb, maps, features = draw([ramp], targets, 16, np.random.default_rng(0))
+    seen = torch.nn.functional.avg_pool2d(rgb, STRIDE).mean(1)
+    assert (correlation(seen, maps) > 0.9).all()
+    torch.testing.assert_close(features[:, 0], maps)
+    assert (maps[:, 0, 0] == 0).any()
+    assert (maps[:, 0, 0] == 1).any()
+
+
+def test_correlation_is_pearson_s() -> None:
+    a, b = torch.rand(2, 5, 6, generator=torch.Generator().manual_seed(0)), torch.rand(2, 5, 6)
+    expected = [np.corrcoef(x.ravel(), y.ravel())[0, 1] for x, y in zip(a.numpy(), b.numpy(), strict=True)]
+    np.testing.assert_allclose(correlation(a, b).numpy(), expected, rtol=1e-4, atol=1e-6)
+    assert torch.equal(correlation(torch.ones(1, 3, 3), a[:1, :3, :3]), torch.zeros(1))
+
+
+def test_without_photos_teacher_or_weights_it_says_so(folder: Path, teacher: Path, tmp_path: Path) -> None:
+    out = tmp_path / "importance.safetensors"
+    with pytest.raises(UsageError, match="no photos below"):
+        train([tmp_path], out, teacher=teacher, log=silent)
+    with pytest.raises(UsageError, match="no classifier weights at"):
+        train([folder], out, teacher=tmp_path / "none.pth", log=silent)
+    with pytest.raises(UsageError, match="nothing to resume"):
+        train([folder], out, teacher=teacher, resume=True, log=silent)
+
+
+def test_recipes_are_found_by_name() -> None:
+    assert find_recipe("importance").taught
+    assert find_recipe("dual_autoencoder").weights == "dual_autoencoder.safetensors"
+    with pytest.raises(UsageError, match="'nothing' is nothing that can be trained: use one of dual_autoencoder, imp"):
+        find_recipe("nothing")
