@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 from numpy.typing import NDArray
 
 from progressive.codec import Photo
 from progressive.metrics.pairs import check_pair
+from progressive.threads import one_thread
 
 MS_SSIM_SHORTEST_SIDE = 161
 """Five scales of an 11-sample window need (11 - 1) * 2**4 + 1 pixels on the short side."""
@@ -57,7 +55,7 @@ def ms_ssim(picture: Photo, original: Photo) -> float | None:
     def plane(one: Photo, channel: int) -> torch.Tensor:
         return torch.tensor(one[None, None, :, :, channel], dtype=torch.float32)
 
-    with torch.inference_mode(), _one_thread():  # a channel at a time takes a third of the memory
+    with torch.inference_mode(), one_thread():  # a channel at a time takes a third of the memory
         channels = [batch_ms_ssim(plane(picture, c), plane(original, c), data_range=255) for c in range(3)]
         return float(sum(channels)) / 3
 
@@ -75,16 +73,3 @@ def _channel_similarity(picture: NDArray[np.uint8], original: NDArray[np.uint8])
         full=True,
     )
     return np.asarray(similarity)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Torch on one thread: on cores that other work shares, threads that wait for each other take 20 times as long."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -23,6 +23,7 @@ from progressive.codec import Photo
 from progressive.errors import UsageError
 from progressive.files import read_bytes
 from progressive.semantics.preprocessing import as_rgb, resized
+from progressive.threads import one_thread
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "importance.safetensors"
 
@@ -109,7 +110,7 @@ def coarse_importance(photo: Photo) -> NDArray[np.float32]:
     Raises UsageError if the weights are missing or damaged.
     """
     rgb = as_rgb(resized(photo, *input_sides(*photo.shape[:2])))
-    with torch.inference_mode():
+    with torch.inference_mode(), one_thread():
         logits: Tensor = load_network()(rgb.contiguous(memory_format=torch.channels_last))
         return logits[0].sigmoid().numpy()
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from progressive.codec import Photo
 from progressive.errors import UsageError
+from progressive.threads import one_thread
 
 if TYPE_CHECKING:
     from progressive.semantics.classifier import Classifier
@@ -66,14 +67,16 @@ def upsampled(coarse: Map, photo: Photo) -> Map:
 
     from progressive.semantics.activation_maps import upsampled as upsample
 
-    return np.asarray(upsample(torch.from_numpy(coarse)[None], photo.shape[:2])[0].clamp(0, 1).numpy())
+    with one_thread():
+        return np.asarray(upsample(torch.from_numpy(coarse)[None], photo.shape[:2])[0].clamp(0, 1).numpy())
 
 
 def _activation_map(classifier: Classifier, photo: Photo, method: str) -> Map:
     from progressive.semantics.activation_maps import coarse_mixed_maps
 
     network, batch = classifier.network, classifier.preprocessing.whole(photo)
-    maps = coarse_mixed_maps(network, network.features, batch, method=method, top=TOP_CLASSES)
+    with one_thread():
+        maps = coarse_mixed_maps(network, network.features, batch, method=method, top=TOP_CLASSES)
     return np.asarray(maps[0].numpy())
 
 
