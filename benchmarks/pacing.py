@@ -33,7 +33,8 @@ class NotingTransport:
         self.sent.append((asyncio.get_running_loop().time(), len(data)))
 
     async def receive(self) -> bytes:
-        return await asyncio.get_running_loop().create_future()
+        never: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        return await never
 
     def close(self) -> None:
         """Nothing to free."""

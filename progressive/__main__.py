@@ -28,7 +28,7 @@ from progressive.registry import CODECS, DEFAULT_CODEC, codec_name, load_codec
 from progressive.semantics.blend import DEFAULT_CONTEXT
 from progressive.semantics.sources import DEFAULT_SOURCE, SOURCES
 from progressive.stream import LayeredStream
-from progressive.units import format_size, parse_size
+from progressive.units import format_size, parse_size, parse_time
 
 LARGEST_SEGMENT, SMALLEST_SEGMENT = 1000, 300
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
@@ -190,6 +190,20 @@ def compare(
         as_json=as_json,
         log=typer.echo,
     )
+
+
+@app.command()
+def quality(
+    report: Annotated[Path, typer.Argument(metavar="REPORT", help="report.json of a run.")],
+    until: Annotated[
+        float | None, typer.Option(parser=parse_time, metavar="TIME", help="End of the areas; the last picture's time.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print how soon a stream was good: quality over time and over bytes, its area, when it reached what."""
+    from progressive.metrics import command
+
+    command.over_time(report, until_s=until, as_json=as_json, log=typer.echo)
 
 
 @app.command()

@@ -1,9 +1,10 @@
-"""`python -m progressive compare` and `python -m progressive accuracy`."""
+"""`python -m progressive compare`, `quality` and `accuracy`."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from progressive.codec import Photo
 from progressive.errors import UsageError
 from progressive.metrics.comparison import Measure
 from progressive.metrics.comparison import compare as measure
+from progressive.metrics.over_time import read_events, summarise
 from progressive.metrics.recognition import folder_accuracy, read_labels
 from progressive.photos import read_photo
 from progressive.semantics.grids import Map
@@ -71,6 +73,19 @@ def accuracy(
         log(json.dumps({"photos": found.photos, "top1": found.top1, "top5": found.top5}))
     else:
         log(f"{found.photos} photos: top-1 {found.top1:.1%}, top-5 {found.top5:.1%}")
+
+
+def over_time(report: Path, *, until_s: float | None, as_json: bool, log: Callable[[str], None]) -> None:
+    """Prints how soon a stream was good; raises UsageError if the report cannot be read or measured nothing."""
+    summaries = summarise(read_events(report), until_s)
+    if as_json:
+        log(json.dumps([asdict(s) for s in summaries], allow_nan=False))
+        return
+    table = Table("quality", "over", "until", "mean", "area", "last", "first at", box=None)
+    for s in summaries:
+        reached = ", ".join(f"{level:g}: {'never' if at is None else f'{at:.4g}'}" for level, at in s.reached.items())
+        table.add_row(s.quality, s.over, f"{s.until:.4g}", f"{s.mean:.4g}", f"{s.area:.4g}", f"{s.last:.4g}", reached)
+    Console().print(table)
 
 
 def _record(measures: Sequence[Measure]) -> dict[str, object]:

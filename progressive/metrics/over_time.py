@@ -21,6 +21,9 @@ LOSSLESS_DB = 100.0
 
 QUALITIES = ("psnr", "ms_ssim")
 LENGTHS = ("time_s", "bytes")
+LEVELS = {"psnr": (20.0, 25.0, 28.0, 30.0), "ms_ssim": (0.8, 0.9, 0.95)}
+"""Qualities whose arrival is told in a summary."""
+
 MAX_REPORT_BYTES = 100_000_000
 
 
@@ -78,6 +81,49 @@ def quality_curve(events: Iterable[Mapping[str, Any]], quality: str = "psnr", ov
     exact = LOSSLESS_DB if quality == "psnr" else 1.0
     steps = ((position, exact if value is None else min(value, exact)) for position, value, _ in rows)
     return QualityCurve(tuple(sorted(steps, key=lambda step: step[0])))
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One quality over time or bytes.
+
+    Fields:
+        quality, over: as in `quality_curve`.
+        until: where the area ends.
+        area, mean: the integral from 0 to there, and divided by its length.
+        last: the quality there.
+        reached: where the quality is first at least this; None where it never is.
+    """
+
+    quality: str
+    over: str
+    until: float
+    area: float
+    mean: float
+    last: float
+    reached: dict[float, float | None]
+
+
+def summarise(events: Sequence[Mapping[str, Any]], until_s: float | None = None) -> list[Summary]:
+    """Every quality that was measured, over time and over bytes.
+
+    `until_s` ends the areas, in seconds, and the bytes that had arrived then; without it the last picture does. Raises
+    UsageError if nothing was measured, or events are not of a report.
+    """
+    times, sizes = (quality_curve(events, "psnr", over) for over in LENGTHS)
+    end_s = times.steps[-1][0] if until_s is None else until_s
+    arrived = [size for (time, _), (size, _) in zip(times.steps, sizes.steps, strict=True) if time <= end_s]
+    summaries = []
+    for quality, levels in LEVELS.items():
+        if quality != "psnr" and all(event[quality] is None for event in events):
+            continue  # a photo too small for it
+        for over, until in zip(LENGTHS, (end_s, float(arrived[-1] if arrived else 0)), strict=True):
+            curve = quality_curve(events, quality, over)
+            reached = {level: curve.reaches(level) for level in levels}
+            summaries.append(
+                Summary(quality, over, until, curve.area(until), curve.mean(until), curve.at(until), reached)
+            )
+    return summaries
 
 
 def read_events(report: Path) -> Sequence[Mapping[str, Any]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from progressive.errors import UsageError
-from progressive.metrics.over_time import LOSSLESS_DB, QualityCurve, quality_curve, read_events
+from progressive.metrics.over_time import LOSSLESS_DB, QualityCurve, quality_curve, read_events, summarise
 from progressive.output import OutputFolder, Refinement
 from progressive.photos import sample_photo
 
@@ -85,3 +85,18 @@ def test_a_report_is_json(tmp_path: Path) -> None:
     event = {"time_s": 1.5, "bytes": 10, "layer": 0, "psnr": 30.0, "ms_ssim": 0.9}
     file.write_text(json.dumps({"events": [event]}))
     assert quality_curve(read_events(file), "ms_ssim").steps == ((1.5, 0.9),)
+
+
+def test_a_summary_tells_areas_and_arrivals_by_hand() -> None:
+    events = [
+        {"time_s": 1.0, "bytes": 100, "psnr": 20.0, "ms_ssim": None},
+        {"time_s": 3.0, "bytes": 400, "psnr": 26.0, "ms_ssim": None},
+    ]
+    over_time, over_bytes = summarise(events, until_s=5.0)
+    assert (over_time.over, over_time.area, over_time.last) == ("time_s", 20 * 2 + 26 * 2, 26)
+    assert over_time.mean == over_time.area / 5
+    assert over_time.reached == {20: 1.0, 25: 3.0, 28: None, 30: None}
+    assert (over_bytes.over, over_bytes.until, over_bytes.area) == ("bytes", 400, 20 * 300)
+    early, _ = summarise(events, until_s=2.0)
+    assert (early.area, early.last) == (20, 20)
+    assert summarise(events)[0].until == 3.0
