@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from progressive.errors import UsageError
 from progressive.evaluation.curves import Curve, curve, stream_points
-from progressive.evaluation.peers import PEERS, peer_points
+from progressive.evaluation.peers import PEERS, check_peer
 from progressive.evaluation.report import PROTOCOL, mean_rows, photo_rows, save, table
 from progressive.files import check_writable
 from progressive.photos import find_photos, read_photo
@@ -32,8 +31,7 @@ def evaluate(
     """Measures, prints and saves; raises UsageError for an unknown codec or peer before any work starts."""
     coder = load_codec(codec)
     for peer in against:
-        if peer not in PEERS:
-            raise UsageError(f"unknown peer {peer!r}: use one of {', '.join(sorted(PEERS))}")
+        check_peer(peer)
     photos = find_photos(source)
     output.mkdir(parents=True, exist_ok=True)
     check_writable(output / "evaluation.json")
@@ -44,7 +42,7 @@ def evaluate(
         original, limit = read_photo(path), max(rates)
         ours = stream_points(coder, original, max_bpp=limit, max_payload=max_payload)
         curves.append(curve(codec, path.stem, original, ours))
-        curves += [curve(peer, path.stem, original, peer_points(peer, original, max_bpp=limit)) for peer in against]
+        curves += [curve(peer, path.stem, original, PEERS[peer](original, limit)) for peer in against]
     each = photo_rows(curves, systems, rates)
     rows = (each if len(photos) <= FEW_PHOTOS else []) + mean_rows(each, rates)
     settings = {"source": source, "codec": codec, "against": list(against), "max_payload": max_payload}

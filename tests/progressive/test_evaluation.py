@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,9 @@ from progressive.container import cut, file_size, stream_to_bytes
 from progressive.errors import UsageError
 from progressive.evaluation.command import evaluate
 from progressive.evaluation.curves import Curve, Point, stream_points
-from progressive.evaluation.peers import jpeg_points
+from progressive.evaluation.peers import PEERS, check_peer
 from progressive.evaluation.report import mean_rows, photo_rows
+from progressive.metrics import psnr
 from progressive.photos import downscale, sample_photo
 from progressive.registry import DEFAULT_CODEC, load_codec
 
@@ -47,12 +50,34 @@ def test_stream_points_count_the_bytes_of_real_files() -> None:
     assert points[2].bytes == len(stream_to_bytes(cut(stream, points[2].bytes)))
 
 
-def test_jpeg_points_are_real_files_within_the_limit() -> None:
+@pytest.mark.parametrize("peer", ["jpeg", "jpeg2000", "webp", "avif", "jxl"])
+@pytest.mark.parametrize("grey", [False, True])
+def test_points_of_a_peer_are_real_files_within_the_limit(peer: str, grey: bool) -> None:
     photo = downscale(sample_photo(), max_pixels=30_000)
-    points = list(jpeg_points(photo, 1.0))
-    assert points
+    photo = np.repeat(photo[..., 1:2], 3, axis=2) if grey else photo
+    check_peer(peer)
+    points = list(PEERS[peer](photo, 1.0))
     assert max(p.bytes for p in points) * 8 <= photo.shape[0] * photo.shape[1]
-    assert max(p.psnr for p in points) > 25
+    by_size = sorted(points, key=lambda p: p.bytes)
+    assert by_size[-1].psnr > 25
+    assert by_size[-1].psnr > by_size[0].psnr + 2
+
+
+def test_a_colour_photo_in_jpeg2000_uses_the_colour_transform() -> None:
+    """Without it, a third of the rate is lost: the same rate must beat three grey planes coded apart."""
+    photo = downscale(sample_photo("chelsea"), max_pixels=30_000)
+    best = max((p for p in PEERS["jpeg2000"](photo, 0.6)), key=lambda p: p.psnr)
+    file = io.BytesIO()
+    Image.fromarray(photo).save(
+        file, "JPEG2000", quality_mode="rates", quality_layers=[24 / 0.6], irreversible=True, mct=0
+    )
+    assert best.psnr > psnr(np.asarray(Image.open(file).convert("RGB")), photo)
+
+
+def test_a_missing_jpeg_xl_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_jxl", None)
+    with pytest.raises(UsageError, match=r"progressive\[jxl\]"):
+        check_peer("jxl")
 
 
 def test_an_evaluation_prints_and_saves(tmp_path: Path) -> None:
