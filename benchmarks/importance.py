@@ -3,8 +3,9 @@
     python -m benchmarks.importance [--data DIR] [--classifier-weights FILE] [PHOTOS ...]
 
 Prints a line for each map and folder: mean Pearson correlation with the teacher's map, with its 95 % bootstrap
-interval, and the share of the teacher's highest 20 % of cells that are among the map's. The teacher's view of the
-mirrored photo shows how well the teacher agrees with itself.
+interval, and the share of the teacher's highest 20 % of cells that are among the map's. The teacher is what the network
+was distilled from, the mean of two maps: of the photo, and of its mirror image turned back. The same is said of the
+first alone, which is noisier; how well it agrees with the second says how much.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ GRID = 48
 Map = NDArray[np.float32]
 
 
-def teacher_map(classifier: Classifier, photo: Photo) -> Map:
+def grad_cam(classifier: Classifier, photo: Photo) -> Map:
     network = classifier.network
     batch = classifier.preprocessing.whole(photo)
     return np.asarray(coarse_mixed_maps(network, network.features, batch, top=TOP_CLASSES)[0].numpy())
 
 
-def centre_prior(_photo: Photo) -> Map:
+def centre_prior() -> Map:
     """A Gaussian at the centre, its standard deviation a quarter of each side."""
     squared = np.square((np.arange(GRID, dtype=np.float32) + 0.5) / GRID - 0.5) / 0.25**2
     return np.exp(-0.5 * (squared[:, None] + squared[None, :]))
@@ -71,24 +72,27 @@ def share_of_top_found(found: Map, wanted: Map, share: float = 0.2) -> float:
 
 def report_agreement(folder: Path, classifier: Classifier, seed: int) -> None:
     photos = [read_photo(path) for path in find_photos(str(folder))]
-    maps: dict[str, Callable[[Photo], Map]] = {
-        "network": coarse_importance,
-        "centre prior": centre_prior,
-        "edge energy": edge_energy,
-        "teacher, mirrored": lambda photo: teacher_map(classifier, np.ascontiguousarray(photo[:, ::-1]))[:, ::-1],
+    one_view = [on_grid(grad_cam(classifier, photo)) for photo in photos]
+    mirrored = [on_grid(grad_cam(classifier, np.ascontiguousarray(photo[:, ::-1])))[:, ::-1] for photo in photos]
+    found: dict[str, list[Map]] = {
+        "network": [on_grid(coarse_importance(photo)) for photo in photos],
+        "centre prior": [centre_prior()] * len(photos),
+        "edge energy": [on_grid(edge_energy(photo)) for photo in photos],
     }
-    teacher = [on_grid(teacher_map(classifier, photo)) for photo in photos]
+    teacher = [np.float32(0.5) * (one + other) for one, other in zip(one_view, mirrored, strict=True)]
     rng = np.random.default_rng(seed)
     resampled = rng.integers(len(photos), size=(2_000, len(photos)))
-    print(
-        f"{f'{folder.parent.name}/{folder.name}, {len(photos)} photos':34} correlation with Grad-CAM++   top 20 % found"
-    )
-    for name, map_of in maps.items():
-        pairs = [(on_grid(map_of(photo)), wanted) for photo, wanted in zip(photos, teacher, strict=True)]
-        correlations = np.array([correlation(*pair) for pair in pairs])
-        low, high = np.quantile(correlations[resampled].mean(1), (0.025, 0.975))
-        found = np.mean([share_of_top_found(*pair) for pair in pairs])
-        print(f"{name:34} {correlations.mean():8.3f} ({low:.3f} to {high:.3f}) {100 * found:14.1f} %")
+    for title, wanted, maps in (
+        ("the teacher", teacher, found),
+        ("one view of it", one_view, found | {"Grad-CAM++, mirrored": mirrored}),
+    ):
+        print(f"{f'{folder.name}, {len(photos)} photos':24} correlation with {title:20} top 20 % found")
+        for name, candidates in maps.items():
+            pairs: list[tuple[Map, Map]] = list(zip(candidates, wanted, strict=True))
+            correlations = np.array([correlation(*pair) for pair in pairs])
+            low, high = np.quantile(correlations[resampled].mean(1), (0.025, 0.975))
+            top = np.mean([share_of_top_found(*pair) for pair in pairs])
+            print(f"  {name:22} {correlations.mean():8.3f} ({low:.3f} to {high:.3f}) {100 * top:21.1f} %")
 
 
 def milliseconds(call: Callable[[], object], repetitions: int = 30) -> tuple[float, float]:

@@ -23,6 +23,7 @@ from progressive.codec import Photo
 from progressive.errors import UsageError
 from progressive.files import read_bytes
 from progressive.semantics.preprocessing import as_rgb, resized
+from progressive.semantics.squeezenet import Fire
 from progressive.threads import one_thread
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "importance.safetensors"
@@ -39,58 +40,41 @@ LONGEST = 4
 _MAX_WEIGHT_BYTES = 4 * 2**20
 
 
-class _Block(nn.Module):
-    """Residual: a depthwise 5x5 convolution looks around, two 1x1 convolutions think."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.branch = nn.Sequential(
-            nn.Conv2d(channels, channels, 5, padding=2, groups=channels, bias=False),
-            nn.BatchNorm2d(channels),
-            nn.Conv2d(channels, 3 * channels, 1),
-            nn.ReLU(),
-            nn.Conv2d(3 * channels, channels, 1),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        branch: Tensor = self.branch(x)
-        return x + branch
-
-
 class ImportanceNetwork(nn.Module):
     """RGB in 0..1 [N, 3, 16 h, 16 w] -> features [N, C, h, w] -> logits of the importance [N, h, w].
 
-    0.8 million parameters, 0.2 GMAC for a photo.
+    The features are SqueezeNet 1.1's (Iandola et al. 2016), padded so that every halving is exact. 0.8 million
+    parameters, 0.3 GMAC for a photo.
     """
 
-    FEATURES = 144
+    FEATURES = 512
     QUERY = 64
 
     def __init__(self) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            *_halve(3, 16),
-            *_halve(16, 32),
-            *_halve(32, 64),
-            *(_Block(64) for _ in range(3)),
-            *_halve(64, self.FEATURES),
-            *(_Block(self.FEATURES) for _ in range(5)),
-            nn.BatchNorm2d(self.FEATURES),
+            nn.Conv2d(3, 64, 3, stride=2, padding=1),
+            nn.ReLU(),
+            _halve(),
+            Fire(64, 16, 64),
+            Fire(128, 16, 64),
+            _halve(),
+            Fire(128, 32, 128),
+            Fire(256, 32, 128),
+            _halve(),
+            Fire(256, 48, 192),
+            Fire(384, 48, 192),
+            Fire(384, 64, 256),
+            Fire(512, 64, 256),
         )
+        self.normalise = nn.BatchNorm2d(self.FEATURES)
         self.keys = nn.Conv2d(self.FEATURES, self.QUERY, 1)
         self.query = nn.Sequential(nn.Linear(self.FEATURES, 128), nn.ReLU(), nn.Linear(128, self.QUERY))
         self.always = nn.Conv2d(self.FEATURES, 1, 1)
 
     def forward(self, rgb: Tensor) -> Tensor:
-        return self.logits(self.look(rgb))
-
-    def look(self, rgb: Tensor) -> Tensor:
-        """What is where: [N, 3, 16 h, 16 w] to [N, C, h, w]."""
-        features: Tensor = self.features(4 * rgb - 2)
-        return features
-
-    def logits(self, features: Tensor) -> Tensor:
-        """What matters in this photo, and what does in any: [N, C, h, w] to [N, h, w]."""
+        """What matters in this photo, and what does in any."""
+        features: Tensor = self.normalise(self.features(2 * rgb - 1))
         query: Tensor = self.query(features.mean((2, 3)))
         keys: Tensor = self.keys(features)
         always: Tensor = self.always(features)[:, 0]
@@ -128,6 +112,5 @@ def load_network(weights: Path = WEIGHTS) -> ImportanceNetwork:
     return network
 
 
-def _halve(channels: int, wider: int) -> tuple[nn.Module, ...]:
-    """Half the resolution, more channels."""
-    return nn.Conv2d(channels, wider, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(wider), nn.ReLU()
+def _halve() -> nn.MaxPool2d:
+    return nn.MaxPool2d(3, stride=2, padding=1)

@@ -1,10 +1,9 @@
 """Trains the importance network to find, in one forward pass, what Grad-CAM++ finds by a classifier and its gradients.
 
-The teacher looks once at a few views of every photo (the whole of it, crops) and at their mirror images; its maps, and
-the principal components of the features that they are made of, are kept beside the weights. The network learns the
-maps, and the features along with them, which tells it far more a photo than the map alone.
+The teacher looks once at a few views of every photo (the whole of it, crops) and at their mirror images; its maps are
+kept beside the weights while a run lasts. The network starts from the classifier's features, and all of it learns.
 
-Legend: N views of a batch, V of a shape, h x w cells of the network's output, P principal components.
+Legend: N views of a batch, V of a shape, h x w cells of the network's output.
 """
 
 from __future__ import annotations
@@ -26,10 +25,11 @@ from torch.nn import functional as F
 from progressive.codec import Photo
 from progressive.errors import UsageError
 from progressive.files import write_atomically
+from progressive.semantics.classifier import Classifier, load_classifier
 from progressive.semantics.importance_network import STRIDE, ImportanceNetwork, input_sides
 from progressive.semantics.preprocessing import as_rgb, resized
 from progressive.training.data import load_photos
-from progressive.training.importance_teacher import COMPONENTS, Teacher
+from progressive.training.importance_teacher import features_for_photos, teacher_map
 
 Log = Callable[[str], None]
 
@@ -46,9 +46,9 @@ class Recipe:
         views: of each photo that the teacher looks at.
         steps: gradient steps.
         batch: views a step.
-        learning_rate: the highest, after the warm-up.
+        learning_rate: of the head, the highest, after the warm-up.
+        feature_rate: of the features, which start from good ones, likewise.
         weight_decay: of AdamW.
-        feature_weight: of the features' share of the loss.
         averaging: decay a step of the moving average of the weights, which is what is kept.
         report: steps between reports; each writes the weights and what is needed to resume.
         seed: of everything random.
@@ -56,12 +56,12 @@ class Recipe:
 
     photos: int = 10_000
     views: int = 4
-    steps: int = 2_600
-    batch: int = 32
+    steps: int = 1_000
+    batch: int = 16
     learning_rate: float = 2e-3
+    feature_rate: float = 2e-4
     weight_decay: float = 0.03
-    feature_weight: float = 0.5
-    averaging: float = 0.998
+    averaging: float = 0.995
     report: int = 100
     seed: int = 0
 
@@ -84,11 +84,10 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What the teacher says of the views of one shape: maps [V, h, w] and features [V, P, h, w]."""
+    """What the teacher says of the views of one shape: maps [V, h, w]."""
 
     views: tuple[View, ...]
     maps: Tensor
-    features: Tensor
 
 
 def train(
@@ -115,14 +114,17 @@ def train(
 def run(data: Sequence[Path], out: Path, *, teacher: Path | None, recipe: Recipe, resume: bool, log: Log) -> None:
     """`train` with every setting of the recipe open."""
     torch.manual_seed(recipe.seed)
+    classifier = load_classifier(teacher)
     student = Student(recipe)
     if resume:
         student.restore(out)
+    else:
+        student.start_from(classifier)
     photos = load_photos(data, limit=recipe.photos, seed=recipe.seed, upscaling=1)
     held_out = len(photos) // 32
     views = choose_views(photos, held_out, recipe)
     log(f"{len(photos)} photos, {len(views)} views, {held_out} photos set aside")
-    targets = _targets(photos, views, Teacher.load(teacher), out.with_suffix(".teacher"), recipe, log)
+    targets = _targets(photos, views, classifier, out.with_suffix(".teacher"), log)
     training = [_without(t, lambda view: view.photo < held_out) for t in targets]
     watched = [_without(t, lambda view: view.photo >= held_out) for t in targets]
     student.fit(photos, training, watched, out, log)
@@ -150,43 +152,43 @@ def choose_views(photos: Sequence[Photo], held_out: int, recipe: Recipe) -> list
 
 
 class Student:
-    """The network in training, its moving average, and a head that reads the teacher's features off it."""
+    """The network in training and its moving average."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.network = ImportanceNetwork()
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.head = nn.Conv2d(ImportanceNetwork.FEATURES, COMPONENTS, 1)
-        self.average = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
-        parameters = [*self.network.parameters(), *self.head.parameters()]
+        self.average = self._copy()
+        features = list(self.network.features.parameters())
+        head = [p for name, p in self.network.named_parameters() if not name.startswith("features.")]
+        self.rates = (recipe.feature_rate, recipe.learning_rate)
         self.optimiser = torch.optim.AdamW(
-            [
-                {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-                {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-            ],
-            recipe.learning_rate,
+            [{"params": features}, {"params": head}], recipe.learning_rate, weight_decay=recipe.weight_decay
         )
         self.step = 0
+
+    def start_from(self, classifier: Classifier) -> None:
+        """Takes the classifier's features over."""
+        self.network.features.load_state_dict(features_for_photos(classifier))
+        self.average = self._copy()
 
     def fit(
         self, photos: Sequence[Photo], training: Sequence[Targets], watched: Sequence[Targets], out: Path, log: Log
     ) -> None:
         """Takes the remaining steps; every report writes the average's weights to `out` and the state beside it."""
-        recipe, sums = self.recipe, np.zeros(2)
+        recipe, total = self.recipe, 0.0
         shares = np.array([len(t.views) for t in training]) / sum(len(t.views) for t in training)
         while self.step < recipe.steps:
             rng = np.random.default_rng((recipe.seed, self.step))
-            self._set_learning_rate()
-            rgb, maps, features = draw(photos, training[rng.choice(len(training), p=shares)], recipe.batch, rng)
-            sums += self._learn(rgb, maps, features)
+            self._set_learning_rates()
+            total += self._learn(*draw(photos, training[rng.choice(len(training), p=shares)], recipe.batch, rng))
             self.step += 1
             if self.step % recipe.report == 0:
                 log(
-                    f"step {self.step}: correlation {1 - sums[0] / recipe.report:.3f} in training,"
-                    f" {self.agreement(photos, watched):.3f} on photos set aside;"
-                    f" features {1 - sums[1] / recipe.report:.3f} explained"
+                    f"step {self.step}: correlation {total / recipe.report:.3f} in training,"
+                    f" {self.agreement(photos, watched):.3f} on photos set aside"
                 )
-                sums[:] = 0
+                total = 0.0
                 self.checkpoint(out)
         self.checkpoint(out)
 
@@ -209,7 +211,6 @@ class Student:
         write_atomically(out, save(halved))
         state = {
             "network": self.network.state_dict(),
-            "head": self.head.state_dict(),
             "average": self.average,
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
@@ -224,29 +225,30 @@ class Student:
         if state_file.is_file():
             state = torch.load(state_file, weights_only=True)
             self.network.load_state_dict(state["network"])
-            self.head.load_state_dict(state["head"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.average, self.step = state["average"], state["step"]
         elif out.is_file():
             self.network.load_state_dict(load_file(out))
-            self.average = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
+            self.average = self._copy()
         else:
             raise UsageError(f"nothing to resume: there is no {out}")
 
-    def _set_learning_rate(self) -> None:
-        warm_up = min(1.0, (self.step + 1) / 200)
-        decay = 0.5 * (1 + math.cos(math.pi * self.step / self.recipe.steps)) + 0.003
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.learning_rate * warm_up * decay
+    def _copy(self) -> dict[str, Tensor]:
+        return {name: t.detach().clone() for name, t in self.network.state_dict().items()}
 
-    def _learn(self, rgb: Tensor, maps: Tensor, features: Tensor) -> tuple[float, float]:
-        seen = self.network.look(rgb)
-        found = self.network.logits(seen).sigmoid()
-        apart = (1 - correlation(found, maps)).mean()
-        unexplained = ((self.head(seen) - features) ** 2).mean() / features.var()
-        loss = apart + 4 * F.mse_loss(found, maps) + self.recipe.feature_weight * unexplained
+    def _set_learning_rates(self) -> None:
+        warm_up = min(1.0, (self.step + 1) / 50)
+        decay = 0.5 * (1 + math.cos(math.pi * self.step / self.recipe.steps)) + 0.003
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * warm_up * decay
+
+    def _learn(self, rgb: Tensor, maps: Tensor) -> float:
+        """One gradient step; the correlation before it."""
+        found = self.network(rgb).sigmoid()
+        agreement = correlation(found, maps).mean()
+        loss = 1 - agreement + 4 * F.mse_loss(found, maps)
         self.optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
         self.optimiser.step()
         decay = min(self.recipe.averaging, (1 + self.step) / (10 + self.step))
@@ -255,22 +257,18 @@ class Student:
                 self.average[name].lerp_(current, 1 - decay)
             else:
                 self.average[name].copy_(current)
-        return apart.item(), unexplained.item()
+        return agreement.item()
 
 
-def draw(
-    photos: Sequence[Photo], targets: Targets, batch: int, rng: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Random views of one shape, half of them mirrored, in jittered colours: RGB [N, 3, 16 h, 16 w] and targets."""
+def draw(photos: Sequence[Photo], targets: Targets, batch: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Random views of one shape, half of them mirrored, in jittered colours: RGB [N, 3, 16 h, 16 w] and maps."""
     chosen = rng.integers(len(targets.views), size=batch)
     views = [targets.views[i] for i in chosen]
-    rgb = torch.cat([as_rgb(resized(view.of(photos), *SHAPES[view.shape])) for view in views])
+    rgb = _jittered(torch.cat([as_rgb(resized(view.of(photos), *SHAPES[view.shape])) for view in views]), rng)
+    maps = targets.maps[chosen].float()
     mirrored = torch.from_numpy(rng.random(batch) < 0.5)
-    inputs, maps, features = (
-        torch.where(mirrored[:, None, None, None], t.flip(3), t)
-        for t in (_jittered(rgb, rng), targets.maps[chosen][:, None].float(), targets.features[chosen].float())
-    )
-    return inputs.contiguous(memory_format=torch.channels_last), maps[:, 0], features
+    rgb = torch.where(mirrored[:, None, None, None], rgb.flip(3), rgb)
+    return rgb.contiguous(memory_format=torch.channels_last), torch.where(mirrored[:, None, None], maps.flip(2), maps)
 
 
 def correlation(a: Tensor, b: Tensor) -> Tensor:
@@ -297,34 +295,28 @@ def _nearest_shape(aspect: float) -> int:
 
 def _without(targets: Targets, unwanted: Callable[[View], bool]) -> Targets:
     kept = [i for i, view in enumerate(targets.views) if not unwanted(view)]
-    return Targets(tuple(targets.views[i] for i in kept), targets.maps[kept], targets.features[kept])
+    return Targets(tuple(targets.views[i] for i in kept), targets.maps[kept])
 
 
 def _targets(
-    photos: Sequence[Photo], views: Sequence[View], teacher: Teacher, cache: Path, recipe: Recipe, log: Log
+    photos: Sequence[Photo], views: Sequence[View], classifier: Classifier, cache: Path, log: Log
 ) -> list[Targets]:
-    """The teacher's answers a shape, from the cache if that was made of the same views."""
+    """The teacher's maps a shape, from the cache if that was made of the same views."""
     grouped = [tuple(v for v in views if v.shape == shape) for shape in range(len(SHAPES))]
     key = np.array([(v.photo, v.top, v.left, v.height, v.width, v.shape) for g in grouped for v in g])
     answers = _read_cache(cache, key)
     if answers is None:
-        sample = np.random.default_rng(recipe.seed).permutation(len(views))[:100]
-        teacher.fit_components([views[i].of(photos) for i in sample])
         answers = {"key": key}
         for shape, group in enumerate(grouped):
             cells = (SHAPES[shape][0] // STRIDE, SHAPES[shape][1] // STRIDE)
             maps = np.empty((len(group), *cells), np.float16)
-            features = np.empty((len(group), COMPONENTS, *cells), np.float16)
             for i, view in enumerate(group):
-                maps[i], features[i] = teacher.look(view.of(photos), cells)
+                maps[i] = teacher_map(classifier, view.of(photos), cells)
                 if i % 500 == 499:
                     log(f"teacher: {i + 1} of {len(group)} views of shape {shape + 1} of {len(SHAPES)}")
-            answers |= {f"maps{shape}": maps, f"features{shape}": features}
+            answers[f"maps{shape}"] = maps
         write_atomically(cache, save_arrays(answers))
-    return [
-        Targets(group, *(torch.from_numpy(answers[f"{what}{shape}"]) for what in ("maps", "features")))
-        for shape, group in enumerate(grouped)
-    ]
+    return [Targets(group, torch.from_numpy(answers[f"maps{shape}"])) for shape, group in enumerate(grouped)]
 
 
 def _read_cache(cache: Path, key: NDArray[np.int64]) -> dict[str, NDArray[np.generic]] | None:
