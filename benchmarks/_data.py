@@ -10,6 +10,7 @@ from pathlib import Path
 
 from progressive.errors import UsageError
 from progressive.semantics.classifier import Classifier, load_classifier
+from progressive.threads import one_thread
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     folder = Path(os.environ.get("PROGRESSIVE_DATA") or "data")
     parser.add_argument("--data", type=Path, default=folder, help="folder of data sets; PROGRESSIVE_DATA, or data")
     parser.add_argument("--classifier-weights", type=Path, help="SqueezeNet 1.1; PROGRESSIVE_CLASSIFIER, or the cache")
-    parser.add_argument("--threads", type=int, default=2, help="of torch")
+
+
+def checked_folder(folder: Path) -> Path:
+    """Raises UsageError if there is no such folder."""
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}: give one of photos, or --data")
+    return folder
 
 
 def classifier_of(args: argparse.Namespace) -> Classifier:
@@ -26,8 +33,9 @@ def classifier_of(args: argparse.Namespace) -> Classifier:
 
 
 def run(benchmark: Callable[[], None]) -> None:
-    """Runs a benchmark; without what it measures on it says so in one line and ends well."""
+    """Runs a benchmark on one core; without what it measures on it says so in one line and ends well."""
     try:
-        benchmark()
+        with one_thread():
+            benchmark()
     except UsageError as error:
         sys.stdout.write(f"not measured: {error}\n")

@@ -22,7 +22,6 @@ from PIL import Image
 
 from benchmarks import _data
 from progressive.codec import Photo
-from progressive.errors import UsageError
 from progressive.photos import find_photos, read_photo, sample_photo
 from progressive.semantics.activation_maps import coarse_mixed_maps, upsampled
 from progressive.semantics.classifier import Classifier
@@ -109,7 +108,7 @@ def milliseconds(call: Callable[[], object], repetitions: int = 30) -> tuple[flo
 
 def report_cost(classifier_weights: Path | None) -> None:
     photo = np.asarray(Image.fromarray(sample_photo()).resize((768, 512), Image.Resampling.BICUBIC))
-    print(f"cost of a map of 768x512, {torch.get_num_threads()} threads: median, 90th percentile")
+    print("cost of a map of 768x512 on one core: median, 90th percentile")
     for source in ("network", "gradcam++"):
         call = lambda source=source: importance_map(photo, source, classifier_weights=classifier_weights)  # noqa: E731
         median, late = milliseconds(call)
@@ -123,12 +122,11 @@ def benchmark() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
 
-    torch.set_num_threads(args.threads)
+    default = (args.data / "train" / "f", args.data / "imagenet_eval")
+    folders = [_data.checked_folder(folder) for folder in args.photos or default]
     classifier = _data.classifier_of(args)
     report_cost(args.classifier_weights)
-    for folder in args.photos or (args.data / "train" / "f", args.data / "imagenet_eval"):
-        if not folder.is_dir():
-            raise UsageError(f"there is no folder {folder}: give folders of photos, or --data")
+    for folder in folders:
         report_agreement(folder, classifier, args.seed)
 
 

@@ -15,13 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from benchmarks import _data
 from progressive.codec import Photo
-from progressive.errors import UsageError
 from progressive.metrics.recognition import read_labels
 from progressive.photos import read_photo
 from progressive.semantics.complexity import photo_complexity
@@ -81,11 +79,7 @@ def benchmark() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
 
-    torch.set_num_threads(args.threads)
-    folder = args.labelled or args.data / "imagenet_eval"
-    if not folder.is_dir():
-        raise UsageError(f"there is no folder {folder}: give one of labelled photos, or --data")
-    labelled = read_labels(folder)
+    labelled = read_labels(_data.checked_folder(args.labelled or args.data / "imagenet_eval"))
     classifier = _data.classifier_of(args)
     maps = block_maps(args.classifier_weights, args.seed)
     results = np.empty((len(maps), len(FRACTIONS), len(labelled), len(MEASURES)))

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from progressive.__main__ import main
 from progressive.errors import UsageError
 from progressive.photos import sample_photo
 from progressive.registry import find_recipe
@@ -170,6 +173,16 @@ def test_without_photos_teacher_or_weights_it_says_so(folder: Path, teacher: Pat
         train([folder], out, teacher=tmp_path / "none.pth", log=silent)
     with pytest.raises(UsageError, match="nothing to resume"):
         train([folder], out, teacher=teacher, resume=True, log=silent)
+
+
+def test_the_command_line_trains_it(call: Callable[..., Any], folder: Path, teacher: Path, tmp_path: Path) -> None:
+    out = tmp_path / "importance.safetensors"
+    arguments = ("--data", folder, "--teacher", teacher, "--out", out, "--photos", 1, "--steps", 1)
+    assert call(main, "train", "importance", *arguments).status == 0
+    assert load_network(out) is not None
+    refused = call(main, "train", "dual_autoencoder", *arguments)
+    assert refused.status == 2
+    assert refused.err == "error: dual_autoencoder learns without a teacher: leave --teacher out\n"
 
 
 def test_recipes_are_found_by_name() -> None:
