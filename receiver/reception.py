@@ -71,12 +71,13 @@ class Reception:
             self._waiting.append((segment_id, payload))
         self.show_packets()
 
-    def refine(self) -> None:
-        """Without a worker: shows what was taken since the last call, before returning."""
+    def refine(self) -> bool:
+        """Without a worker: shows what was taken since the last call; False if there is no new picture."""
         waiting, self._waiting = self._waiting, []
         refinement = self.refiner.refine(waiting, self.figures().bytes)
         if refinement is not None:
             self._show(refinement)
+        return refinement is not None
 
     def show_packets(self) -> None:
         """Brings the figures on the display up to date."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from math import inf
 from typing import cast
 
 from channel_sim.link import Link, LinkSettings
@@ -35,6 +36,10 @@ Clock = Callable[[], float]
 
 LAST_ARRIVAL_S = 5.0
 """A receiver that has heard nothing for this long after all was sent hears nothing any more."""
+
+REFINEMENT_S_PER_MEGAPIXEL = 0.25
+"""What a refinement costs on a virtual clock: about what two cores take to decode, measure and store the picture.
+Packets that arrive meanwhile are served by the next one, as in real time, so that a run of a huge photo ends."""
 
 
 @dataclass(slots=True)
@@ -98,6 +103,12 @@ class LocalStream:
         self.wire_bytes = 0
         self._reception: Reception | None = None
 
+    @property
+    def refinement_s(self) -> float:
+        """How long, on a virtual clock, a receiver is busy with one picture."""
+        height, width = self._prepared.photo.shape[:2]
+        return float(REFINEMENT_S_PER_MEGAPIXEL * height * width / 1e6)
+
     def on_sender_event(self, event: SenderEvent) -> None:
         if isinstance(event, PacketSent):
             self.wire_bytes += event.size
@@ -119,10 +130,9 @@ class LocalStream:
             case SegmentReceived() if self._reception is not None:
                 self._reception.take(event.segment_id, event.payload)
 
-    def refine(self) -> None:
-        """Without a worker: shows what arrived since the last call."""
-        if self._reception is not None:
-            self._reception.refine()
+    def refine(self) -> bool:
+        """Without a worker: shows what arrived since the last call; False if there is no new picture."""
+        return self._reception is not None and self._reception.refine()
 
     async def drain(self) -> None:
         """Waits until the picture shows all that arrived."""
@@ -208,9 +218,13 @@ def _run(stream: LocalStream, links: Links, clock: Clock) -> None:
 
 
 def _run_on_virtual_clock(stream: LocalStream, links: Links, clock: VirtualClock) -> None:
+    busy_until_s = -inf
+
     def on_event(now: float, session: Session, event: object) -> None:
+        nonlocal busy_until_s
         if now > clock.now:
-            stream.refine()
+            if clock.now >= busy_until_s and stream.refine():
+                busy_until_s = clock.now + stream.refinement_s
             clock.now = now
         if session is stream.sender:
             stream.on_sender_event(cast(SenderEvent, event))

@@ -12,6 +12,7 @@ from PIL import Image
 
 import progressive.display
 from progressive.photos import read_photo, sample_photo, write_png
+from sender import local
 from sender.__main__ import main
 
 pytestmark = pytest.mark.usefixtures("thumbnails")
@@ -210,3 +211,20 @@ def test_streaming_needs_no_torch_until_it_measures() -> None:
     script = "import sys, sender.__main__, sender.local, sender.remote, receiver.run; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_on_the_virtual_clock_a_busy_receiver_serves_many_packets_with_one_picture(
+    call: CommandLine, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = (photo, *FAST, "--output", tmp_path / "out", "--channel", "none", "--packet-size", 300)
+    call(main, *run)
+    eager = report_of(tmp_path / "out")["events"]
+    monkeypatch.setattr(local, "REFINEMENT_S_PER_MEGAPIXEL", 1e6)
+    call(main, *run)
+    lazy = report_of(tmp_path / "out")["events"]
+    assert isinstance(eager, list)
+    assert isinstance(lazy, list)
+    assert len(eager) > 3
+    assert len(lazy) == 2
+    assert lazy[0] == eager[0]
+    assert lazy[-1]["psnr"] == eager[-1]["psnr"]
