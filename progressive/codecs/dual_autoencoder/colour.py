@@ -30,14 +30,14 @@ def to_planes(photo: Photo, layout: Layout) -> list[Plane]:
     return [luma - 128, *(_halve(c) for c in chroma)]
 
 
-def to_photo(planes: list[Plane], layout: Layout) -> Photo:
-    """The inverse of `to_planes`, rounded and clipped to 0..255 and cropped, [H, W, 3]."""
+def to_photo(planes: list[Plane], width: int) -> Photo:
+    """The inverse of `to_planes`, rounded and clipped to 0..255 and cropped to this width, [8 rows, width, 3]."""
     luma = planes[0] + 128
     if len(planes) == 1:
         rgb = np.repeat(luma[..., None], 3, axis=-1)
     else:
         rgb = np.stack([luma, *(_double(c) for c in planes[1:])], -1) @ _TO_RGB.T
-    return np.clip(np.rint(rgb[: layout.height, : layout.width]), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(rgb[:, :width]), 0, 255).astype(np.uint8)
 
 
 def _halve(plane: Plane) -> Plane:

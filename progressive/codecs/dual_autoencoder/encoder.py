@@ -53,13 +53,20 @@ def encode_tile(number: int, layout: Layout, model: Model, targets: list[Target]
 
 
 def ordered(drafts: Sequence[Draft]) -> tuple[Segment, ...]:
-    """Numbers the drafts from 1: the base first, then always the best utility per byte whose needs are met."""
+    """Numbers the drafts from 1: the coarse base of every tile, so that the first picture is whole; the rest of the
+    base; then always the best utility per byte whose needs are met.
+    """
+
+    def place(index: int) -> tuple[int, float, int]:
+        draft = drafts[index]
+        return min(draft.contents.stage, FIRST_PLANE), -draft.density, index
+
     waiting = {id(d): len(d.needs) for d in drafts}
     dependants: dict[int, list[int]] = {}
     for index, draft in enumerate(drafts):
         for need in draft.needs:
             dependants.setdefault(id(need), []).append(index)
-    ready = [(d.contents.layer > 0, -d.density, index) for index, d in enumerate(drafts) if not d.needs]
+    ready = [place(index) for index, draft in enumerate(drafts) if not draft.needs]
     heapq.heapify(ready)
     ids: dict[int, int] = {}
     segments: list[Segment] = []
@@ -72,10 +79,9 @@ def ordered(drafts: Sequence[Draft]) -> tuple[Segment, ...]:
             Segment(len(segments) + 1, draft.contents.layer, needs, draft.contents.to_bytes(), draft.utility)
         )
         for dependant in dependants.get(id(draft), ()):
-            d = drafts[dependant]
-            waiting[id(d)] -= 1
-            if not waiting[id(d)]:
-                heapq.heappush(ready, (d.contents.layer > 0, -d.density, dependant))
+            waiting[id(drafts[dependant])] -= 1
+            if not waiting[id(drafts[dependant])]:
+                heapq.heappush(ready, place(dependant))
     return tuple(segments)
 
 

@@ -15,14 +15,13 @@ WIDTH = 96
 HALO = 3
 """Block rows above and below that an output row depends on: one for each layer."""
 
-_STRIP = 128
 _SCALE = 64.0
 
 
 class SmoothingFilter(nn.Module):
     """Blocks before and after: three 3x3 convolutions whose output is added to the input.
 
-    Inputs: blocks [1, P, h, w] in 8-bit steps about zero; level [h, w], 0..PLANES; detailed [h, w], bool.
+    Inputs: blocks [N, P, h, w] in 8-bit steps about zero; level [N, h, w], 0..PLANES; detailed [N, h, w], bool.
     """
 
     def __init__(self) -> None:
@@ -41,14 +40,3 @@ class SmoothingFilter(nn.Module):
         features = F.leaky_relu(self.second(features), 0.1)
         correction: Tensor = self.last(features)
         return blocks + correction * _SCALE
-
-    @torch.inference_mode()
-    def smooth(self, blocks: Tensor, level: Tensor, detailed: Tensor) -> Tensor:
-        """As `forward`, in strips of block rows, so that memory does not grow with the photo."""
-        rows = blocks.shape[2]
-        strips = []
-        for top in range(0, rows, _STRIP):
-            a, b = max(0, top - HALO), min(rows, top + _STRIP + HALO)
-            strip = self(blocks[:, :, a:b], level[:, a:b], detailed[:, a:b])
-            strips.append(strip[:, :, top - a : top - a + min(_STRIP, rows - top)])
-        return torch.cat(strips, 2)

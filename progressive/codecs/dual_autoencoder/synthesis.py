@@ -7,10 +7,16 @@ import torch
 
 from progressive.codec import Photo
 from progressive.codecs.dual_autoencoder import colour, lattice
-from progressive.codecs.dual_autoencoder.layout import CHROMA_GAIN, Layout
+from progressive.codecs.dual_autoencoder.layout import BLOCK, CHROMA_GAIN, Layout, Window
 from progressive.codecs.dual_autoencoder.model import Autoencoders, Floats, Model, from_blocks, kind_of
-from progressive.codecs.dual_autoencoder.smoothing import SmoothingFilter
+from progressive.codecs.dual_autoencoder.smoothing import HALO, SmoothingFilter
 from progressive.codecs.dual_autoencoder.state import Component, empty_state, tile_of
+
+STRIP = 128
+"""Rows of blocks that are made at a time, so that memory hardly grows with the photo."""
+
+STRIP_HALO = HALO + 1
+"""Rows around a strip that it depends on: the filter's, and one for G1's decoder; even, so that chroma has half."""
 
 
 class Synthesis:
@@ -26,19 +32,31 @@ class Synthesis:
 
     def picture(self, state: list[Component], layout: Layout) -> Photo:
         """The photo that a state shows, [H, W, 3]. Missing parts of the base are interpolated."""
+        filled = filled_in(state, layout)
+        photo = np.empty((layout.height, layout.width, 3), np.uint8)
+        for top in range(0, layout.rows, STRIP):
+            rows = photo[top * BLOCK : (top + STRIP) * BLOCK]
+            rows[:] = self._strip(filled, layout, top)[: len(rows)]
+        return photo
+
+    def _strip(self, state: list[Component], layout: Layout, top: int) -> Photo:
+        """The pixels of STRIP rows of blocks, computed with as many rows around as they depend on."""
+        first, last = max(0, top - STRIP_HALO), min(layout.rows, top + STRIP + STRIP_HALO)
+        window = Window(first, 0, last - first, layout.columns)
         planes = []
-        for index, component in enumerate(filled_in(state, layout)):
+        for index, component in enumerate(tile_of(state, window)):
             blocks = linear_synthesis(component, self._model.autoencoders[kind_of(index)], chroma=index > 0)
             if index == 0:
                 blocks = self._smooth(blocks, component)
             planes.append(from_blocks(blocks))
-        return colour.to_photo(planes, layout)
+        return colour.to_photo(planes, layout.width)[(top - first) * BLOCK :]
 
     def _smooth(self, blocks: Floats, component: Component) -> Floats:
         tensor = torch.from_numpy(np.ascontiguousarray(blocks)).permute(2, 0, 1)[None].to(self._device)
         level = torch.from_numpy(np.ascontiguousarray(component.level))[None].to(self._device)
         detailed = torch.from_numpy(component.expert >= 0)[None].to(self._device)
-        smooth: Floats = self._filter.smooth(tensor, level, detailed)[0].permute(1, 2, 0).cpu().numpy()
+        with torch.inference_mode():
+            smooth: Floats = self._filter(tensor, level, detailed)[0].permute(1, 2, 0).cpu().numpy()
         return smooth
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from progressive.codec import Photo
-from progressive.codecs.dual_autoencoder import colour, lattice
+from progressive.codecs.dual_autoencoder import colour, lattice, synthesis
 from progressive.codecs.dual_autoencoder.analysis import analyse
 from progressive.codecs.dual_autoencoder.codec import DualAutoencoder
 from progressive.codecs.dual_autoencoder.layout import PLANE_STEPS, Layout
@@ -112,7 +112,7 @@ def test_colour_and_blocks_round_trip() -> None:
     assert np.array_equal(from_blocks(to_blocks(plane)), plane)
     smooth = np.broadcast_to(np.linspace(20, 230, 48)[:, None, None], (48, 32, 3)).astype(np.uint8)
     layout = Layout(32, 48, 3)
-    assert np.abs(colour.to_photo(colour.to_planes(smooth, layout), layout).astype(int) - smooth).max() <= 1
+    assert np.abs(colour.to_photo(colour.to_planes(smooth, layout), 32).astype(int) - smooth).max() <= 1
 
 
 def test_grey_photos_cost_no_chroma(model: Model) -> None:
@@ -176,3 +176,30 @@ def test_linear_synthesis_of_exact_latents_beats_the_base(model: Model, photo: P
         blocks = linear_synthesis(component, model.autoencoders["luma"], chroma=False)
         errors.append(float(((blocks - plane) ** 2).mean()))
     assert errors[1] < errors[0] / 4
+
+
+def test_strips_leave_no_seams(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = DualAutoencoder(model)
+    photo = downscale(sample_photo("astronaut"), max_pixels=60_000)
+    stream = codec.encode(photo)
+    decoder = codec.decoder(stream.header)
+    for segment in stream.segments[: len(stream.segments) // 2]:
+        decoder.push(segment.id, segment.payload)
+    whole = decoder.picture().astype(int)
+    monkeypatch.setattr(synthesis, "STRIP", 6)
+    assert np.abs(decoder.picture().astype(int) - whole).max() <= 1
+
+
+def test_the_first_segments_give_a_whole_picture_of_a_photo_of_several_tiles(model: Model) -> None:
+    codec = DualAutoencoder(model)
+    photo = np.ascontiguousarray(np.tile(sample_photo("chelsea")[:160], (1, 3, 1)))[:, :1100]
+    stream = codec.encode(photo)
+    layout = Layout.from_header(stream.header)
+    assert layout.tiles == 3
+    stages = [Contents.from_bytes(s.payload, layout).stage for s in stream.segments]
+    assert stages[:3] == [COARSE] * 3
+    decoder = codec.decoder(stream.header)
+    for segment in stream.segments[:3]:
+        decoder.push(segment.id, segment.payload)
+    error = np.abs(decoder.picture().astype(int) - photo).mean(axis=(0, 2))
+    assert error.reshape(-1, 100).mean(axis=1).max() < 40
