@@ -275,13 +275,14 @@ def _push(decoder: ProgressiveDecoder, segment_id: int, payload: bytes) -> bool:
 
 
 def _layers(contents: FileContents) -> Table:
-    """How far into the file each layer is first reached."""
+    """How far into the file the base is complete, and each layer after it begins."""
     table = Table("layer", "reached after", "bytes", box=None)
     decoder, reached = _decoder(contents), -1
     position = file_size(LayeredStream(contents.header, ()))
     for count, (segment_id, payload) in enumerate(contents.segments, 1):
         position += RECORD_OVERHEAD + len(payload)
-        if _push(decoder, segment_id, payload) and decoder.status.layer > reached:
+        _push(decoder, segment_id, payload)
+        if decoder.status.base_complete and decoder.status.layer > reached:
             reached = decoder.status.layer
             table.add_row("base" if reached == 0 else f"enhance {reached}", _segments(count), format_size(position))
     return table

@@ -173,7 +173,7 @@ class _Run:
                     self._wait_at_most(NEXT_PHOTO_S, "the sender announced another photo that never came")
 
     def _start(self, event: StreamStarted) -> None:
-        started_s = self._loop.time()
+        started_s = event.first_s
         before = self._before
         number = self._photos + 1
         folder = self._folder if number == 1 else OutputFolder(self._folder.path / f"photo_{number:02d}")

@@ -31,10 +31,11 @@ EndReason = Literal["complete", "ended", "silence"]
 
 @dataclass(frozen=True, slots=True)
 class StreamStarted:
-    """The header of a stream is known: a decoder can be made."""
+    """The header of a stream, whose first datagram came at `first_s`, is known: a decoder can be made."""
 
     stream_id: int
     header: StreamHeader
+    first_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class PacketStatistics:
         recovered: source packets restored from parity.
         duplicates: datagrams that came again.
         damaged: datagrams dropped as damaged or nonsense.
-        bytes: of all datagrams that came, good or not.
+        bytes: of all datagrams of the streams, duplicates included; nonsense is not counted.
     """
 
     received: int = 0
@@ -113,6 +114,7 @@ class _Stream:
     id: int
     reassembler: Reassembler
     reporter: _Reporter
+    first_packet_at: float
     last_packet_at: float
     tracker: SequenceTracker = field(default_factory=SequenceTracker)
     started: bool = False
@@ -165,9 +167,9 @@ class ReceiverSession:
         return self._current.reassembler.held_bytes if self._current is not None else 0
 
     def receive_datagram(self, data: bytes, now: float) -> None:
-        self._bytes += len(data)
         try:
-            self._receive(parse_packet(correct_datagram(data, self._settings.inner_parity)), now)
+            packet = parse_packet(correct_datagram(data, self._settings.inner_parity))
+            self._receive(packet, len(data), now)
         except WireError:
             self._damaged += 1
 
@@ -203,7 +205,7 @@ class ReceiverSession:
     def next_event(self) -> ReceiverEvent | None:
         return self._events.popleft() if self._events else None
 
-    def _receive(self, packet: Packet, now: float) -> None:
+    def _receive(self, packet: Packet, size: int, now: float) -> None:
         if packet.kind is Kind.FEEDBACK:
             raise WireError("feedback, but this is the receiver")
         end = _parse_end(packet) if packet.kind is Kind.CONTROL else None
@@ -213,6 +215,7 @@ class ReceiverSession:
                 late.ask_again(now)
             return
         stream = self._stream_of(packet, now)
+        self._bytes += size
         if not stream.tracker.add(packet.sequence):
             self._duplicates += 1
             return
@@ -227,7 +230,7 @@ class ReceiverSession:
             if self._current is not None:
                 self._current.more = True
                 self._end(self._current, "ended")
-            self._current = _Stream(packet.stream, Reassembler(self._settings), _Reporter(packet.stream), now)
+            self._current = _Stream(packet.stream, Reassembler(self._settings), _Reporter(packet.stream), now, now)
         return self._current
 
     def _take_data(self, stream: _Stream, packet: Packet, now: float) -> None:
@@ -236,7 +239,7 @@ class ReceiverSession:
         header = stream.reassembler.header
         if header is not None and not stream.started:
             stream.started = True
-            self._events.append(StreamStarted(stream.id, header))
+            self._events.append(StreamStarted(stream.id, header, stream.first_packet_at))
         self._events.extend(SegmentReceived(stream.id, a.segment_id, a.payload, a.recovered) for a in arrivals)
         if was_complete:
             stream.reporter.ask_again(now)

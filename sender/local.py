@@ -172,6 +172,8 @@ def stream_locally(options: SenderOptions, display: Display) -> None:
     sources = find_sources(options.source)
     several = len(sources) > 1
     codec = load_codec(options.codec)
+    if several:
+        OutputFolder(options.output)  # a folder in it for each photo; an earlier run's files must not lie beside them
     failures = []
     with ThreadPoolExecutor(1) as worker, display:
         for number, source in enumerate(sources):

@@ -21,8 +21,9 @@ from progressive.wire.records import HEADER_ID, RECORD_OVERHEAD, Record, write_r
 MAX_BLOCK_SOURCES = 32
 FIRST_TIER_PACKETS = 8
 
-HEADER_ALLOWANCE = 48
-"""Bytes kept free beside every segment for the stream header: its 16 fixed ones and the parameters of most codecs."""
+HEADER_ALLOWANCE = 20
+"""Bytes kept free beside every segment for the stream header: its 16 fixed ones and a few parameters. A longer header
+goes into a packet of its own."""
 
 MIN_SEGMENT_PAYLOAD = 64
 """Every codec can make segments this small."""

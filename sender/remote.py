@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from progressive.codec import ProgressiveCodec
 from progressive.display import Display
 from progressive.errors import RunError, UsageError
 from progressive.registry import load_codec
@@ -53,34 +54,50 @@ async def _stream(addresses: Sequence[UdpAddress], options: SenderOptions, displ
     sources = find_sources(options.source)
     codec = load_codec(options.codec)
     targets = [Target(address, await open_udp_sender(address)) for address in dict.fromkeys(addresses)]
-    unreadable: list[str] = []
-
-    def prepare_soon(source: Source) -> asyncio.Task[PreparedPhoto]:
-        work = asyncio.to_thread(prepare, source, codec, options.settings, full_size=options.full_size)
-        return asyncio.create_task(work)
-
+    photos = _Photos(sources, options, codec, display)
     display.settings(options.in_words())
     try:
-        coming = prepare_soon(sources[0])
-        for number, source in enumerate(sources, start=1):
-            (prepared,) = await asyncio.gather(coming, return_exceptions=True)
-            if number < len(sources):
-                coming = prepare_soon(sources[number])
-            if isinstance(prepared, UsageError) and len(sources) > 1:
-                display.note(f"error: {prepared}")
-                unreadable.append(source.name)
-            elif isinstance(prepared, BaseException):
-                raise prepared
-            else:
-                display.note(prepared.in_words())
-                await _send_to_all(prepared, targets, options, display, more=number < len(sources))
+        current, following = await photos.next(), await photos.next()
+        while current is not None:
+            # Only a photo that could be read is announced, so the one after next is prepared while this one is sent.
+            coming = asyncio.create_task(photos.next())
+            display.note(current.in_words())
+            await _send_to_all(current, targets, options, display, more=following is not None)
+            current, following = following, await coming
     finally:
         for target in targets:
             target.transport.close()
-    if unreadable:
-        raise RunError(f"{len(unreadable)} of {len(sources)} photos could not be read: {', '.join(unreadable)}")
+    if photos.unreadable:
+        names = ", ".join(photos.unreadable)
+        raise RunError(f"{len(photos.unreadable)} of {len(sources)} photos could not be read: {names}")
     if failures := [target.failure for target in targets if target.failure]:
         raise RunError("; ".join(failures))
+
+
+class _Photos:
+    """The readable photos of a run, one after the other; a single one that is unreadable is an error."""
+
+    def __init__(
+        self, sources: Sequence[Source], options: SenderOptions, codec: ProgressiveCodec, display: Display
+    ) -> None:
+        self.unreadable: list[str] = []
+        self._sources = iter(sources)
+        self._alone = len(sources) == 1
+        self._options, self._codec, self._display = options, codec, display
+
+    async def next(self) -> PreparedPhoto | None:
+        """The next one, encoded; None after the last."""
+        for source in self._sources:
+            try:
+                return await asyncio.to_thread(
+                    prepare, source, self._codec, self._options.settings, full_size=self._options.full_size
+                )
+            except UsageError as error:
+                if self._alone:
+                    raise
+                self._display.note(f"error: {error}")
+                self.unreadable.append(source.name)
+        return None
 
 
 async def _send_to_all(

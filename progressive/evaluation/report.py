@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def save(folder: Path, curves: Sequence[Curve], rows: Sequence[Row], systems: Se
     record = {"protocol": PROTOCOL, "settings": settings, "rows": [asdict(r) for r in rows]}
     record["curves"] = [asdict(c) for c in curves]
     write_atomically(folder / "evaluation.md", text.encode())
-    write_atomically(folder / "evaluation.json", json.dumps(record, indent=1).encode())
+    write_atomically(folder / "evaluation.json", json.dumps(_finite(record), indent=1, allow_nan=False).encode())
     write_atomically(folder / "evaluation.png", plot(rows, systems))
 
 
@@ -100,6 +101,15 @@ def plot(rows: Sequence[Row], systems: Sequence[str]) -> bytes:
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=100)
     return file.getvalue()
+
+
+def _finite(value: Any) -> Any:
+    """The value for JSON, which has no word for the PSNR of a picture that equals the original: null."""
+    if isinstance(value, dict):
+        return {name: _finite(v) for name, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

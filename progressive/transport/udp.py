@@ -10,9 +10,9 @@ from errno import EADDRINUSE
 from math import inf
 from urllib.parse import urlsplit
 
-from progressive.errors import UsageError
+from progressive.errors import UsageError, WireError
 from progressive.transport.inbox import Inbox
-from progressive.wire.inner_parity import without_inner_parity
+from progressive.wire.inner_parity import correct_datagram
 from progressive.wire.packet import is_packet
 
 PEER_HOLD_S = 3.0
@@ -134,12 +134,17 @@ async def open_udp_receiver(address: UdpAddress, *, inner_parity: int = 0) -> Ud
 
     Args:
         address: port 0 lets the system choose one.
-        inner_parity: bytes of parity inside each datagram. The source of a datagram that holds an undamaged packet
-            becomes the peer to answer.
+        inner_parity: bytes of parity inside each datagram. The source of a datagram that holds a packet, perhaps once
+            corrected, becomes the peer to answer.
     """
-    return await _open(
-        address, connected=False, is_valid=lambda datagram: is_packet(without_inner_parity(datagram, inner_parity))
-    )
+
+    def holds_packet(datagram: bytes) -> bool:
+        try:
+            return is_packet(correct_datagram(datagram, inner_parity))
+        except WireError:
+            return False
+
+    return await _open(address, connected=False, is_valid=holds_packet)
 
 
 async def _open(address: UdpAddress, *, connected: bool, is_valid: Callable[[bytes], bool]) -> UdpTransport:

@@ -228,3 +228,14 @@ def test_on_the_virtual_clock_a_busy_receiver_serves_many_packets_with_one_pictu
     assert len(lazy) == 2
     assert lazy[0] == eager[0]
     assert lazy[-1]["psnr"] == eager[-1]["psnr"]
+
+
+def test_the_sample_photo_shows_early_over_a_lossy_link_of_50_kbps(call: CommandLine, tmp_path: Path) -> None:
+    outcome = call(main, "--fast", "--quiet", "--codec", "dual_autoencoder", "--output", tmp_path / "out")
+    assert outcome.status == 0, outcome.err
+    events = report_of(tmp_path / "out")["events"]
+    assert isinstance(events, list)
+    assert events[0]["time_s"] < 0.8
+    first_whole = next(event for event in events if event["psnr"] > 20)
+    assert first_whole["time_s"] < 0.8
+    assert events[-1]["psnr"] > 29

@@ -44,7 +44,8 @@ class DualAutoencoder:
             )
         if max_payload < MIN_PAYLOAD:
             raise UsageError(
-                f"{self.name} needs {MIN_PAYLOAD} bytes a segment, {max_payload} were given: use larger packets"
+                f"{self.name} needs {MIN_PAYLOAD} bytes a segment, {max_payload} were given: "
+                f"use larger packets, by {MIN_PAYLOAD - max_payload} bytes or more"
             )
         components = 1 if is_grey(photo) else 3
         targets = analyse(photo, Layout(width, height, components), self._model)

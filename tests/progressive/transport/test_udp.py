@@ -91,10 +91,11 @@ async def test_a_stranger_takes_over_only_once_the_sender_has_gone(monkeypatch):
         transport.close()
 
 
-async def test_packets_with_inner_parity_are_valid():
+@pytest.mark.parametrize("damage", [b"", b"!!"])
+async def test_packets_with_inner_parity_are_valid_even_if_damaged(damage):
     receiver = await open_udp_receiver(ANY_PORT, inner_parity=10)
     sender = await open_udp_sender(receiver.local_address)
-    await sender.send(add_inner_parity(PACKET, 10))
+    await sender.send(damage + add_inner_parity(PACKET, 10)[len(damage) :])
     await receiver.receive()
     await receiver.send(b"answer")
     assert await sender.receive() == b"answer"
