@@ -23,7 +23,7 @@ from progressive.codec import Photo
 from progressive.errors import UsageError
 from progressive.files import read_bytes
 from progressive.semantics.preprocessing import as_rgb, resized
-from progressive.semantics.squeezenet import Fire
+from progressive.semantics.squeezenet import feature_layers
 from progressive.threads import one_thread
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "importance.safetensors"
@@ -52,21 +52,7 @@ class ImportanceNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(3, 64, 3, stride=2, padding=1),
-            nn.ReLU(),
-            _halve(),
-            Fire(64, 16, 64),
-            Fire(128, 16, 64),
-            _halve(),
-            Fire(128, 32, 128),
-            Fire(256, 32, 128),
-            _halve(),
-            Fire(256, 48, 192),
-            Fire(384, 48, 192),
-            Fire(384, 64, 256),
-            Fire(512, 64, 256),
-        )
+        self.features = feature_layers(lambda: nn.MaxPool2d(3, stride=2, padding=1), padding=1)
         self.normalise = nn.BatchNorm2d(self.FEATURES)
         self.keys = nn.Conv2d(self.FEATURES, self.QUERY, 1)
         self.query = nn.Sequential(nn.Linear(self.FEATURES, 128), nn.ReLU(), nn.Linear(128, self.QUERY))
@@ -110,7 +96,3 @@ def load_network(weights: Path = WEIGHTS) -> ImportanceNetwork:
     network.eval().requires_grad_(False)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
-
-
-def _halve() -> nn.MaxPool2d:
-    return nn.MaxPool2d(3, stride=2, padding=1)

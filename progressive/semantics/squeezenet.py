@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -32,21 +34,7 @@ class SqueezeNet(nn.Module):
 
     def __init__(self, classes: int = CLASSES) -> None:
         super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(3, 64, 3, stride=2),
-            nn.ReLU(),
-            _halve(),
-            Fire(64, 16, 64),
-            Fire(128, 16, 64),
-            _halve(),
-            Fire(128, 32, 128),
-            Fire(256, 32, 128),
-            _halve(),
-            Fire(256, 48, 192),
-            Fire(384, 48, 192),
-            Fire(384, 64, 256),
-            Fire(512, 64, 256),
-        )
+        self.features = feature_layers(lambda: nn.MaxPool2d(3, stride=2, ceil_mode=True))
         self.classifier = nn.Sequential(nn.Dropout(), nn.Conv2d(512, classes, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -54,5 +42,20 @@ class SqueezeNet(nn.Module):
         return scores.flatten(1)
 
 
-def _halve() -> nn.MaxPool2d:
-    return nn.MaxPool2d(3, stride=2, ceil_mode=True)
+def feature_layers(halve: Callable[[], nn.Module], *, padding: int = 0) -> nn.Sequential:
+    """The layers from a photo to 512 channels at 1/16 of its resolution; `padding` is the first convolution's."""
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 3, stride=2, padding=padding),
+        nn.ReLU(),
+        halve(),
+        Fire(64, 16, 64),
+        Fire(128, 16, 64),
+        halve(),
+        Fire(128, 32, 128),
+        Fire(256, 32, 128),
+        halve(),
+        Fire(256, 48, 192),
+        Fire(384, 48, 192),
+        Fire(384, 64, 256),
+        Fire(512, 64, 256),
+    )
