@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from progressive.codec import Photo
-from progressive.errors import UsageError
+from progressive.errors import RunError, UsageError
 from progressive.files import check_writable, reason, write_atomically
 from progressive.photos import downscale, png_bytes
 
@@ -44,8 +44,8 @@ class OutputFolder:
         add_refinement, again and again  ->  refinement_00.png, refinement_01.png, ...
         finish                           ->  final.png, timeline.png, report.json
 
-    Every file is written whole or not at all; a full disk raises RunError. Only thumbnails and the last picture are
-    kept in memory.
+    Every file is written whole or not at all; a full disk raises RunError, but first the oldest refinements make room
+    for the results. Only thumbnails and the last picture are kept in memory.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -65,7 +65,7 @@ class OutputFolder:
 
     def add_refinement(self, picture: Photo, refinement: Refinement) -> Path:
         """Writes the picture, [H, W, 3], and returns where."""
-        path = self.path / f"refinement_{len(self._refinements):02d}.png"
+        path = self._refinement_path(len(self._refinements))
         self._last_png = png_bytes(picture)
         write_atomically(path, self._last_png)
         self._refinements.append(refinement)
@@ -80,19 +80,35 @@ class OutputFolder:
             wire_bytes: all bytes that the sender put on the wire.
             title: what the timeline is headed with.
         """
-        if self._refinements:
-            from progressive.timeline import draw_timeline
-
-            write_atomically(self.path / "final.png", self._last_png)
-            timeline = draw_timeline(list(zip(self._refinements, self._thumbnails, strict=True)), title=title)
-            write_atomically(self.path / "timeline.png", timeline)
         report = {
             "settings": dict(settings),
             "wire_bytes": wire_bytes,
             "events": [json_values(refinement) for refinement in self._refinements],
         }
         text = json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False)
-        write_atomically(self.path / "report.json", f"{text}\n".encode())
+        if self._last_png:
+            self._write("final.png", self._last_png)
+        self._write("report.json", f"{text}\n".encode())
+        if self._refinements:
+            from progressive.timeline import draw_timeline
+
+            timeline = draw_timeline(list(zip(self._refinements, self._thumbnails, strict=True)), title=title)
+            self._write("timeline.png", timeline)
+
+    def _write(self, name: str, data: bytes) -> None:
+        """Writes a result of the run; on a full disk the oldest refinements make room for it."""
+        dispensable = (self._refinement_path(number) for number in range(len(self._refinements)))
+        while True:
+            try:
+                return write_atomically(self.path / name, data)
+            except RunError:
+                oldest = next((path for path in dispensable if path.exists()), None)
+                if oldest is None:
+                    raise
+                oldest.unlink()
+
+    def _refinement_path(self, number: int) -> Path:
+        return self.path / f"refinement_{number:02d}.png"
 
 
 def json_values(refinement: Refinement) -> dict[str, int | float | None]:

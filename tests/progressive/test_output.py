@@ -103,3 +103,24 @@ def test_timeline_pictures_are_distinct_in_order_and_span_the_run(total: int) ->
 def test_timeline_pictures_are_spaced_by_quality() -> None:
     refinements = [Refinement(i, i, 1, float(i)) for i in range(51)]
     assert choose_pictures(refinements, 6) == [0, 10, 20, 30, 40, 50]
+
+
+def test_on_a_full_disk_old_refinements_make_room_for_the_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = OutputFolder(tmp_path)
+    for number in range(4):
+        output.add_refinement(grey(10 * number), Refinement(number, 100 * number, 0, 20.0 + number, None))
+    room = sum(path.stat().st_size for path in tmp_path.iterdir())
+    write = Path.write_bytes
+
+    def write_if_there_is_room(path: Path, data: bytes) -> int:
+        if sum(p.stat().st_size for p in tmp_path.iterdir()) + len(data) > room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", write_if_there_is_room)
+    with pytest.raises(RunError, match="no space left"):  # the report is longer than all these tiny pictures
+        output.finish({}, 400)
+    assert names(tmp_path) == {"final.png"}
+    assert np.array_equal(read_photo(tmp_path / "final.png"), grey(30))
