@@ -12,15 +12,19 @@ import os
 import sys
 from pathlib import Path
 
-from progressive.evaluation.curves import Curve, curve, stream_points
-from progressive.evaluation.peers import jpeg_points
+from progressive.container import cut
+from progressive.evaluation.curves import Curve, byte_limit, curve
+from progressive.evaluation.meter import Meter
+from progressive.evaluation.peers import peer_points
+from progressive.evaluation.streams import stream_points
 from progressive.photos import find_photos, read_photo
 from progressive.registry import load_codec
 
 PAPER_BOATS = ((29_843, 25.10), (43_268, 26.82), (52_263, 27.46))
 """Bits and PSNR in dB: Taha et al. 2025, table 4, eight outputs."""
 
-MAX_BPP = 0.2
+JPEG_RATES = tuple(0.02 * 1.04**step for step in range(60))
+MAX_BPP = JPEG_RATES[-1]
 SEGMENT_SIZE = 500
 
 
@@ -55,11 +59,12 @@ def main() -> None:
     codec, behind = load_codec("dual_autoencoder"), list[str]()
     for path in find_photos(str(folder)):
         photo = read_photo(path)
-        points = stream_points(codec, photo, max_bpp=MAX_BPP, max_payload=SEGMENT_SIZE)
-        ours = curve(codec.name, path.stem, photo, points)
-        jpeg = curve("jpeg", path.stem, photo, jpeg_points(photo, MAX_BPP))
+        meter = Meter(photo)
+        stream = cut(codec.encode(photo, max_payload=SEGMENT_SIZE), byte_limit(MAX_BPP, meter.pixels))
+        ours = curve(codec.name, path.stem, meter.pixels, stream_points(codec, stream, meter), one_stream=True)
+        jpeg = curve("jpeg", path.stem, meter.pixels, peer_points("jpeg", meter, JPEG_RATES))
         behind += behind_jpeg(ours, jpeg)
-        print(f"{path.stem}: beside {len(jpeg.points)} JPEGs below {MAX_BPP} bpp")
+        print(f"{path.stem}: beside {len(jpeg.points)} JPEGs below {MAX_BPP:.2f} bpp")
         if path.stem == "boats":
             behind += behind_paper(ours)
     if behind:

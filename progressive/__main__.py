@@ -118,17 +118,37 @@ def evaluate(
     codec: Annotated[str, typer.Option(metavar="NAME")] = DEFAULT_CODEC,
     against: Annotated[str, typer.Option(metavar="PEERS", help="Comma-separated, such as jpeg; or none.")] = "jpeg",
     rates: Annotated[str | None, typer.Option(metavar="BPP,BPP", help="Rates of the table, bits a pixel.")] = None,
+    curve: Annotated[int, typer.Option(metavar="N", min=0, help="More rates to cut the stream at.")] = 24,
+    context: Annotated[str | None, typer.Option(metavar="NAME", help="classify, reconstruct or hybrid.")] = None,
     segment_size: Annotated[int, typer.Option(metavar="BYTES", help="Largest segment.")] = 1000,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Photos at most, spread over all.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Lines of file name, tab, class number; FOLDER/labels.tsv.")
+    ] = None,
+    classifier_weights: ClassifierWeights = None,
+    lpips_weights: Annotated[Path | None, typer.Option(metavar="FILE", help="Linear layers of LPIPS.")] = None,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Photos measured at once.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the intervals.")] = 0,
     output: Annotated[Path, typer.Option(metavar="DIR")] = Path("out"),
 ) -> None:
     """Print and save quality against rate, in real bytes, beside other formats."""
     from progressive.evaluation import command
 
-    peers = [] if against == "none" else against.split(",")
-    chosen = command.DEFAULT_RATES if rates is None else _parse_rates(rates)
-    command.evaluate(
-        source, codec=codec, against=peers, rates=chosen, max_payload=segment_size, output=output, log=typer.echo
+    settings = command.Settings(
+        codec=codec,
+        against=() if against == "none" else tuple(against.split(",")),
+        rates=command.DEFAULT_RATES if rates is None else _parse_rates(rates),
+        cuts=curve,
+        context=context,
+        max_payload=segment_size,
+        limit=limit,
+        seed=seed,
+        workers=workers,
+        labels=labels,
+        classifier_weights=classifier_weights,
+        lpips_weights=lpips_weights,
     )
+    command.evaluate(source, settings, output=output, log=typer.echo)
 
 
 @app.command()

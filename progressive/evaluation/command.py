@@ -2,49 +2,168 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from progressive.evaluation.curves import Curve, curve, stream_points
-from progressive.evaluation.peers import PEERS, check_peer
-from progressive.evaluation.report import PROTOCOL, mean_rows, photo_rows, save, table
+import numpy as np
+from joblib import Parallel, delayed
+from rich.console import Console
+from rich.progress import track
+
+from progressive.errors import UsageError
+from progressive.evaluation.curves import Curve, curve
+from progressive.evaluation.meter import Meter, load_judges
+from progressive.evaluation.peers import check_peer, peer_points
+from progressive.evaluation.protocol import protocol
+from progressive.evaluation.report import FILES, save, text
+from progressive.evaluation.streams import check_has_contexts, encode_in_context, stream_points
+from progressive.evaluation.summary import summarise
 from progressive.files import check_writable
+from progressive.metrics.recognition import LABELS_FILE, read_labels
 from progressive.photos import find_photos, read_photo
 from progressive.registry import load_codec
+from progressive.semantics.blend import check_context
+from progressive.threads import one_thread
 
 DEFAULT_RATES = (0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 0.4, 0.5)
-
-FEW_PHOTOS = 4
-"""Up to this many photos are listed one by one, not only on average."""
+DEFAULT_CUTS = 24
 
 
-def evaluate(
-    source: str,
-    *,
-    codec: str,
-    against: Sequence[str],
-    rates: Sequence[float],
-    max_payload: int,
-    output: Path,
-    log: Callable[[str], None],
-) -> None:
-    """Measures, prints and saves; raises UsageError for an unknown codec or peer before any work starts."""
-    coder = load_codec(codec)
-    for peer in against:
-        check_peer(peer)
-    photos = find_photos(source)
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a codec is measured.
+
+    Fields:
+        codec: its name in the registry.
+        against: names of peers.
+        rates: of the table, in bits a pixel, rising.
+        cuts: how many more rates the stream is cut at, at equal steps of log rate between those of the table.
+        context: what the codec orders its segments for; None for its default.
+        max_payload: largest segment, in bytes.
+        limit: photos at most, spread evenly over the folder; None for all.
+        seed: of the bootstrap.
+        workers: processes.
+        labels: file of classes; `labels.tsv` beside the photos, if there is one, when None.
+        classifier_weights, lpips_weights: files; None to look where `compare` does.
+    """
+
+    codec: str
+    against: tuple[str, ...] = ()
+    rates: tuple[float, ...] = DEFAULT_RATES
+    cuts: int = DEFAULT_CUTS
+    context: str | None = None
+    max_payload: int = 1000
+    limit: int | None = None
+    seed: int = 0
+    workers: int = 1
+    labels: Path | None = None
+    classifier_weights: Path | None = None
+    lpips_weights: Path | None = None
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        return (self.codec, *self.against)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    path: Path
+    name: str
+    label: int | None
+
+
+def evaluate(source: str, settings: Settings, *, output: Path, log: Callable[[str], None]) -> None:
+    """Measures, prints and saves the table, the figure and every point.
+
+    Raises UsageError before any work starts for an unknown codec, peer or context, a photo, label or weights that
+    cannot be read, or an output folder that cannot be written.
+    """
+    _check(settings)
+    photos = _spread(find_photos(source), settings.limit)
+    tasks, settings, notes = _with_labels(photos, settings)
     output.mkdir(parents=True, exist_ok=True)
-    check_writable(output / "evaluation.json")
-    systems = [codec, *against]
-    curves: list[Curve] = []
-    for number, path in enumerate(photos, 1):
-        log(f"{number}/{len(photos)} {path.name}")
-        original, limit = read_photo(path), max(rates)
-        ours = stream_points(coder, original, max_bpp=limit, max_payload=max_payload)
-        curves.append(curve(codec, path.stem, original, ours))
-        curves += [curve(peer, path.stem, original, PEERS[peer](original, limit)) for peer in against]
-    each = photo_rows(curves, systems, rates)
-    rows = (each if len(photos) <= FEW_PHOTOS else []) + mean_rows(each, rates)
-    settings = {"source": source, "codec": codec, "against": list(against), "max_payload": max_payload}
-    save(output, curves, rows, systems, settings)
-    log(f"{PROTOCOL}\n\n{table(rows, systems)}\n\nsaved {output}/evaluation.md, .json, .png")
+    for name in FILES:
+        check_writable(output / name)
+    measured = Parallel(n_jobs=settings.workers, return_as="generator")(
+        delayed(_measure)(task, settings) for task in tasks
+    )
+    curves = [c for of_photo in _shown(measured, len(tasks)) for c in of_photo]
+    summary = summarise(curves, settings.systems, settings.rates, settings.seed)
+    words = protocol(settings.codec, settings.against, notes, recognised=bool(summary.recognition))
+    save(output, curves, summary, words, {"source": source, "photos": len(tasks)} | _record(settings))
+    log(f"{text(summary, words)}\n\nsaved {output}/evaluation.md, .json, .png")
+
+
+def _check(settings: Settings) -> None:
+    codec = load_codec(settings.codec)
+    for peer in settings.against:
+        check_peer(peer)
+    if len(set(settings.systems)) < len(settings.systems):
+        raise UsageError(f"a peer is named twice in {','.join(settings.against)}: name each once")
+    if settings.context is not None:
+        check_context(settings.context)
+        check_has_contexts(codec)
+
+
+def _spread(photos: Sequence[Path], limit: int | None) -> list[Path]:
+    """At most `limit` of the photos, evenly spread over them."""
+    count = len(photos) if limit is None else min(limit, len(photos))
+    return [photos[len(photos) * i // count] for i in range(count)]
+
+
+def _with_labels(photos: Sequence[Path], settings: Settings) -> tuple[list[_Task], Settings, list[str]]:
+    """The tasks; settings without labels if there is no classifier for those that lie beside the photos; notes."""
+    folder = photos[0].parent
+    labels: dict[Path, int] = {}
+    notes = []
+    if settings.labels or (folder / LABELS_FILE).is_file():
+        labels = {p.path: p.label for p in read_labels(folder, settings.labels)}
+        try:
+            load_judges(settings.classifier_weights, settings.lpips_weights, recognise=True)
+        except UsageError as error:
+            if settings.labels or settings.classifier_weights or settings.lpips_weights:
+                raise
+            labels = {}
+            notes.append(f"Nothing was recognised: {error}.")
+    judges = load_judges(settings.classifier_weights, settings.lpips_weights, recognise=bool(labels))
+    notes.append(
+        f"The third figure is {judges.perceptual_name}, lower is better."
+        if judges.perceptual
+        else "LPIPS was not measured: its weights were not found."
+    )
+    stems = [p.stem for p in photos]
+    names = stems if len(set(stems)) == len(stems) else [str(p) for p in photos]
+    tasks = [_Task(path, name, labels.get(path)) for path, name in zip(photos, names, strict=True)]
+    return tasks, replace(settings, labels=settings.labels if labels else None), notes
+
+
+def _measure(task: _Task, settings: Settings) -> list[Curve]:
+    """Every system's curve of one photo; runs in a process of its own if there are several."""
+    with one_thread():
+        codec = load_codec(settings.codec)
+        recognise = task.label is not None
+        judges = load_judges(settings.classifier_weights, settings.lpips_weights, recognise=recognise)
+        meter = Meter(read_photo(task.path), judges, task.label)
+        stream = encode_in_context(codec, meter.original, max_payload=settings.max_payload, context=settings.context)
+        own = stream_points(codec, stream, meter, _cut_rates(settings))
+        curves = [curve(settings.codec, task.name, meter.pixels, own, one_stream=True)]
+        for peer in settings.against:
+            points = peer_points(peer, meter, settings.rates)
+            curves.append(curve(peer, task.name, meter.pixels, points))
+        return curves
+
+
+def _cut_rates(settings: Settings) -> list[float]:
+    between = np.geomspace(min(settings.rates), max(settings.rates), settings.cuts)
+    return sorted({*settings.rates, *map(float, between)})
+
+
+def _shown(measured: Iterable[list[Curve]], total: int) -> Iterator[list[Curve]]:
+    """With a bar on standard error."""
+    console = Console(stderr=True)
+    return iter(track(measured, "measuring", total=total, console=console, disable=not console.is_terminal))
+
+
+def _record(settings: Settings) -> dict[str, object]:
+    return {name: str(v) if isinstance(v, Path) else v for name, v in asdict(settings).items()}

@@ -4,54 +4,79 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
-from progressive import metrics
-from progressive.codec import Photo, ProgressiveCodec
-from progressive.container import RECORD_OVERHEAD, file_size
+Quality = Literal["psnr", "ms_ssim", "lpips"]
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A picture that a file of this many bytes gives; MS-SSIM is None for photos that are too small for it."""
+    """A picture that a file of this many bytes gives.
+
+    Fields:
+        bytes: of the whole file.
+        psnr: over RGB, in dB.
+        ms_ssim: 0..1; None for photos that are too small for it.
+        lpips: perceptual distance, zero or more; None without weights.
+        top1: 1 if the classifier's first choice is the photo's label, else 0; None without label or classifier.
+        probability: what the classifier gives the photo's label, 0..1; None likewise.
+        setting: what made the file.
+    """
 
     bytes: int
     psnr: float
     ms_ssim: float | None
+    lpips: float | None = None
+    top1: float | None = None
+    probability: float | None = None
+    setting: str = ""
+
+    def goodness(self, quality: Quality) -> float | None:
+        """The measure, higher for better pictures."""
+        value: float | None = getattr(self, quality)
+        return -value if value is not None and quality == "lpips" else value
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """All that a system offers for a photo, by rising number of bytes."""
+    """What a system offers for a photo, by rising number of bytes.
+
+    Fields:
+        one_stream: the points are cuts of one stream, so that a rate's picture is the longest cut's, better or not.
+    """
 
     system: str
     photo: str
     pixels: int
     points: tuple[Point, ...]
+    one_stream: bool = False
 
-    def best_within(self, bpp: float) -> Point | None:
-        """The best picture whose whole file fits this many bits a pixel; None if no file does."""
+    def best_within(self, bpp: float, quality: Quality = "psnr") -> Point | None:
+        """The best picture whose whole file fits this many bits a pixel; None if no file does or has the measure."""
         fitting = [p for p in self.points if 8 * p.bytes <= bpp * self.pixels]
-        return max(fitting, key=lambda p: p.psnr, default=None)
+        fitting = fitting[-1:] if self.one_stream else fitting
+        rated = [(goodness, p) for p in fitting if (goodness := p.goodness(quality)) is not None]
+        return max(rated, key=lambda r: r[0], default=(0.0, None))[1]
+
+    def front(self, quality: Quality) -> tuple[Point, ...]:
+        """The points that are better than every smaller one, by rising bytes and rising quality."""
+        front: list[Point] = []
+        best = -float("inf")
+        for point in self.points:
+            goodness = point.goodness(quality)
+            if goodness is not None and goodness > best:
+                if front and front[-1].bytes == point.bytes:
+                    front.pop()
+                front.append(point)
+                best = goodness
+        return tuple(front)
 
 
-def measure(picture: Photo, original: Photo, size: int) -> Point:
-    return Point(size, metrics.psnr(picture, original), metrics.ms_ssim(picture, original))
+def curve(system: str, name: str, pixels: int, points: Iterable[Point], *, one_stream: bool = False) -> Curve:
+    """The points in order of their bytes."""
+    return Curve(system, name, pixels, tuple(sorted(points, key=lambda p: p.bytes)), one_stream)
 
 
-def curve(system: str, name: str, original: Photo, points: Iterable[Point]) -> Curve:
-    ranked = tuple(sorted(points, key=lambda p: p.bytes))
-    return Curve(system, name, original.shape[0] * original.shape[1], ranked)
-
-
-def stream_points(codec: ProgressiveCodec, original: Photo, *, max_bpp: float, max_payload: int) -> Iterable[Point]:
-    """One stream, cut after each of its segments: the sizes are those of the `.prog` files."""
-    stream = codec.encode(original, max_payload=max_payload)
-    limit = max_bpp * original.shape[0] * original.shape[1] / 8
-    decoder = codec.decoder(stream.header)
-    size = file_size(stream.keep(()))
-    for segment in stream.segments:
-        size += RECORD_OVERHEAD + len(segment.payload)
-        if size > limit:
-            return
-        decoder.push(segment.id, segment.payload)
-        yield measure(decoder.picture(), original, size)
+def byte_limit(bpp: float, pixels: int) -> int:
+    """The largest file that has at most this many bits a pixel."""
+    return int(bpp * pixels / 8)

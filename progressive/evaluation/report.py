@@ -1,106 +1,110 @@
-"""The table, the plot and the figures of an evaluation."""
+"""The tables and the record of an evaluation."""
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from progressive.evaluation.bootstrap import Estimate
 from progressive.evaluation.curves import Curve
+from progressive.evaluation.figure import plot
+from progressive.evaluation.summary import Row, Summary
 from progressive.files import write_atomically
 
-PROTOCOL = (
-    "Each entry is the best picture whose whole file fits the rate, headers included: PSNR over RGB in dB, MS-SSIM. "
-    "Means are over the photos for which every system has a picture at that rate; their number is in the last column."
-)
+FILES = ("evaluation.md", "evaluation.json", "evaluation.png")
+FEW_PHOTOS = 4
+"""Up to this many photos are listed one by one, not only on average."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Quality at one rate, by system; None where a system has no file that small.
-
-    Fields:
-        photo: name, or "mean".
-        psnr, ms_ssim: in the order of the systems.
-        photos: how many photos count.
-    """
-
-    photo: str
-    bpp: float
-    psnr: tuple[float | None, ...]
-    ms_ssim: tuple[float | None, ...]
-    photos: int
+def text(summary: Summary, protocol: str) -> str:
+    """The protocol and every table, as Markdown."""
+    names = len({row.photo for row in summary.rows})
+    rows = [*(summary.rows if names <= FEW_PHOTOS else ()), *summary.means]
+    parts = [protocol, quality_table(rows, summary.systems)]
+    if len(summary.systems) > 1:
+        parts.append(bd_rate_table(summary))
+    if summary.recognition:
+        parts.append(recognition_table(summary))
+    return "\n\n".join(parts)
 
 
-def photo_rows(curves: Sequence[Curve], systems: Sequence[str], rates: Sequence[float]) -> list[Row]:
-    """One row for each photo and rate."""
-    by_key = {(c.photo, c.system): c for c in curves}
-    rows = []
-    for photo in dict.fromkeys(c.photo for c in curves):
-        for bpp in rates:
-            best = [by_key[photo, system].best_within(bpp) for system in systems]
-            psnr = tuple(None if p is None else p.psnr for p in best)
-            rows.append(Row(photo, bpp, psnr, tuple(None if p is None else p.ms_ssim for p in best), 1))
-    return rows
+def quality_table(rows: Sequence[Row], systems: Sequence[str]) -> str:
+    """PSNR, MS-SSIM and, where it was measured, LPIPS at each rate."""
+    header = ("photo", "bpp", *systems, "photos")
+    return _markdown(header, ([r.photo, f"{r.bpp:.4g}", *_cells(r), str(r.photos)] for r in rows))
 
 
-def mean_rows(rows: Sequence[Row], rates: Sequence[float]) -> list[Row]:
-    """The mean over photos at each rate."""
-    means = []
-    for bpp in rates:
-        shared = [r for r in rows if r.bpp == bpp and None not in r.psnr]
-        systems = range(len(rows[0].psnr))
-        psnr = tuple(_mean([r.psnr[s] for r in shared]) for s in systems)
-        similarity = tuple(_mean([r.ms_ssim[s] for r in shared]) for s in systems)
-        means.append(Row("mean", bpp, psnr, similarity, len(shared)))
-    return means
+def bd_rate_table(summary: Summary) -> str:
+    """What the codec's stream costs beside each peer."""
+    header = (f"bytes of {summary.systems[0]} beside", "at equal PSNR", "photos", "at equal MS-SSIM", "photos")
+    lines = []
+    for peer in summary.systems[1:]:
+        cells = [peer]
+        for quality in ("psnr", "ms_ssim"):
+            mean = summary.bd_rates.get((peer, quality))
+            cells += [_interval(mean, "+.1f", " %"), str(mean.photos)] if mean else ["-", "0"]
+        lines.append(cells)
+    return _markdown(header, lines)
 
 
-def table(rows: Sequence[Row], systems: Sequence[str]) -> str:
-    """A Markdown table."""
-    lines = [f"| photo | bpp | {' | '.join(systems)} | photos |", "|-|-|" + "-|" * len(systems) + "-|"]
-    for row in rows:
-        cells = [_cell(p, m) for p, m in zip(row.psnr, row.ms_ssim, strict=True)]
-        lines.append(f"| {row.photo} | {row.bpp:.4g} | {' | '.join(cells)} | {row.photos} |")
-    return "\n".join(lines)
+def recognition_table(summary: Summary) -> str:
+    """Top-1 and the true class's probability, and what the codec gains over each peer."""
+    ours = summary.systems[0]
+    header = ("bpp", "system", "top-1, %", "true class, %", f"top-1 of {ours} more", "true class more", "photos")
+    lines = []
+    for r in summary.recognition:
+        values = [_interval(_scaled(e), ".1f") for e in (r.top1, r.probability)]
+        gains = [_interval(_scaled(e), "+.1f") if e else "" for e in (r.top1_gain, r.probability_gain)]
+        where = "pooled" if r.bpp is None else f"{r.bpp:.4g}"
+        lines.append([where, r.system, *values, *gains, str(r.top1.photos)])
+    return _markdown(header, lines)
 
 
-def save(folder: Path, curves: Sequence[Curve], rows: Sequence[Row], systems: Sequence[str], settings: object) -> None:
+def save(folder: Path, curves: Sequence[Curve], summary: Summary, protocol: str, settings: object) -> None:
     """Writes evaluation.md, evaluation.json and evaluation.png."""
-    text = f"{PROTOCOL}\n\n{table(rows, systems)}\n"
-    record = {"protocol": PROTOCOL, "settings": settings, "rows": [asdict(r) for r in rows]}
-    record["curves"] = [asdict(c) for c in curves]
-    write_atomically(folder / "evaluation.md", text.encode())
-    write_atomically(folder / "evaluation.json", json.dumps(_finite(record), indent=1, allow_nan=False).encode())
-    write_atomically(folder / "evaluation.png", plot(rows, systems))
+    record = {
+        "protocol": protocol,
+        "settings": settings,
+        "systems": summary.systems,
+        "rows": [asdict(r) for r in (*summary.rows, *summary.means)],
+        "bd_rates": [
+            {"peer": peer, "quality": quality, **asdict(mean)} for (peer, quality), mean in summary.bd_rates.items()
+        ],
+        "bd_rates_by_photo": [asdict(b) for b in summary.bd_rates_by_photo],
+        "recognition": [asdict(r) for r in summary.recognition],
+        "curves": [asdict(c) for c in curves],
+    }
+    markdown, as_json, figure = (folder / name for name in FILES)
+    write_atomically(markdown, f"{text(summary, protocol)}\n".encode())
+    write_atomically(as_json, json.dumps(_finite(record), indent=1, allow_nan=False).encode())
+    write_atomically(figure, plot(curves, summary))
 
 
-def plot(rows: Sequence[Row], systems: Sequence[str]) -> bytes:
-    """PSNR and MS-SSIM against rate, means over the photos, as a PNG."""
-    from matplotlib.figure import Figure
+def _cells(row: Row) -> list[str]:
+    cells = []
+    for psnr, ms_ssim, lpips, reached in zip(row.psnr, row.ms_ssim, row.lpips, row.reached, strict=True):
+        values = (psnr, ".2f"), (ms_ssim, ".4f"), (lpips, ".3f")
+        missing = f"{reached} of {row.photos}" if 0 < reached < row.photos else "-"
+        cells.append(" ".join(f"{value:{form}}" for value, form in values if value is not None) or missing)
+    return cells
 
-    means = [r for r in rows if r.photo == "mean"]
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
-    for axes, label, values in zip(
-        figure.subplots(1, 2),
-        ("PSNR (dB)", "MS-SSIM"),
-        ([r.psnr for r in means], [r.ms_ssim for r in means]),
-        strict=True,
-    ):
-        for index, system in enumerate(systems):
-            quality = [np.nan if v[index] is None else v[index] for v in values]
-            axes.plot([r.bpp for r in means], quality, marker="o", markersize=3, label=system)
-        axes.set(xlabel="bits a pixel, whole files", ylabel=label)
-        axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=100)
-    return file.getvalue()
+
+def _interval(estimate: Estimate, form: str, unit: str = "") -> str:
+    return f"{estimate.mean:{form}}{unit} ({estimate.low:{form}} to {estimate.high:{form}})"
+
+
+def _scaled(estimate: Estimate) -> Estimate:
+    return Estimate(100 * estimate.mean, 100 * estimate.low, 100 * estimate.high, estimate.photos)
+
+
+def _markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    rule = "|" + "-|" * len(header)
+    return "\n".join([f"| {' | '.join(header)} |", rule, *(f"| {' | '.join(line)} |" for line in lines)])
 
 
 def _finite(value: Any) -> Any:
@@ -110,14 +114,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(v) for v in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    numbers = [v for v in values if v is not None]
-    return float(np.mean(numbers)) if numbers and len(numbers) == len(values) else None
-
-
-def _cell(psnr: float | None, similarity: float | None) -> str:
-    if psnr is None:
-        return "-"
-    return f"{psnr:.2f}" if similarity is None else f"{psnr:.2f} {similarity:.3f}"

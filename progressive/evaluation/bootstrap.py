@@ -1,0 +1,45 @@
+"""How sure a mean over photos is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from progressive.errors import UsageError
+
+DRAWS = 10_000
+CONFIDENCE = 0.95
+_CELLS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean and the interval that holds it with 95 % confidence.
+
+    Fields:
+        photos: how many values it is the mean of.
+    """
+
+    mean: float
+    low: float
+    high: float
+    photos: int
+
+
+def estimate(values: Sequence[float] | NDArray[np.float64], seed: int = 0) -> Estimate:
+    """The mean, one value a photo, with the percentile bootstrap's interval: photos are drawn again with replacement.
+
+    The same for the same values and seed; paired if the values are differences. Raises UsageError without values.
+    """
+    if not len(values):
+        raise UsageError("there is no mean of no photos: measure one at least")
+    numbers = np.asarray(values, np.float64)
+    rng = np.random.default_rng(seed)
+    rows = max(1, _CELLS // len(numbers))
+    chunks = [min(rows, DRAWS - start) for start in range(0, DRAWS, rows)]  # bounds the memory for many photos
+    means = np.concatenate([numbers[rng.integers(len(numbers), size=(n, len(numbers)))].mean(1) for n in chunks])
+    low, high = np.quantile(means, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
+    return Estimate(float(numbers.mean()), float(low), float(high), len(numbers))

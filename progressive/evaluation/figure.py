@@ -1,0 +1,49 @@
+"""Quality against rate, drawn."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+
+from progressive.evaluation.curves import Curve, Quality
+from progressive.evaluation.summary import Row, Summary, mean_rows, photo_rows
+
+_LABELS: dict[Quality, str] = {"psnr": "PSNR (dB)", "ms_ssim": "MS-SSIM", "lpips": "LPIPS"}
+_DRAWN = 60
+
+
+def plot(curves: Sequence[Curve], summary: Summary) -> bytes:
+    """Every measure that there is against rate, as a PNG: means over the photos.
+
+    The stream is drawn finely, through all the rates at which it was cut; the peers at the rates of the table.
+    """
+    from matplotlib.figure import Figure
+
+    ours, *peers = summary.systems
+    rates = [row.bpp for row in summary.means]
+    stream = _stream_means(curves, ours, rates)
+    measured = [q for q in _LABELS if any(v is not None for row in summary.means for v in getattr(row, q))]
+    figure = Figure(figsize=(5 * max(1, len(measured)), 4.2), layout="constrained")
+    for axes, quality in zip(figure.subplots(1, max(1, len(measured)), squeeze=False)[0], measured, strict=False):
+        axes.plot([r.bpp for r in stream], _heights(stream, quality, 0), linewidth=2, label=ours)
+        for index, peer in enumerate(peers, 1):
+            axes.plot(rates, _heights(summary.means, quality, index), "o-", markersize=3, linewidth=1, label=peer)
+        axes.set(xlabel="bits a pixel, whole files", ylabel=_LABELS[quality])
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=100)
+    return file.getvalue()
+
+
+def _stream_means(curves: Sequence[Curve], system: str, rates: Sequence[float]) -> list[Row]:
+    fine = sorted({*rates, *map(float, np.geomspace(min(rates), max(rates), _DRAWN))})
+    own = [c for c in curves if c.system == system]
+    return mean_rows(photo_rows(own, [system], fine), fine)
+
+
+def _heights(rows: Sequence[Row], quality: Quality, system: int) -> list[float]:
+    values = (getattr(row, quality)[system] for row in rows)
+    return [np.nan if value is None else value for value in values]
