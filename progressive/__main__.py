@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from pathlib import Path
 from typing import Annotated
@@ -159,20 +160,27 @@ def train(
     teacher: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Weights of the classifier that importance learns from.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Improve FILE; streams made with it stay readable.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from FILE, or from an interrupted run.")] = False,
     photos: Annotated[int | None, typer.Option(min=1, help="Photos to use, at most.")] = None,
-    steps: Annotated[int | None, typer.Option(min=0, help="Gradient steps.")] = None,
+    steps: Annotated[int | None, typer.Option(min=0, help="Gradient steps, of each phase.")] = None,
     seed: Annotated[int, typer.Option()] = 0,
+    device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu or cuda; for rmpgc.")] = None,
+    settings: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file of settings; for rmpgc.")] = None,
+    profile: Annotated[str | None, typer.Option(metavar="NAME", help="A table of it, cpu or gpu; for rmpgc.")] = None,
+    held_out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Photos to watch the progress on; for rmpgc.")
+    ] = None,
 ) -> None:
     """Train a codec, or the importance network, on folders of photos."""
     recipe = registry.find_recipe(network)
-    if teacher and not recipe.taught:
-        raise UsageError(f"{network} learns without a teacher: leave --teacher out")
+    run_recipe = registry.imported(recipe.function)
+    special = {"teacher": teacher, "device": device, "settings": settings, "profile": profile, "held_out": held_out}
+    given = {name: value for name, value in special.items() if value is not None}
+    for name in given.keys() - inspect.signature(run_recipe).parameters:
+        raise UsageError(f"{network} is trained without --{name.replace('_', '-')}: leave it out")
     file = out or WEIGHTS_FOLDER / recipe.weights
     check_writable(file)
-    teaching = {"teacher": teacher} if recipe.taught else {}
-    run_recipe = registry.imported(recipe.function)
-    run_recipe(data, file, **teaching, photos=photos, steps=steps, seed=seed, resume=resume, log=typer.echo)
+    run_recipe(data, file, **given, photos=photos, steps=steps, seed=seed, resume=resume, log=typer.echo)
 
 
 @app.command()

@@ -182,11 +182,11 @@ def test_the_command_line_trains_it(call: Callable[..., Any], folder: Path, teac
     assert load_network(out) is not None
     refused = call(main, "train", "dual_autoencoder", *arguments)
     assert refused.status == 2
-    assert refused.err == "error: dual_autoencoder learns without a teacher: leave --teacher out\n"
+    assert refused.err == "error: dual_autoencoder is trained without --teacher: leave it out\n"
 
 
 def test_recipes_are_found_by_name() -> None:
-    assert find_recipe("importance").taught
+    assert find_recipe("importance").weights == "importance.safetensors"
     assert find_recipe("dual_autoencoder").weights == "dual_autoencoder.safetensors"
     with pytest.raises(UsageError, match="'nothing' is nothing that can be trained: use one of dual_autoencoder, imp"):
         find_recipe("nothing")

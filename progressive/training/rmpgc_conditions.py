@@ -1,0 +1,123 @@
+"""What a receiver may have of a photo: the conditions that RMPGC's synthesis learns under.
+
+The scheme's three are U = 0 (the base alone), U = B (the blocks that a mask chose) and U = 1 (every block); ours have
+levels, so B is a level for each block and 1 a level for all. Losses and missing stages of the base come on top.
+
+Legend: N photos; R x K blocks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from progressive.codecs.rmpgc import quantiser
+from progressive.codecs.rmpgc.layout import LEVELS, PLANES, SCALES, STAGES, STRIDES
+from progressive.codecs.rmpgc.quantiser import STEP
+from progressive.codecs.rmpgc.synthesis import Dequantiser, reached_plane, spread, state_of
+from progressive.training.rmpgc_relaxation import straight_through
+
+BASE = state_of(len(STAGES), 0)
+
+Importance = Callable[[Tensor], Tensor]
+"""Photos [N, 3, H, W] -> what a mask would rank their blocks by, [N, R, K]."""
+
+MISSING_SHARE, BASE_SHARE, UNIFORM_SHARE = 0.04, 0.21, 0.3
+"""How often stages of the base are missing, the base is all, and all blocks have one level; a mask chose otherwise."""
+
+LOSS_SHARE = 0.2
+"""How often a photo with a mask loses some of what was sent."""
+
+
+def draw_states(photos: Tensor, latent: list[Tensor], importance: Importance, rng: np.random.Generator) -> Tensor:
+    """A condition for each photo: the states of its blocks, [N, R, K]."""
+    count, _, rows, columns = latent[0].shape
+    states = torch.full((count, rows, columns), BASE, device=photos.device)
+    for n in range(count):
+        condition = rng.random() - MISSING_SHARE
+        if condition < 0:
+            states[n] = state_of(int(rng.integers(len(STAGES))), 0)
+        elif condition >= BASE_SHARE + UNIFORM_SHARE:
+            one = slice(n, n + 1)
+            rank = _ranks(_what_a_mask_follows(photos[one], [y[one] for y in latent], importance, rng))
+            states[n] += _lossy(_masked(rank, rng), rng).to(photos.device)
+        elif condition >= BASE_SHARE:
+            states[n] += int(rng.integers(1, LEVELS + 1))
+    return states
+
+
+def _what_a_mask_follows(
+    photo: Tensor, latent: list[Tensor], importance: Importance, rng: np.random.Generator
+) -> Tensor:
+    """Importance, energy or chance, for the blocks of a photo, [R, K]."""
+    source = rng.integers(3)
+    if source == 0:
+        return importance(photo)[0]
+    if source == 1:
+        side = STRIDES[0] // STRIDES[-1]
+        return F.avg_pool2d(latent[-1].detach().abs().mean(1, keepdim=True), side)[0, 0]
+    return torch.from_numpy(rng.random(latent[0].shape[2:], dtype=np.float32))
+
+
+def _ranks(values: Tensor) -> Tensor:
+    """-0.5 for the least, 0.5 for the most, evenly between."""
+    ranks = values.flatten().argsort().argsort().float().cpu().view(values.shape)
+    return ranks / max(values.numel() - 1, 1) - 0.5
+
+
+def _masked(ranks: Tensor, rng: np.random.Generator) -> Tensor:
+    """Levels that follow the ranks, more or less."""
+    noise = torch.from_numpy(rng.normal(0, rng.uniform(0, 1.5), ranks.shape)).float()
+    levels = rng.uniform(0, LEVELS) + rng.uniform(0, 3) * ranks + noise
+    return levels.round().clamp(0, LEVELS).long()
+
+
+def _lossy(levels: Tensor, rng: np.random.Generator) -> Tensor:
+    """Of a photo in `LOSS_SHARE`, blocks that lost a segment and stay at some level below."""
+    if rng.random() >= LOSS_SHARE:
+        return levels
+    lost = torch.from_numpy(rng.random(levels.shape) < rng.uniform(0.05, 0.4))
+    left = torch.from_numpy(rng.random(levels.shape, dtype=np.float32))
+    return torch.where(lost, (left * levels).floor().long(), levels)
+
+
+def values_under(
+    dequantiser: Dequantiser, latent: list[Tensor], indices: list[list[Tensor]], states: Tensor
+) -> list[Tensor]:
+    """What a receiver in these states has for each coefficient; gradients reach the latent if it has any."""
+    values = []
+    for scale in range(SCALES):
+        reached = spread(reached_plane(states, scale), scale)
+        known = torch.zeros_like(latent[scale])
+        for plane in range(PLANES + 1):
+            here = reached == plane
+            if here.any():
+                index = indices[plane][scale]
+                value = straight_through(dequantiser(index, plane, scale), latent[scale], index, plane)
+                known = torch.where(here, value, known)
+        values.append(known)
+    return values
+
+
+def indices_of(latent: list[Tensor]) -> list[list[Tensor]]:
+    """Indices of each plane and scale."""
+    latent = [y.detach() for y in latent]
+    indices = [[quantiser.base_index(y) for y in latent]]
+    for plane in range(1, PLANES + 1):
+        indices.append([3 * n + quantiser.refine(y, n, plane) for y, n in zip(latent, indices[-1], strict=True)])
+    return indices
+
+
+def slope_of(states: Tensor) -> Tensor:
+    """Bits that a photo in each of these states pays for a unit of squared error, [N].
+
+    At high rates a bin of width w has the error w^2 / 12 a coefficient, which falls by 2 ln 2 of itself with each bit;
+    w shrinks threefold a plane, which is two levels.
+    """
+    levels = (states - BASE).clamp(min=0).float().mean((1, 2))
+    return 6 / math.log(2) / STEP**2 * 3.0**levels

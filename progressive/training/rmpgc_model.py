@@ -1,0 +1,66 @@
+"""All of RMPGC that is trained, and the frozen features that it is compared by."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from progressive.codecs.rmpgc.analysis import Analysis
+from progressive.codecs.rmpgc.layout import BLOCK
+from progressive.codecs.rmpgc.probability import ProbabilityNetworks
+from progressive.codecs.rmpgc.synthesis import Dequantiser, Synthesis
+from progressive.semantics.importance_network import STRIDE, ImportanceNetwork, load_network
+
+
+class Trainee(nn.Module):
+    """The four modules of the codec; those not given are new."""
+
+    def __init__(
+        self,
+        analysis: Analysis | None = None,
+        networks: ProbabilityNetworks | None = None,
+        dequantiser: Dequantiser | None = None,
+        synthesis: Synthesis | None = None,
+    ) -> None:
+        super().__init__()
+        self.analysis = analysis or Analysis()
+        self.networks = networks or ProbabilityNetworks()
+        self.dequantiser = dequantiser or Dequantiser()
+        self.synthesis = synthesis or Synthesis()
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+class Semantics(nn.Module):
+    """What a frozen network sees in photos: middle features of our importance network, and the importance itself."""
+
+    LAYERS = 8
+    """Of SqueezeNet's features: 256 channels at 1/8 of the resolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        network = ImportanceNetwork()
+        network.load_state_dict(load_network().state_dict())
+        self.network = network.eval().requires_grad_(False)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def distance(self, pictures: Tensor, photos: Tensor) -> Tensor:
+        """Squared distance of the features of pictures and photos, relative to the photos' own size, [N]."""
+        seen = self._middle(pictures)
+        with torch.no_grad():
+            wanted = self._middle(photos)
+        apart = (seen - wanted).square().mean((1, 2, 3))
+        distance: Tensor = apart / (wanted.square().mean((1, 2, 3)) + 1e-6)
+        return distance
+
+    @torch.no_grad()
+    def importance(self, photos: Tensor) -> Tensor:
+        """The importance of blocks of 64 pixels, RGB in 0..1 [N, 3, 64 R, 64 K] -> [N, R, K] in 0..1."""
+        logits: Tensor = self.network(photos.contiguous(memory_format=torch.channels_last))
+        return F.avg_pool2d(logits.sigmoid()[:, None], BLOCK // STRIDE)[:, 0]
+
+    def _middle(self, rgb: Tensor) -> Tensor:
+        features: Tensor = self.network.features[: self.LAYERS](
+            2 * rgb.contiguous(memory_format=torch.channels_last) - 1
+        )
+        return features

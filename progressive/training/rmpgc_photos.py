@@ -1,0 +1,77 @@
+"""Photos of RMPGC's recipe: decoded once, held as bytes on the device that trains, cropped there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from progressive.codec import Photo
+from progressive.codecs.rmpgc.layout import BLOCK
+from progressive.errors import UsageError
+from progressive.training.data import load_photos
+
+
+class PhotoPool:
+    """Photos to draw crops from.
+
+    Args:
+        photos: RGB bytes, each side at least that of any crop.
+        device: where they are held.
+    """
+
+    def __init__(self, photos: Sequence[Photo], device: torch.device) -> None:
+        self.photos = [torch.tensor(p).permute(2, 0, 1).to(device) for p in photos]
+
+    def draw(self, rng: np.random.Generator, count: int, side: int) -> Tensor:
+        """Random square crops, half of them mirrored: RGB in 0..1, [count, 3, side, side]."""
+        crops = []
+        for _ in range(count):
+            photo = self.photos[rng.integers(len(self.photos))]
+            top, left = (int(rng.integers(n - side + 1)) for n in photo.shape[1:])
+            crop = photo[:, top : top + side, left : left + side]
+            crops.append(crop.flip(2) if rng.random() < 0.5 else crop)
+        return torch.stack(crops).float() / 255
+
+    def whole(self, count: int) -> list[Tensor]:
+        """The first photos, as far as whole blocks go: RGB in 0..1 on the CPU, [1, 3, H, W]."""
+        return [_whole_blocks(photo.cpu()) for photo in self.photos[:count]]
+
+
+def load_pools(
+    data: Sequence[Path],
+    held_out: Path | None,
+    *,
+    limit: int,
+    set_aside: int,
+    side: int,
+    seed: int,
+    device: torch.device,
+) -> tuple[PhotoPool, list[Tensor]]:
+    """The photos to train on, and those to watch the progress on: RGB in 0..1, [1, 3, H, W], H and W multiples of 64.
+
+    At most `limit` photos of `data` with sides of `side` pixels or more; the others are left out. The first `set_aside`
+    of the folder `held_out`, or of `data`, are watched, not trained on. Raises UsageError if there is nothing to train
+    on.
+    """
+    photos = load_photos(data, limit=limit, seed=seed)
+    if held_out:
+        apart, others = load_photos([held_out], limit=set_aside, seed=seed), photos
+    else:
+        count = min(set_aside, len(photos) // 8)
+        apart, others = photos[:count], photos[count:]
+    training = [p for p in others if min(p.shape[:2]) >= side]
+    if not training:
+        raise UsageError(f"none of the photos is {side} pixels high and wide: give larger ones, or crop less")
+    return PhotoPool(training, device), [
+        _whole_blocks(torch.tensor(p).permute(2, 0, 1)).to(device) for p in apart if min(p.shape[:2]) >= BLOCK
+    ]
+
+
+def _whole_blocks(photo: Tensor) -> Tensor:
+    """As much of a photo as whole blocks cover: bytes [3, h, w] -> 0..1, [1, 3, H, W]."""
+    height, width = (n // BLOCK * BLOCK for n in photo.shape[1:])
+    return photo[None, :, :height, :width].float() / 255
