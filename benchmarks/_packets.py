@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -13,6 +15,10 @@ from progressive.errors import UsageError
 
 Lost = NDArray[np.bool_]
 """For each packet, whether it is lost, [packets]."""
+
+
+ROW_SKEW = 0.382
+"""The golden section of the packets: rows that begin with the same packet are far apart."""
 
 
 class PacketedFile(Protocol):
@@ -38,29 +44,32 @@ def draw_losses(packets: int, probability: float, seed: Sequence[int], *, kept: 
     return np.asarray(lost)
 
 
-def deal(sizes: Sequence[int], max_payload: int) -> NDArray[np.intp]:
-    """The packet of each piece when neighbours go to different packets, as cards are dealt, [pieces].
+def deal(sizes: Sequence[int], row_length: int, max_payload: int) -> NDArray[np.intp]:
+    """The packet of each piece when pieces side by side, or one above the other, go to different packets, [pieces].
 
-    As few packets as hold every piece; raises UsageError if one piece is larger than a packet.
+    Cards are dealt so; each row of `row_length` pieces begins some packets further. As few packets as hold every piece;
+    raises UsageError if one piece is larger than a packet.
     """
     if max(sizes) > max_payload:
         raise UsageError(f"a piece of {max(sizes)} bytes fits no packet of {max_payload}")
+    column, row = np.arange(len(sizes)) % row_length, np.arange(len(sizes)) // row_length
     packets = max(1, -(-sum(sizes) // max_payload))
     while True:
-        dealt = np.arange(len(sizes)) % packets
+        dealt = (column + row * round(ROW_SKEW * packets)) % packets
         if np.bincount(dealt, sizes).max() <= max_payload:
             return dealt
         packets += 1
 
 
 def largest_within(size_bytes: int, make: Callable[[int], PacketedFile | None], settings: range) -> PacketedFile | None:
-    """The file of the highest setting that fits, of settings whose files grow; None if no file fits."""
-    best, low, high = None, 0, len(settings)
-    while low < high:
-        middle = (low + high) // 2
-        file = make(settings[middle])
-        if file is not None and file.size <= size_bytes:
-            best, low = file, middle + 1
-        else:
-            high = middle
-    return best
+    """The file of the highest setting that fits, of settings whose files grow, those that give none (None) the last.
+
+    None if no file fits.
+    """
+
+    def size_of(setting: int) -> int:
+        file = make(setting)
+        return sys.maxsize if file is None else file.size
+
+    fitting = bisect_right(settings, size_bytes, key=size_of)
+    return make(settings[fitting - 1]) if fitting else None

@@ -108,7 +108,8 @@ def parse(data: bytes, max_payload: int) -> RestartJpeg:
         if marker == _SOS:
             break
     intervals = tuple(_RESTART.split(data[position : -len(_EOI)]))
-    packet_of = deal([len(code) for code in intervals], max_payload)
+    row_length = max(1, -(-shape[1] // mcu[1]) // restart)
+    packet_of = deal([len(code) for code in intervals], row_length, max_payload)
     return RestartJpeg(data[:position], intervals, restart, mcu, shape, packet_of)
 
 

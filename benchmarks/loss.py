@@ -40,7 +40,9 @@ MIN_KEPT_SHARE = 0.9
 """A stream shorter than this share of a rate is not measured at that rate: its whole is."""
 
 JPEG_INTERVAL_MCUS = 4
-PRECINCT, CODE_BLOCK, LAYERS = 256, 32, 2
+JPEG2000_SETTINGS = {"layers": 5, "precinct": 256, "code_block": 32}
+"""Of those tried (intervals of 1 to 16 MCUs; 1 to 7 layers, precincts of 64 to 512, code-blocks of 32 and 64), the best
+at 10 and 30 % loss over the rates, on photos that are not the ones measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,7 @@ def systems(
     ours = OurFile(codec, stream)
     yield f"{codec.name}, base kept", ours, ours.base_segments
     yield f"{codec.name}, all alike", ours, 0
-    settings = {"layers": LAYERS, "precinct": PRECINCT, "code_block": CODE_BLOCK, "max_payload": max_payload}
-    if (jpeg2000 := best_precinct_jpeg2000(photo, ours.size, **settings)) is not None:
+    if (jpeg2000 := best_precinct_jpeg2000(photo, ours.size, max_payload=max_payload, **JPEG2000_SETTINGS)) is not None:
         yield "jpeg2000, base kept", jpeg2000, -(-ours.base_bytes // max_payload)
         yield "jpeg2000, all alike", jpeg2000, 0
     if (jpeg := best_restart_jpeg(photo, ours.size, JPEG_INTERVAL_MCUS, max_payload)) is not None:

@@ -18,16 +18,19 @@ def test_kept_packets_are_never_lost_and_change_nothing_for_the_others() -> None
     assert (lost[20:] == all_alike[20:]).all()
 
 
-def test_neighbours_go_to_different_packets_and_no_packet_is_too_large() -> None:
+@pytest.mark.parametrize("row_length", [12, 20, 47, 300])
+def test_neighbours_go_to_different_packets_and_no_packet_is_too_large(row_length: int) -> None:
     sizes = np.random.default_rng(0).integers(1, 200, 300).tolist()
-    dealt = deal(sizes, 1000)
-    assert (dealt[1:] != dealt[:-1]).all()
+    dealt = deal(sizes, row_length, 1000)
+    column = np.arange(len(sizes)) % row_length
+    assert (dealt[1:] != dealt[:-1])[column[1:] > 0].all()
+    assert (dealt[row_length:] != dealt[:-row_length]).all()
     assert np.bincount(dealt, sizes).max() <= 1000
 
 
 def test_a_piece_larger_than_a_packet_is_refused() -> None:
     with pytest.raises(UsageError, match="1001 bytes fits no packet of 1000"):
-        deal([5, 1001], 1000)
+        deal([5, 1001], 2, 1000)
 
 
 class FileOfSize:
