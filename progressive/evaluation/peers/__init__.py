@@ -12,7 +12,7 @@ from progressive.codec import Photo
 from progressive.errors import UsageError
 from progressive.evaluation.curves import Point, byte_limit
 from progressive.evaluation.meter import Meter
-from progressive.evaluation.peers import formats, jxl_progressive
+from progressive.evaluation.peers import formats, jxl_tools
 from progressive.evaluation.peers.search import CodedFile
 
 
@@ -51,10 +51,12 @@ PEERS: dict[str, Peer] = {
         lambda: f"libavif {_built_with('avif')} with aom, speed 4, 4:2:0 or 4:4:4, tuned for PSNR or by default",
         "avif",
     ),
-    "jxl": Peer(formats.jxl_files, lambda: f"pillow-jxl-plugin {metadata.version('pillow-jxl-plugin')}, effort 9"),
+    "jxl": Peer(
+        formats.jxl_files, lambda: f"pillow-jxl-plugin {metadata.version('pillow-jxl-plugin')}, {_jxl_tools()}"
+    ),
     "jxl-progressive": Peer(
-        jxl_progressive.jxl_progressive_files,
-        lambda: f"{jxl_progressive.version()}, effort 9, --progressive, prefixes of one file for all rates",
+        jxl_tools.progressive_files,
+        lambda: f"{jxl_tools.version()}, effort 9, --progressive, prefixes of one file for all rates",
     ),
 }
 
@@ -68,7 +70,7 @@ def check_peer(name: str) -> None:
             import_module("pillow_jxl")
         except ImportError:
             raise UsageError("JPEG XL needs the extra 'jxl': pip install 'progressive[jxl]'") from None
-    if name == "jxl-progressive" and (missing := jxl_progressive.missing_tools()):
+    if name == "jxl-progressive" and (missing := jxl_tools.missing_tools()):
         raise UsageError(f"progressive JPEG XL needs {' and '.join(missing)} on PATH: install libjxl-tools")
     feature = PEERS[name].feature
     if feature and not features.check(feature):
@@ -87,6 +89,14 @@ def _scans() -> str:
     if formats.scan_optimiser() is bytes:
         return "Pillow's fixed scans (the extra 'mozjpeg' searches better ones), optimised Huffman tables"
     return f"scans and Huffman tables optimised by mozjpeg {metadata.version('mozjpeg-lossless-optimization')}"
+
+
+def _jxl_tools() -> str:
+    if jxl_tools.missing_tools():
+        return (
+            "effort 9, at half resolution below quality 18.5 (with libjxl-tools on PATH it would be at full one, too)"
+        )
+    return f"or {jxl_tools.version()} with --resampling=1, effort 9"
 
 
 def _openjpeg() -> str:

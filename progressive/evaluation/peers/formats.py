@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from progressive.codec import Photo
+from progressive.evaluation.peers import jxl_tools
 from progressive.evaluation.peers.jpeg2000_layers import parse_codestream
 from progressive.evaluation.peers.search import CodedFile, tightest
 
@@ -21,7 +22,10 @@ Limits = Sequence[int]
 _JPEG_SCALES = tuple(1.02 ** np.arange(240, -180, -1))
 _JPEG2000_RATIOS = tuple(1.01 ** np.arange(900, 0, -1))
 _WEBP_QUALITIES = tuple(np.arange(0, 100.5, 0.5))
-_JXL_QUALITIES = tuple(np.arange(0, 97, 0.5))
+_JXL_QUALITIES_HALVED = tuple(np.arange(0, 18.5, 0.5))
+_JXL_QUALITIES = tuple(np.arange(18.5, 97, 0.5))
+"""Below the first, from distance 10 on, libjxl halves the resolution: sizes fall again where it stops."""
+
 _AVIF_QUALITIES = range(100)
 _RESOLUTIONS = 6
 
@@ -85,12 +89,17 @@ def avif_files(photo: Photo, limits: Limits) -> Iterator[CodedFile]:
 
 
 def jxl_files(photo: Photo, limits: Limits) -> Iterator[CodedFile]:
-    """JPEG XL at effort 9; needs the extra `jxl`."""
+    """JPEG XL at effort 9; needs the extra `jxl`, and takes Debian's libjxl tools as well where they are on PATH."""
     image = _image(photo)
-    for quality, data in tightest(
-        lambda q: _save(image, "JXL", {"quality": float(q), "effort": 9, "num_threads": 0}), _JXL_QUALITIES, limits
-    ):
-        yield _coded(data, f"quality {quality:g}")
+
+    def encode(quality: float) -> bytes:
+        return _save(image, "JXL", {"quality": float(quality), "effort": 9, "num_threads": 0})
+
+    for qualities in (_JXL_QUALITIES_HALVED, _JXL_QUALITIES):
+        for quality, data in tightest(encode, qualities, limits):
+            yield _coded(data, f"quality {quality:g}")
+    if not jxl_tools.missing_tools():
+        yield from jxl_tools.full_resolution_files(photo, limits)
 
 
 def scan_optimiser() -> Callable[[bytes], bytes]:

@@ -10,13 +10,13 @@ from PIL import Image
 
 from progressive.errors import UsageError
 from progressive.evaluation.meter import Meter
-from progressive.evaluation.peers import PEERS, check_peer, formats, jxl_progressive, peer_points
+from progressive.evaluation.peers import PEERS, check_peer, formats, jxl_tools, peer_points
 from progressive.evaluation.peers.jpeg2000_layers import parse_codestream
 from progressive.evaluation.peers.search import tightest
 from progressive.metrics import psnr
 from progressive.photos import downscale, sample_photo
 
-HERE = [name for name in PEERS if name != "jxl-progressive" or not jxl_progressive.missing_tools()]
+HERE = [name for name in PEERS if name != "jxl-progressive" or not jxl_tools.missing_tools()]
 
 
 @pytest.mark.parametrize("limits", [[500], [5, 10, 17, 400], [400, 17]])

@@ -1,4 +1,7 @@
-"""Progressive JPEG XL by Debian's libjxl tools: one file, of which the decoder shows prefixes."""
+"""JPEG XL by Debian's libjxl tools: files at full resolution, and one progressive file of which the decoder shows prefixes.
+
+Newer libraries halve the resolution at low quality, at a loss that only the tools' `--resampling=1` avoids.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,27 +34,42 @@ def version() -> str:
     return _run([ENCODER, "--version"]).partition("\n")[0].partition("[")[0].strip()
 
 
-def jxl_progressive_files(photo: Photo, limits: Sequence[int]) -> Iterator[CodedFile]:
+def full_resolution_files(photo: Photo, limits: Sequence[int]) -> Iterator[CodedFile]:
+    """A file of effort 9 for each limit, never of a smaller picture enlarged."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for distance, data in tightest(partial(_encode, _original(photo, folder)), _DISTANCES, limits):
+            picture = _decode(data, folder)
+            assert picture is not None
+            yield CodedFile(len(data), partial(np.asarray, picture), f"full resolution, distance {distance:.2f}")
+
+
+def progressive_files(photo: Photo, limits: Sequence[int]) -> Iterator[CodedFile]:
     """The largest file of effort 9 that fits the highest limit, and its prefixes at the others.
 
     A prefix of which the decoder shows nothing is left out.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        original = Path(folder, "original.png")
-        write_png(original, photo)
-        coded = list(tightest(lambda distance: _encode(original, distance), _DISTANCES, [max(limits)]))
-        for distance, whole in coded:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        encode = partial(_encode, _original(photo, folder), progressive=True)
+        for distance, whole in tightest(encode, _DISTANCES, [max(limits)]):
             for size in sorted({min(limit, len(whole)) for limit in limits}):
-                picture = _decode(whole[:size], Path(folder))
+                picture = _decode(whole[:size], folder)
                 if picture is not None:
                     setting = f"{size} of {len(whole)} bytes, distance {distance:.2f}"
-                    yield CodedFile(size, lambda shown=picture: shown, setting)  # type: ignore[misc]
+                    yield CodedFile(size, partial(np.asarray, picture), setting)
 
 
-def _encode(original: Path, distance: float) -> bytes:
+def _original(photo: Photo, folder: Path) -> Path:
+    original = folder / "original.png"
+    write_png(original, photo)
+    return original
+
+
+def _encode(original: Path, distance: float, *, progressive: bool = False) -> bytes:
     coded = original.with_name("coded.jxl")
-    settings = ["--distance", f"{distance:.4f}", "--effort", "9", "--progressive", *_QUIETLY]
-    _run([ENCODER, str(original), str(coded), *settings])
+    settings = ["--distance", f"{distance:.4f}", "--effort", "9", "--resampling=1", *_QUIETLY]
+    _run([ENCODER, str(original), str(coded), *settings, *(["--progressive"] if progressive else [])])
     return coded.read_bytes()
 
 
