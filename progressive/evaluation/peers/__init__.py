@@ -51,9 +51,7 @@ PEERS: dict[str, Peer] = {
         lambda: f"libavif {_built_with('avif')} with aom, speed 4, 4:2:0 or 4:4:4, tuned for PSNR or by default",
         "avif",
     ),
-    "jxl": Peer(
-        formats.jxl_files, lambda: f"pillow-jxl-plugin {metadata.version('pillow-jxl-plugin')}, {_jxl_tools()}"
-    ),
+    "jxl": Peer(formats.jxl_files, lambda: f"{_jxl()}, effort 9"),
     "jxl-progressive": Peer(
         jxl_tools.progressive_files,
         lambda: f"{jxl_tools.version()}, effort 9, --progressive, prefixes of one file for all rates",
@@ -91,12 +89,11 @@ def _scans() -> str:
     return f"scans and Huffman tables optimised by mozjpeg {metadata.version('mozjpeg-lossless-optimization')}"
 
 
-def _jxl_tools() -> str:
+def _jxl() -> str:
+    plugin = f"pillow-jxl-plugin {metadata.version('pillow-jxl-plugin')}"
     if jxl_tools.missing_tools():
-        return (
-            "effort 9, at half resolution below quality 18.5 (with libjxl-tools on PATH it would be at full one, too)"
-        )
-    return f"or {jxl_tools.version()} with --resampling=1, effort 9"
+        return f"{plugin}, which halves the resolution below quality 18.5 (libjxl-tools on PATH would keep it)"
+    return f"{plugin} or {jxl_tools.version()} with --resampling=1, whichever is better"
 
 
 def _openjpeg() -> str:

@@ -1,4 +1,4 @@
-"""JPEG XL by Debian's libjxl tools: files at full resolution, and one progressive file of which the decoder shows prefixes.
+"""JPEG XL by Debian's libjxl tools: files at full resolution, and prefixes of one progressive file.
 
 Newer libraries halve the resolution at low quality, at a loss that only the tools' `--resampling=1` avoids.
 """
@@ -35,7 +35,7 @@ def version() -> str:
 
 
 def full_resolution_files(photo: Photo, limits: Sequence[int]) -> Iterator[CodedFile]:
-    """A file of effort 9 for each limit, never of a smaller picture enlarged."""
+    """A file of effort 9 for each limit, never a smaller picture enlarged."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for distance, data in tightest(partial(_encode, _original(photo, folder)), _DISTANCES, limits):
