@@ -61,13 +61,15 @@ def deal(sizes: Sequence[int], row_length: int, max_payload: int) -> NDArray[np.
         packets += 1
 
 
-def largest_within(size_bytes: int, make: Callable[[int], PacketedFile | None], settings: range) -> PacketedFile | None:
+def largest_within(
+    size_bytes: int, make: Callable[[float], PacketedFile | None], settings: Sequence[float]
+) -> PacketedFile | None:
     """The file of the highest setting that fits, of settings whose files grow, those that give none (None) the last.
 
     None if no file fits.
     """
 
-    def size_of(setting: int) -> int:
+    def size_of(setting: float) -> int:
         file = make(setting)
         return sys.maxsize if file is None else file.size
 

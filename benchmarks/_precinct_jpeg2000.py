@@ -110,8 +110,8 @@ def best_precinct_jpeg2000(
 ) -> PacketedFile | None:
     """The largest file of at most this size, its markers included; None if none is as small."""
 
-    def make(step: int) -> PacketedFile:
-        aim = size_bytes * step // SIZE_STEPS
+    def make(step: float) -> PacketedFile:
+        aim = int(size_bytes * step / SIZE_STEPS)
         settings = {"layers": layers, "precinct": precinct, "code_block": code_block, "max_payload": max_payload}
         return precinct_jpeg2000(photo, aim, **settings)
 

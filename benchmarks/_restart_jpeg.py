@@ -11,6 +11,7 @@ import io
 import re
 import struct
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from progressive.errors import UsageError
 from progressive.metrics import psnr
 
 GREY = 128
+
+SCALES = tuple(1.02 ** np.arange(240, -180, -1))
+"""Of the standard quantisers, from the coarsest."""
 
 _SOF0, _SOS, _DRI, _EOI = 0xC0, 0xDA, 0xDD, b"\xff\xd9"
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
@@ -85,10 +89,14 @@ class RestartJpeg:
         return self.head + scan + _EOI
 
 
-def restart_jpeg(photo: Photo, quality: int, subsampling: str, interval_mcus: int, max_payload: int) -> RestartJpeg:
-    """Baseline JPEG with optimised Huffman tables; raises UsageError if an interval fits no packet."""
+def restart_jpeg(photo: Photo, scale: float, subsampling: str, interval_mcus: int, max_payload: int) -> RestartJpeg:
+    """Baseline JPEG with the standard quantisers, scaled, and optimised Huffman tables.
+
+    Raises UsageError if an interval fits no packet.
+    """
     file = io.BytesIO()
-    settings = {"quality": quality, "subsampling": subsampling, "optimize": True}
+    tables = [np.clip(np.rint(scale * table), 1, 255).astype(int).tolist() for table in _standard_tables()]
+    settings = {"qtables": tables, "subsampling": subsampling, "optimize": True}
     Image.fromarray(photo).save(file, "JPEG", restart_marker_blocks=interval_mcus, **settings)
     return parse(file.getvalue(), max_payload)
 
@@ -114,22 +122,31 @@ def parse(data: bytes, max_payload: int) -> RestartJpeg:
 
 
 def best_restart_jpeg(photo: Photo, size_bytes: int, interval_mcus: int, max_payload: int) -> PacketedFile | None:
-    """The best file of at most this size by quality and resolution of chroma; None if none is as small."""
+    """The best file of at most this size by quantisers and resolution of chroma; None if none is as small."""
 
     def best_of(subsampling: str) -> PacketedFile | None:
-        def make(quality: int) -> PacketedFile | None:
+        def make(scale: float) -> PacketedFile | None:
             try:
-                return restart_jpeg(photo, quality, subsampling, interval_mcus, max_payload)
+                return restart_jpeg(photo, scale, subsampling, interval_mcus, max_payload)
             except UsageError:
                 return None
 
-        return largest_within(size_bytes, make, range(1, 101))
+        return largest_within(size_bytes, make, SCALES)
 
     def quality_of(file: PacketedFile) -> float:
         return psnr(file.picture(np.zeros(file.packets, bool)), photo)
 
     files = [file for subsampling in ("4:2:0", "4:4:4") if (file := best_of(subsampling)) is not None]
     return max(files, key=quality_of, default=None)
+
+
+@cache
+def _standard_tables() -> list[NDArray[np.float64]]:
+    """Those of ISO/IEC 10918-1, annex K: what quality 50 means."""
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "JPEG", quality=50)
+    with Image.open(file) as image:
+        return [np.asarray(table, np.float64) for table in image.quantization.values()]  # type: ignore[attr-defined]
 
 
 def conceal(picture: Photo, lost: NDArray[np.bool_]) -> Photo:

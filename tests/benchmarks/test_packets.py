@@ -42,5 +42,5 @@ class FileOfSize:
 
 @pytest.mark.parametrize(("limit", "found"), [(99, None), (100, 100), (349, 300), (10_000, 500)])
 def test_the_largest_file_that_fits_is_found(limit: int, found: int | None) -> None:
-    file = largest_within(limit, lambda setting: FileOfSize(100 * setting), range(1, 6))
+    file = largest_within(limit, lambda setting: FileOfSize(int(100 * setting)), range(1, 6))
     assert (file and file.size) == found
