@@ -1,0 +1,1 @@
+"""RMPGC: a multi-scale latent in nested planes, any packet of which helps (the `multiscale` backbone)."""

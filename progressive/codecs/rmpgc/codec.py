@@ -1,0 +1,175 @@
+"""The codec: a photo in, a layered stream out, and back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from progressive import registry
+from progressive.codec import Photo
+from progressive.codecs.rmpgc.decoder import RmpgcDecoder
+from progressive.codecs.rmpgc.encoder import CodedTile, code_tile
+from progressive.codecs.rmpgc.importance import block_importance
+from progressive.codecs.rmpgc.layout import Layout
+from progressive.codecs.rmpgc.model import Model, check_known_answer
+from progressive.codecs.rmpgc.picture import latent_of
+from progressive.codecs.rmpgc.probability import ProbabilityNetworks
+from progressive.codecs.rmpgc.ranking import Draft, drafts_of, ordered
+from progressive.codecs.rmpgc.renderer import Renderer
+from progressive.codecs.rmpgc.segments import LARGEST_PREFIX
+from progressive.errors import BitstreamError, UsageError
+from progressive.semantics.blend import check_context
+from progressive.semantics.coarse_map import CoarseMap
+from progressive.stream import MAX_PIXELS, MAX_SEGMENTS, MAX_SIDE, LayeredStream, StreamHeader
+
+MIN_PAYLOAD = 4 * LARGEST_PREFIX
+"""Smaller segments would be mostly prefix."""
+
+DEFAULT_CONTEXT = "reconstruct"
+
+
+@dataclass(frozen=True)
+class CodedPhoto:
+    """A photo as it can be sent: `Rmpgc.rank` makes streams of it for any context without coding again.
+
+    Fields:
+        layout: its geometry.
+        tiles: what coding each tile writes.
+        importance: where meaning is (SIM); None if the photo was coded without.
+    """
+
+    layout: Layout
+    tiles: list[CodedTile]
+    importance: CoarseMap | None
+
+
+class Rmpgc:
+    """A multi-scale latent in nested planes, sent in the order of what each block's next plane is worth.
+
+    photo ─ wavelet + CNN ─ latent of five scales ─┬─ plane 0 of all scales ─> base: a chain, coarsest scale first
+                                                   └─ planes 1.. of each 64-pixel block ─> enhance: any block, any time
+    """
+
+    def __init__(self, model: Model | None = None) -> None:
+        self._model = model or Model.load()
+        self._networks = cache(self._networks_on)
+        self._renderer = cache(self._renderer_on)
+
+    @property
+    def name(self) -> str:
+        return "rmpgc"
+
+    @property
+    def model(self) -> Model:
+        return self._model
+
+    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str = DEFAULT_CONTEXT) -> LayeredStream:
+        """Codes a photo into segments in the order that a context asks for.
+
+        Args:
+            photo: [H, W, 3], any size up to MAX_PIXELS.
+            max_payload: bytes of a segment at most; 60 or more.
+            context: `reconstruct` (least squared error), `classify` (what has meaning first) or `hybrid`.
+
+        Raises UsageError for anything else.
+        """
+        check_context(context)
+        _check_payload(max_payload)
+        layout = _layout_of(photo)
+        importance = None if context == "reconstruct" else _coarse_map(photo)
+        drafts: list[Draft] = []
+        for number, tile in enumerate(self._tiles(photo, layout)):
+            drafts += self._drafts(number, tile, layout, importance, context, max_payload)
+        return self._stream(layout, importance, drafts)
+
+    def analyse(self, photo: Photo) -> CodedPhoto:
+        """Codes a photo once, for streams in any context. Raises UsageError for one that is too large."""
+        layout = _layout_of(photo)
+        return CodedPhoto(layout, list(self._tiles(photo, layout)), _coarse_map(photo))
+
+    def rank(self, coded: CodedPhoto, *, max_payload: int = 1000, context: str = DEFAULT_CONTEXT) -> LayeredStream:
+        """The stream that `encode` would make of the photo for this context. Raises UsageError as it does."""
+        check_context(context)
+        _check_payload(max_payload)
+        importance = None if context == "reconstruct" else coded.importance
+        drafts: list[Draft] = []
+        for number, tile in enumerate(coded.tiles):
+            drafts += self._drafts(number, tile, coded.layout, importance, context, max_payload)
+        return self._stream(coded.layout, importance, drafts)
+
+    def decoder(self, header: StreamHeader, *, device: str = "cpu") -> RmpgcDecoder:
+        """A fresh decoder on `cpu`, `cuda` or another torch device.
+
+        Raises BitstreamError if the header is of another model or damaged.
+        """
+        if header.model_id != self._model.id:
+            raise BitstreamError(
+                f"the stream needs model {header.model_id.hex()} of {self.name}, but model {self._model.id.hex()} is "
+                "installed: use the version it was encoded with"
+            )
+        coarse_map_of(header)
+        return RmpgcDecoder(header, self._model, self._networks(device), self._renderer(device))
+
+    def _tiles(self, photo: Photo, layout: Layout) -> Iterator[CodedTile]:
+        with torch.inference_mode():
+            latent = latent_of(photo, layout, self._model.analysis)
+            for number in range(layout.tiles):
+                yield code_tile(latent, layout, number, self._model, self._networks("cpu"))
+
+    def _drafts(
+        self, number: int, tile: CodedTile, layout: Layout, importance: CoarseMap | None, context: str, max_payload: int
+    ) -> list[Draft]:
+        weights: NDArray[np.float64] = block_importance(importance, layout, tile, context)
+        return drafts_of(number, tile, weights, self._model.tables, max_payload)
+
+    def _stream(self, layout: Layout, importance: CoarseMap | None, drafts: list[Draft]) -> LayeredStream:
+        kept = ordered(drafts)[:MAX_SEGMENTS]
+        parameters = b"" if importance is None else importance.to_bytes()
+        number = registry.CODECS[self.name].number
+        header = StreamHeader(number, self._model.id, layout.width, layout.height, len(kept), parameters)
+        return LayeredStream(header, kept)
+
+    def _networks_on(self, device: str) -> ProbabilityNetworks:
+        if torch.device(device).type == "cpu":
+            return self._model.networks
+        networks = copy.deepcopy(self._model.networks).to(device)
+        check_known_answer(networks, self._model.known_answer)
+        return networks
+
+    def _renderer_on(self, device: str) -> Renderer:
+        return Renderer(self._model, device)
+
+
+def coarse_map_of(header: StreamHeader) -> CoarseMap | None:
+    """Where meaning is, if the stream says so; raises BitstreamError if the header's parameters are damaged."""
+    return CoarseMap.from_bytes(header.parameters) if header.parameters else None
+
+
+def _coarse_map(photo: Photo) -> CoarseMap:
+    from progressive.semantics.sources import coarse_importance_map
+
+    return CoarseMap.of(coarse_importance_map(photo))
+
+
+def _layout_of(photo: Photo) -> Layout:
+    height, width = photo.shape[:2]
+    if not (height and width) or height * width > MAX_PIXELS or max(height, width) > MAX_SIDE:
+        raise UsageError(
+            f"cannot encode {width}x{height} pixels: at least 1x1, at most {MAX_PIXELS // 10**6} megapixels "
+            f"and {MAX_SIDE} on a side"
+        )
+    return Layout(width, height)
+
+
+def _check_payload(max_payload: int) -> None:
+    if max_payload < MIN_PAYLOAD:
+        raise UsageError(
+            f"rmpgc needs {MIN_PAYLOAD} bytes a segment, {max_payload} were given: "
+            f"use larger packets, by {MIN_PAYLOAD - max_payload} bytes or more"
+        )

@@ -1,0 +1,140 @@
+"""From segments, in any order, to indices, and on demand to a picture."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from progressive.codec import DecoderStatus, Photo
+from progressive.codecs.rmpgc.layout import Layout
+from progressive.codecs.rmpgc.model import Model
+from progressive.codecs.rmpgc.probability import ProbabilityNetworks
+from progressive.codecs.rmpgc.renderer import Renderer
+from progressive.codecs.rmpgc.segments import Contents
+from progressive.codecs.rmpgc.tile import LevelResult, TileState
+from progressive.entropy.coders import RangeSymbolDecoder
+from progressive.errors import BitstreamError
+from progressive.stream import MAX_SEGMENTS, StreamHeader
+
+
+class RmpgcDecoder:
+    """Keeps the indices of one photo; see `progressive.codec.ProgressiveDecoder`.
+
+    push ─> Contents ─ all fragments, all it needs here? ─ yes ─> indices ─> picture()
+                              └─ no ─> waits for its tile to move on
+    """
+
+    def __init__(self, header: StreamHeader, model: Model, networks: ProbabilityNetworks, renderer: Renderer) -> None:
+        self._header, self._model, self._networks, self._renderer = header, model, networks, renderer
+        self._layout = Layout(header.width, header.height)
+        self._tiles: dict[int, TileState] = {}
+        self._seen: set[int] = set()
+        self._fragments: dict[Contents, dict[int, Contents]] = {}
+        self._waiting: dict[int, list[tuple[Contents, int]]] = {}
+        self._decoded, self._layer = 0, -1
+        self._picture: Photo | None = None
+
+    @property
+    def header(self) -> StreamHeader:
+        return self._header
+
+    @property
+    def status(self) -> DecoderStatus:
+        complete = len(self._tiles) == self._layout.tiles and all(t.base_complete for t in self._tiles.values())
+        waiting = sum(count for waiting in self._waiting.values() for _, count in waiting)
+        waiting += sum(map(len, self._fragments.values()))
+        return DecoderStatus(complete, self._layer, self._decoded, waiting)
+
+    def push(self, segment_id: int, payload: bytes) -> bool:
+        if not 1 <= segment_id <= MAX_SEGMENTS:
+            raise BitstreamError(f"segment id {segment_id} is out of range")
+        if segment_id in self._seen:
+            return False
+        if len(self._seen) >= self._header.segment_count:
+            raise BitstreamError(f"the stream has only {self._header.segment_count} segments")
+        piece = Contents.from_bytes(payload, self._layout)
+        contents = self._assembled(piece)
+        decoded = contents is not None and self._try(contents, piece.fragments)
+        self._seen.add(segment_id)
+        if contents is None:
+            self._fragments.setdefault(piece.whole, {})[piece.fragment] = piece
+            return False
+        self._fragments.pop(piece.whole, None)
+        if not decoded:
+            self._waiting.setdefault(contents.tile, []).append((contents, piece.fragments))
+            return False
+        self._retry(contents.tile)
+        self._picture = None
+        return True
+
+    def picture(self) -> Photo:
+        if self._picture is None:
+            with torch.inference_mode():
+                self._picture = self._renderer.picture(self._layout, self._tiles)
+        return self._picture.copy()
+
+    def _assembled(self, piece: Contents) -> Contents | None:
+        """The whole that a piece completes; None as long as fragments are missing."""
+        if piece.fragments == 1:
+            return piece
+        others = self._fragments.get(piece.whole, {})
+        if piece.fragment in others or any(o.fragments != piece.fragments for o in others.values()):
+            raise BitstreamError("a fragment contradicts another")
+        if len(others) + 1 < piece.fragments:
+            return None
+        pieces = others | {piece.fragment: piece}
+        code = b"".join(pieces[i].code for i in range(piece.fragments))
+        return Contents(piece.tile, piece.step, piece.blocks, code)
+
+    def _retry(self, number: int) -> None:
+        """Decodes what waited for this tile to move on; what proves damaged then is dropped."""
+        moved = True
+        while moved:
+            moved = False
+            for contents, count in sorted(self._waiting.pop(number, []), key=lambda w: w[0].step):
+                try:
+                    decoded = self._try(contents, count)
+                except BitstreamError:
+                    continue
+                moved |= decoded
+                if not decoded:
+                    self._waiting.setdefault(number, []).append((contents, count))
+
+    def _try(self, contents: Contents, segments: int) -> bool:
+        """Decodes what was in so many segments if all it needs is here.
+
+        Raises BitstreamError, with nothing changed, if it is damaged.
+        """
+        window = self._layout.window(contents.tile)
+        tile = self._tiles.get(contents.tile) or TileState(window.height, window.width, self._networks)
+        if not _ready(contents, tile):
+            return False
+        coder = RangeSymbolDecoder(self._model.tables, contents.code)
+        with torch.inference_mode():
+            result: LevelResult | list[tuple[Tensor, Tensor]]
+            if contents.level:
+                result = tile.code_level(coder, contents.level, list(contents.blocks))
+                coder.finish()
+                tile.keep_level(result)
+            else:
+                result = tile.code_stage(coder)
+                coder.finish()
+                tile.keep_stage(result)
+        self._tiles[contents.tile] = tile
+        self._decoded += segments
+        self._layer = max(self._layer, contents.layer)
+        return True
+
+
+def _ready(contents: Contents, tile: TileState) -> bool:
+    """Whether the tile is where the contents begin; raises BitstreamError if it is already beyond."""
+    if not contents.level:
+        if tile.stages > contents.step:
+            raise BitstreamError("a segment repeats a stage of the base")
+        return tile.stages == contents.step
+    if not tile.base_complete:
+        return False
+    levels = tile.levels[list(contents.blocks)]
+    if (levels >= contents.level).any():
+        raise BitstreamError("a segment repeats a level of a block")
+    return bool((levels == contents.level - 1).all())

@@ -1,0 +1,105 @@
+"""Where things are: scales, bands, blocks and tiles.
+
+The latent has five scales; a position of scale i covers `STRIDES[i]` pixels square. A **block** is 64 pixels square, one
+position of the coarsest scale, and the unit of the enhance layers. A **tile** is up to 8x8 blocks with a base of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SCALES = 5
+STRIDES = (64, 32, 16, 8, 4)
+"""Pixels a position, coarsest scale first."""
+
+CHANNELS = (12, 9, 9, 9, 21)
+"""Coefficients a position: first those of luma, then those of the two opponent colours."""
+
+LUMA = (4, 3, 3, 3, 15)
+"""How many of them are luma."""
+
+CHROMA = tuple(c - y for c, y in zip(CHANNELS, LUMA, strict=True))
+
+BLOCK = 64
+"""Side of a block in pixels."""
+
+BLOCK_SIDES = tuple(BLOCK // s for s in STRIDES)
+"""Side of a block in positions of each scale."""
+
+TILE = 512
+"""Side of a tile in pixels."""
+
+PLANES = 3
+"""Enhance planes; plane 0 is the base."""
+
+PARTS = ((0, 1, 2, 3), (4,))
+"""The scales of each part of an enhance plane: a block takes the parts one after the other."""
+
+LEVELS = PLANES * len(PARTS)
+"""Steps that a block can take beyond the base: plane 1 coarse, plane 1 fine, plane 2 coarse, ..."""
+
+STAGES = ((0, 1, 2), (3,), (4,))
+"""The scales of each stage of a tile's base."""
+
+
+def plane_and_part(level: int) -> tuple[int, int]:
+    """Plane (1..PLANES) and part (index into PARTS) that bring a block to this level (1..LEVELS)."""
+    plane, part = divmod(level - 1, len(PARTS))
+    return plane + 1, part
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rectangle of blocks."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def blocks(self) -> int:
+        return self.height * self.width
+
+    def slices(self, unit: int) -> tuple[slice, slice]:
+        """Its rows and columns in a grid of `unit` cells a block."""
+        return (
+            slice(self.top * unit, (self.top + self.height) * unit),
+            slice(self.left * unit, (self.left + self.width) * unit),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The geometry that a photo's size fixes. Fields: width and height of the photo in pixels."""
+
+    width: int
+    height: int
+
+    @property
+    def rows(self) -> int:
+        """Blocks from top to bottom."""
+        return -(-self.height // BLOCK)
+
+    @property
+    def columns(self) -> int:
+        """Blocks from left to right."""
+        return -(-self.width // BLOCK)
+
+    @property
+    def tile_columns(self) -> int:
+        return -(-self.columns // (TILE // BLOCK))
+
+    @property
+    def tiles(self) -> int:
+        return -(-self.rows // (TILE // BLOCK)) * self.tile_columns
+
+    def window(self, tile: int) -> Window:
+        """The blocks of a tile; tiles are numbered row by row."""
+        side = TILE // BLOCK
+        top, left = (tile // self.tile_columns) * side, (tile % self.tile_columns) * side
+        return Window(top, left, min(side, self.rows - top), min(side, self.columns - left))
+
+    def windows(self) -> Iterator[Window]:
+        return (self.window(tile) for tile in range(self.tiles))
