@@ -31,7 +31,7 @@ from progressive.stream import LayeredStream
 CONTEXTS = ("reconstruct", "classify", "hybrid")
 RATES = (0.15, 0.2, 0.3, 0.45, 0.7)
 MEASURES = ("PSNR (dB)", "top-1 (%)", "true class (%)")
-PAIRS = (("classify", "reconstruct"), ("reconstruct", "classify"), ("hybrid", "reconstruct"), ("hybrid", "classify"))
+PAIRS = (("classify", "reconstruct"), ("hybrid", "reconstruct"), ("hybrid", "classify"))
 
 Results = NDArray[np.float64]
 """[contexts, rates, photos, measures]."""

@@ -13,10 +13,10 @@ from safetensors.torch import save_file
 from progressive.errors import UsageError
 from progressive.evaluation.command import Settings, evaluate
 from progressive.photos import downscale, sample_photo
-from progressive.registry import DEFAULT_CODEC
 from progressive.semantics.squeezenet import SqueezeNet
 
-SETTINGS = Settings(codec=DEFAULT_CODEC, against=("jpeg",), rates=(0.3, 0.5), cuts=3)
+CODEC = "dual_autoencoder"
+SETTINGS = Settings(codec=CODEC, against=("jpeg",), rates=(0.3, 0.5), cuts=3)
 
 
 @pytest.fixture(autouse=True)
@@ -54,11 +54,11 @@ def test_an_evaluation_prints_and_saves_its_protocol_table_and_points(folder: Pa
     assert "every header counted" in printed
     assert "- jpeg: progressive, " in printed
     assert "| mean | 0.3 |" in printed
-    assert f"| bytes of {DEFAULT_CODEC} beside | at equal PSNR |" in printed
+    assert f"| bytes of {CODEC} beside | at equal PSNR |" in printed
     assert printed.startswith((tmp_path / "out" / "evaluation.md").read_text().strip())
     assert np.asarray(Image.open(tmp_path / "out" / "evaluation.png")).size
     assert {row["photo"] for row in record["rows"]} == {"chelsea", "coffee", "mean"}
-    assert [c["system"] for c in record["curves"]] == [DEFAULT_CODEC, "jpeg"] * 2
+    assert [c["system"] for c in record["curves"]] == [CODEC, "jpeg"] * 2
     assert all(8 * p["bytes"] <= 0.5 * c["pixels"] for c in record["curves"] for p in c["points"])
     ours = record["curves"][0]
     assert 3 <= len(ours["points"]) <= 5
@@ -106,7 +106,7 @@ def test_what_is_wrong_is_said_before_any_work(tmp_path: Path) -> None:
         (replace(SETTINGS, against=("jpeg", "jpeg")), "named twice"),
         (replace(SETTINGS, codec="gif"), "unknown codec"),
         (replace(SETTINGS, context="blind"), "unknown context"),
-        (replace(SETTINGS, codec="dual_autoencoder", context="classify"), "leave --context out"),
+        (replace(SETTINGS, context="classify"), "leave --context out"),
         (SETTINGS, "no such file or folder"),
     ):
         with pytest.raises(UsageError, match=message):
