@@ -91,16 +91,18 @@ class Training:
         if checkpoint is not None:
             fit.restore(checkpoint)
         top = phase.own.learning_rate * (self.settings.resumed_rate if self.plan.resumed else 1)
-        started, since = time.monotonic(), fit.step
+        spent_s, since = 0.0, fit.step
         with progress_bar(phase.name, total=phase.own.steps, done=fit.step) as advance:
             while fit.step < phase.own.steps:
+                started = time.monotonic()
                 rng = self._generator(number, 1 + fit.step * self.worker.count + self.worker.rank)
                 photos = self.pool.draw(rng, phase.own.batch, phase.own.crop)
                 rate = top * scheduled(fit.step, phase.own.steps, self.settings.warm_up)
                 loss = fit.learn(photos, rng, rate, self.worker)
+                spent_s += time.monotonic() - started
                 advance()
                 if fit.step % self.settings.report == 0:
-                    self._report(fit, loss, (time.monotonic() - started) / (fit.step - since))
+                    self._report(fit, loss, spent_s / (fit.step - since))
                 if fit.step % self.settings.checkpoint == 0 and fit.step < phase.own.steps:
                     self._evaluate(fit)
                     self._write({"number": number} | fit.state())
@@ -113,7 +115,7 @@ class Training:
         return np.random.default_rng((self.plan.seed, phase, number))
 
     def _report(self, fit: Fit, loss: Loss, seconds: float) -> None:
-        if not math.isfinite(float(loss.total)):
+        if not math.isfinite(float(loss.total.detach())):
             raise RunError(f"the {fit.phase.name} phase diverged at step {fit.step}: lower its learning_rate")
         if self.worker.leads:
             figures = ", ".join(f"{name} {fit.figures[name]:.4g}" for name in loss.figures)
