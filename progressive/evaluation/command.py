@@ -90,7 +90,14 @@ def evaluate(source: str, settings: Settings, *, output: Path, log: Callable[[st
     )
     curves = [c for of_photo in _shown(measured, len(tasks)) for c in of_photo]
     summary = summarise(curves, settings.systems, settings.rates, settings.seed)
-    words = protocol(settings.codec, settings.against, notes, recognised=bool(summary.recognition))
+    words = protocol(
+        settings.codec,
+        settings.against,
+        notes,
+        max_payload=settings.max_payload,
+        context=settings.context,
+        recognised=bool(summary.recognition),
+    )
     save(output, curves, summary, words, {"source": source, "photos": len(tasks)} | _record(settings))
     log(f"{text(summary, words)}\n\nsaved {output}/evaluation.md, .json, .png")
 

@@ -34,10 +34,20 @@ _RECOGNITION = (
 )
 
 
-def protocol(codec: str, peers: Sequence[str], notes: Sequence[str], *, recognised: bool) -> str:
+def protocol(
+    codec: str,
+    peers: Sequence[str],
+    notes: Sequence[str],
+    *,
+    max_payload: int,
+    context: str | None,
+    recognised: bool,
+) -> str:
     """The protocol, one subject a line.
 
     Args:
+        max_payload: largest segment of the codec's stream, in bytes.
+        context: what its segments are ordered for; None for the codec's default.
         notes: of this run, such as what was not measured and why.
         recognised: pictures were classified.
     """
@@ -46,6 +56,8 @@ def protocol(codec: str, peers: Sequence[str], notes: Sequence[str], *, recognis
         lines.append(_BD_RATES)
     if recognised:
         lines.append(_RECOGNITION)
-    lines.append(f"{codec}: one stream a photo, cut. Pillow {pillow_version}.")
+    order = f" ordered for {context}" if context else ""
+    lines.append(f"{codec}: one stream a photo, of segments of at most {max_payload} bytes{order}, cut between them.")
+    lines += [f"Peers by Pillow {pillow_version}."] if peers else []
     lines += [f"{peer}: {PEERS[peer].description()}." for peer in peers]
     return "\n".join(f"- {line}" for line in (*lines, *notes))
