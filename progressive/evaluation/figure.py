@@ -24,15 +24,15 @@ def plot(curves: Sequence[Curve], summary: Summary) -> bytes:
     ours, *peers = summary.systems
     rates = [row.bpp for row in summary.means]
     stream = _stream_means(curves, ours, rates)
-    measured = [q for q in _LABELS if any(v is not None for row in summary.means for v in getattr(row, q))]
-    figure = Figure(figsize=(5 * max(1, len(measured)), 4.2), layout="constrained")
-    for axes, quality in zip(figure.subplots(1, max(1, len(measured)), squeeze=False)[0], measured, strict=False):
+    measured = [q for q in _LABELS if q == "psnr" or any(v is not None for r in summary.means for v in getattr(r, q))]
+    figure = Figure(figsize=(4.6 * len(measured) + 1.6, 4.2), layout="constrained")
+    for axes, quality in zip(figure.subplots(1, len(measured), squeeze=False)[0], measured, strict=True):
         axes.plot([r.bpp for r in stream], _heights(stream, quality, 0), linewidth=2, label=ours)
         for index, peer in enumerate(peers, 1):
             axes.plot(rates, _heights(summary.means, quality, index), "o-", markersize=3, linewidth=1, label=peer)
         axes.set(xlabel="bits a pixel, whole files", ylabel=_LABELS[quality])
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", frameon=False)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=100)
     return file.getvalue()
