@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from progressive.codecs.rmpgc import model
 from progressive.codecs.rmpgc.analysis import Analysis
-from progressive.codecs.rmpgc.calibration import fit_tables
+from progressive.codecs.rmpgc.calibration import fit_tables, fit_tiers
 from progressive.codecs.rmpgc.layers import layers_of
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.synthesis import Dequantiser, Synthesis
@@ -33,10 +33,13 @@ def write_model(
     integers = model.integers_of(networks)
     exact = model.exact_networks(integers)
     with torch.inference_mode():
-        tables = fit_tables(exact, (analysis(photo) for photo in photos))
+        latents = [analysis(photo) for photo in photos]
+    tiers = fit_tiers(exact, latents)
+    tables = fit_tables(exact, tiers, latents)
     tensors = {model.KNOWN_ANSWER: model.known_answer(exact)}
     tensors |= {model.NETWORKS + name: t for name, t in integers.items()}
     tensors |= {model.TABLES + name: t.to(torch.int16) for name, t in tables.items()}
+    tensors |= {f"{model.TIERS}{plane}": t for plane, t in tiers.items()}
     for prefix, module in (
         (model.DEQUANTISER, dequantiser),
         (model.SYNTHESIS, synthesis),

@@ -5,7 +5,7 @@ A row that was seldom seen falls back on the distribution that the networks were
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from progressive.codecs.rmpgc import coding
-from progressive.codecs.rmpgc.coding import BASE_ROWS, PLANE_ROWS, REACHES
-from progressive.codecs.rmpgc.layout import PLANES
-from progressive.codecs.rmpgc.model import ESCAPE_TABLE, plane_table
-from progressive.codecs.rmpgc.quantiser import MAX_INDEX
+from progressive.codecs.rmpgc.coding import BASE_ROWS, PARENT_ROWS, PLANE_ROWS, REACHES, table_of
+from progressive.codecs.rmpgc.layout import PLANES, TIERS
+from progressive.codecs.rmpgc.model import ESCAPE_TABLE
 from progressive.codecs.rmpgc.probability import MEAN_STEPS, ODDS_STEPS, SCALE_STEPS, ProbabilityNetworks
+from progressive.codecs.rmpgc.quantiser import DEAD_ZONE, MAX_INDEX, STEP, ZERO_SHARE
 from progressive.codecs.rmpgc.tile import code_everything
 from progressive.entropy.coders import CountCollector
 from progressive.entropy.tables import frequencies_from_counts
@@ -25,40 +25,85 @@ from progressive.entropy.tables import frequencies_from_counts
 PRIOR = 50.0
 """The weight of the trained distribution, in symbols."""
 
+FIRST_TIER = 0.5
+"""The share of a plane's bits that comes first."""
 
-def fit_tables(networks: ProbabilityNetworks, latents: Iterable[list[Tensor]]) -> dict[str, Tensor]:
+Table = NDArray[np.float64]
+
+
+def fit_tiers(networks: ProbabilityNetworks, latents: Sequence[list[Tensor]]) -> dict[int, Tensor]:
+    """Plane -> the tier of each table row, uint8 [PLANE_ROWS]: rows by falling slope, half of the bits first."""
+    alike = {plane: torch.zeros(PLANE_ROWS, dtype=torch.uint8) for plane in range(1, PLANES + 1)}
+    counter = _counted(networks, alike, latents, 1)
+    distribution, tiers = _plane_prior(), {}
+    bits = -(distribution * np.log2(distribution)).sum(1)
+    order = np.argsort(-expected_slopes(), kind="stable")
+    for plane in alike:
+        spent = (counter[table_of(plane, 0)].sum(1) * bits)[order].cumsum()
+        late = order[spent > FIRST_TIER * spent[-1]]
+        tiers[plane] = alike[plane].clone()
+        tiers[plane][torch.from_numpy(late)] = 1
+    return tiers
+
+
+def fit_tables(
+    networks: ProbabilityNetworks, tiers: dict[int, Tensor], latents: Sequence[list[Tensor]]
+) -> dict[str, Tensor]:
     """Tables for exact networks from the latents (five scales, of one photo each) of some photos: int32 tensors."""
-    prior = {name: _base_prior(reach) for name, reach in REACHES.items()}
-    prior |= {plane_table(plane): _plane_prior() for plane in range(1, PLANES + 1)}
-    shapes = {name: table.shape for name, table in prior.items()} | {ESCAPE_TABLE: (1, 2 * MAX_INDEX + 2)}
-    counter = CountCollector(shapes)
-    with torch.inference_mode():
-        for latent in latents:
-            code_everything(networks, latent, counter)
+    counts, prior = _counted(networks, tiers, latents, TIERS), _priors(TIERS)
     return {
-        name: torch.from_numpy(frequencies_from_counts(counter.counts[name] + PRIOR * prior[name]).astype(np.int32))
+        name: torch.from_numpy(frequencies_from_counts(counts[name] + PRIOR * prior[name]).astype(np.int32))
         for name in prior
     }
 
 
-def _base_prior(reach: int) -> NDArray[np.float64]:
+def expected_slopes() -> Table:
+    """Squared error removed a bit by a symbol of each row, in a plane whose parents have bins of the base's widths."""
+    distribution = _plane_prior()
+    bits = -(distribution * np.log2(distribution)).sum(1)
+    outer = DEAD_ZONE * (1 + ZERO_SHARE) / 2
+    narrowing = STEP**2 / 12 * (1 - 1 / 9)
+    inside = np.arange(PLANE_ROWS) < PARENT_ROWS
+    return np.asarray(np.where(inside, (1 - distribution[:, 0]) * outer**2, narrowing) / bits)
+
+
+def _counted(
+    networks: ProbabilityNetworks, tiers: dict[int, Tensor], latents: Sequence[list[Tensor]], tables: int
+) -> dict[str, Table]:
+    shapes = {name: table.shape for name, table in _priors(tables).items()} | {ESCAPE_TABLE: (1, 2 * MAX_INDEX + 2)}
+    shapes |= {table_of(plane, 1): (PLANE_ROWS, 3) for plane in tiers}
+    counter = CountCollector(shapes)
+    with torch.inference_mode():
+        for latent in latents:
+            code_everything(networks, tiers, latent, counter)
+    return counter.counts
+
+
+def _priors(tiers: int) -> dict[str, Table]:
+    base = {name: _base_prior(reach) for name, reach in REACHES.items()}
+    return base | {table_of(plane, tier): _plane_prior() for plane in range(1, PLANES + 1) for tier in range(tiers)}
+
+
+def _base_prior(reach: int) -> Table:
     """Laplace distributions over the distance from the rounded mean, [BASE_ROWS, 2 reach + 2]."""
     row = np.arange(BASE_ROWS)
     scale = np.exp((row // MEAN_STEPS + coding.LEAST_SCALE) / SCALE_STEPS)[:, None]
     mean = ((row % MEAN_STEPS - MEAN_STEPS // 2) / MEAN_STEPS)[:, None]
     edges = np.arange(-reach, reach + 2) - 0.5 - mean
-    below = np.where(edges < 0, 0.5 * np.exp(np.minimum(edges, 0) / scale), 1 - 0.5 * np.exp(-np.maximum(edges, 0) / scale))
+    below = np.where(
+        edges < 0, 0.5 * np.exp(np.minimum(edges, 0) / scale), 1 - 0.5 * np.exp(-np.maximum(edges, 0) / scale)
+    )
     inside = np.diff(below, axis=1)
     return np.concatenate([inside, 1 - inside.sum(1, keepdims=True)], 1).clip(min=0)
 
 
-def _plane_prior() -> NDArray[np.float64]:
+def _plane_prior() -> Table:
     """The trained distribution of each row's log-odds, [PLANE_ROWS, 3]."""
-    row = np.arange(PLANE_ROWS) % (coding.ZERO_ROWS * coding.SIGN_ROWS)
+    row = np.arange(PLANE_ROWS) % PARENT_ROWS
     nonzero = _logistic((row // coding.SIGN_ROWS + coding.LEAST_ZERO) / ODDS_STEPS)
     outward = _logistic((row % coding.SIGN_ROWS + coding.LEAST_SIGN) / ODDS_STEPS)
     return np.stack([1 - nonzero, nonzero * outward, nonzero * (1 - outward)], 1)
 
 
-def _logistic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def _logistic(x: Table) -> Table:
     return np.asarray(1 / (1 + np.exp(-x)))

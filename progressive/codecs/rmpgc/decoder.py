@@ -106,7 +106,9 @@ class RmpgcDecoder:
         Raises BitstreamError, with nothing changed, if it is damaged.
         """
         window = self._layout.window(contents.tile)
-        tile = self._tiles.get(contents.tile) or TileState(window.height, window.width, self._networks)
+        tile = self._tiles.get(contents.tile) or TileState(
+            window.height, window.width, self._networks, self._model.tiers
+        )
         if not _ready(contents, tile):
             return False
         coder = RangeSymbolDecoder(self._model.tables, contents.code)

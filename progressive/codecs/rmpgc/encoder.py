@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from progressive.codecs.rmpgc import quantiser
-from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, PARTS, SCALES, STAGES, Layout, Window, plane_and_part
+from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, STAGES, Layout, Window, plane_and_tier
 from progressive.codecs.rmpgc.model import Model
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.records import Recorder
 from progressive.codecs.rmpgc.synthesis import Dequantiser
-from progressive.codecs.rmpgc.tile import TileState, symbols_of_level, to_blocks
+from progressive.codecs.rmpgc.tile import TileState, plane_symbols, to_blocks
 
 ENERGY = 255**2
 """A squared difference of values is so many squared 8-bit steps, summed over samples: the wavelet is nearly orthonormal."""
@@ -52,40 +52,46 @@ def code_tile(latent: list[Tensor], layout: Layout, number: int, model: Model, n
     window = layout.window(number)
     device = next(networks.parameters()).device
     inside = [y[:, :, *window.slices(side)].to(device) for y, side in zip(latent, BLOCK_SIDES, strict=True)]
-    state = TileState(window.height, window.width, networks)
-    blocks = list(range(window.blocks))
     values = [to_blocks(y, side) for y, side in zip(inside, BLOCK_SIDES, strict=True)]
+    state = TileState(window.height, window.width, networks, model.tiers)
     truth = [quantiser.base_index(y) for y in inside]
-    errors = [y.square().sum((1, 2, 3)) for y in values]  # of each scale and block, as long as nothing is known
+    error = sum(float(y.square().sum()) for y in inside)
     stages, base_gains = [], []
-    for scales in STAGES:
+    for _ in STAGES:
         recorder = Recorder()
         state.keep_stage(state.code_stage(recorder, truth))
         stages.append(recorder)
-        base_gains.append(sum(float(_improve(errors, values, state, scale, 0, model.dequantiser).sum()) for scale in scales))
+        remaining = float(_errors(values, state, 0, model.dequantiser).sum())
+        base_gains.append(error - remaining)
+        error = remaining
+    errors = _errors(values, state, 0, model.dequantiser)
     levels, bits, gains = [], [], []
     for level in range(1, LEVELS + 1):
         recorder = Recorder()
-        state.keep_level(state.code_level(recorder, level, blocks, symbols_of_level(inside, state, level)))
-        plane, part = plane_and_part(level)
-        gain = [_improve(errors, values, state, scale, plane, model.dequantiser) for scale in PARTS[part]]
+        plane, tier = plane_and_tier(level)
+        if tier == 0:
+            symbols = plane_symbols(values, state, plane)
+        state.keep_level(state.code_level(recorder, level, list(range(window.blocks)), symbols))
+        remaining_errors = _errors(values, state, level, model.dequantiser)
         levels.append(recorder)
         bits.append(recorder.bits(model.tables, window.blocks))
-        gains.append(torch.stack(gain).sum(0).double().cpu().numpy() * ENERGY)
+        gains.append((errors - remaining_errors).double().cpu().numpy() * ENERGY)
+        errors = remaining_errors
     return CodedTile(
         window, stages, levels, np.stack(bits), np.stack(gains), np.array(base_gains) * ENERGY, _complexity(values)
     )
 
 
-def _improve(
-    errors: list[Tensor], values: list[Tensor], state: TileState, scale: int, plane: int, dequantiser: Dequantiser
-) -> Tensor:
-    """How much a new plane of a scale lowers each block's squared error, [B]; `errors` moves on."""
-    known = dequantiser(state.index[scale].float(), plane, scale)
-    error = (values[scale] - known).square().sum((1, 2, 3))
-    gain = errors[scale] - error
-    errors[scale] = error
-    return gain
+def _errors(values: list[Tensor], state: TileState, level: int, dequantiser: Dequantiser) -> Tensor:
+    """Squared error of each block, all of which are at this level, [B]; scales that are missing count as zero."""
+    total = torch.zeros(len(values[0]), device=values[0].device)
+    for scale, value in enumerate(values):
+        error = value
+        if scale < len(state.index):
+            index, symbols = state.index[scale].float(), state.symbols[scale].float()
+            error = value - dequantiser.at_level(index, symbols, state.tiers[scale], level, scale)
+        total += error.square().sum((1, 2, 3))
+    return total
 
 
 def _complexity(values: list[Tensor]) -> NDArray[np.float64]:

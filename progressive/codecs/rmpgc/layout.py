@@ -33,20 +33,20 @@ TILE = 512
 PLANES = 3
 """Enhance planes; plane 0 is the base."""
 
-PARTS = ((0, 1, 2, 3), (4,))
-"""The scales of each part of an enhance plane: a block takes the parts one after the other."""
+TIERS = 2
+"""Steps in which a block takes a plane: first the symbols that are likely to be worth their bits, then the others."""
 
-LEVELS = PLANES * len(PARTS)
-"""Steps that a block can take beyond the base: plane 1 coarse, plane 1 fine, plane 2 coarse, ..."""
+LEVELS = PLANES * TIERS
+"""Steps that a block can take beyond the base."""
 
 STAGES = ((0, 1, 2), (3,), (4,))
 """The scales of each stage of a tile's base."""
 
 
-def plane_and_part(level: int) -> tuple[int, int]:
-    """Plane (1..PLANES) and part (index into PARTS) that bring a block to this level (1..LEVELS)."""
-    plane, part = divmod(level - 1, len(PARTS))
-    return plane + 1, part
+def plane_and_tier(level: int) -> tuple[int, int]:
+    """Plane (1..PLANES) and tier (0..TIERS - 1) that bring a block to this level (1..LEVELS)."""
+    plane, tier = divmod(level - 1, TIERS)
+    return plane + 1, tier
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ from progressive.threads import one_thread
 WEIGHTS = Path(__file__).parents[2] / "weights" / "rmpgc.safetensors"
 MAX_WEIGHT_BYTES = 10 * 2**20
 
-NETWORKS, TABLES, DEQUANTISER, SYNTHESIS, ANALYSIS = "probability.", "tables.", "dequantiser.", "synthesis.", "analysis."
+NETWORKS, TABLES, TIERS = "probability.", "tables.", "tiers."
+DEQUANTISER, SYNTHESIS, ANALYSIS = "dequantiser.", "synthesis.", "analysis."
 KNOWN_ANSWER = "known_answer"
 
 M = TypeVar("M", bound=nn.Module)
@@ -45,8 +46,8 @@ class Model:
     """Everything that encoder and decoder share, and the synthesis, which may differ.
 
     Args:
-        tensors: as in the weight file. `probability.*` (integers), `tables.*` (frequencies) and `known_answer` decide the
-            latents; `dequantiser.*` and `synthesis.*` make pictures of them; `analysis.*` is the encoder's alone.
+        tensors: as in the weight file. `probability.*` (integers), `tables.*` (frequencies) and `tiers.*` (of each
+            row of a plane's tables) decide the latents, `known_answer` proves them; `dequantiser.*` and `synthesis.*` make pictures of them; `analysis.*` is the encoder's alone.
 
     Raises UsageError if tensors are missing or have the wrong shape, or if the networks are not exact here.
     """
@@ -61,6 +62,7 @@ class Model:
             self.tables = {
                 name: FrequencyTable(table.numpy().astype(np.int64)) for name, table in _below(self._tensors, TABLES).items()
             } | {ESCAPE_TABLE: escape_table()}
+            self.tiers = {int(name): tiers for name, tiers in _below(self._tensors, TIERS).items()}
             self.known_answer = self._tensors[KNOWN_ANSWER]
         except (KeyError, RuntimeError, ValueError) as error:
             raise UsageError(f"the weights are not those of an rmpgc model ({str(error).splitlines()[0]})") from error
@@ -69,9 +71,9 @@ class Model:
     @cached_property
     def id(self) -> bytes:
         """Eight bytes that name what decides the latents."""
-        geometry = f"{layout.CHANNELS}{layout.PARTS}{layout.STAGES}{layout.TILE}{PLANES}"
+        geometry = f"{layout.CHANNELS}{layout.TIERS}{layout.STAGES}{layout.TILE}{PLANES}"
         steps = f"{quantiser.STEP}{quantiser.DEAD_ZONE}{quantiser.ZERO_SHARE}{quantiser.MAX_INDEX}"
-        return _digest(self._tensors, (NETWORKS, TABLES), geometry + steps)
+        return _digest(self._tensors, (NETWORKS, TABLES, TIERS), geometry + steps)
 
     @cached_property
     def synthesis_id(self) -> bytes:

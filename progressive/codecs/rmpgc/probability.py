@@ -62,19 +62,22 @@ class Passes(nn.Module):
         self.second = _context(width + 2 * luma, hidden, parameters * luma, steps)
         self.third = _context(width + 2 * luma, hidden, parameters * chroma, steps)
 
-    def forward(self, features: Tensor, code: PassCoder, describe: Callable[[Tensor, int], Tensor]) -> Tensor:
-        """Runs the passes and returns all symbols of the scale, [N, C, h, w].
-
-        `describe(symbols, first channel)` turns symbols into inputs.
-        """
-        first = code(0, self._split(self.first(features)))
-        second = code(1, self._split(self.second(torch.cat([features, describe(first, 0)], 1))))
+    def forward(self, features: Tensor, code: PassCoder, describe: Callable[[Tensor], Tensor]) -> Tensor:
+        """Runs the passes and returns all symbols of the scale, [N, C, h, w]; `describe` turns symbols into inputs."""
+        first = code(0, self.parameters_of(0, features, None))
+        second = code(1, self.parameters_of(1, features, describe(first)))
         luma = first + second
-        third = code(2, self._split(self.third(torch.cat([features, describe(luma, 0)], 1))))
-        return torch.cat([luma, third], 1)
+        return torch.cat([luma, code(2, self.parameters_of(2, features, describe(luma)))], 1)
 
-    def _split(self, output: Tensor) -> Tensor:
-        return output.unflatten(1, (self.parameters_each, -1))
+    def parameters_of(self, number: int, features: Tensor, described: Tensor | None) -> Tensor:
+        """The parameters of a pass, [N, P, C, h, w]; `described` are the luma symbols that it sees."""
+        if described is None:
+            output = self.first(features)
+        else:
+            network = self.second if number == 1 else self.third
+            output = network(torch.cat([features, described], 1))
+        split: Tensor = output.unflatten(1, (self.parameters_each, -1))
+        return split
 
 
 class ProbabilityNetworks(nn.Module):
@@ -106,7 +109,7 @@ class ProbabilityNetworks(nn.Module):
 
     def code_base(self, scale: int, features: Tensor, code: PassCoder) -> tuple[Tensor, Tensor]:
         """Codes the base of one scale: its indices [N, C, h, w] and the features that the next scale starts from."""
-        index = self.base[scale](features, code, lambda n, _: self._describe(n, _SIGNED_GAIN[scale]))
+        index = self.base[scale](features, code, lambda n: self._describe(n, _SIGNED_GAIN[scale]))
         after: Tensor = self.fuse[scale](torch.cat([features, self._describe(index, _SIGNED_GAIN[scale])], 1))
         return index, after
 
@@ -120,9 +123,32 @@ class ProbabilityNetworks(nn.Module):
             contexts.insert(0, self.context[i](above))
         return contexts
 
+    def plane_features(
+        self, plane: int, scale: int, context: Tensor, index: Tensor, carried: Tensor | None
+    ) -> Tensor:
+        """What N blocks know of one scale of a plane before its symbols, [N, W, h, w]; arguments as for `code_plane`."""
+        networks: PlaneNetworks = self.planes[plane - 1]  # type: ignore[assignment]
+        inputs = [context, self._describe(index, 64.0)] + ([] if carried is None else [carried])
+        features: Tensor = networks.enter[scale](torch.cat(inputs, 1))
+        return features
+
+    def pass_parameters(self, plane: int, scale: int, number: int, features: Tensor, luma: Tensor | None) -> Tensor:
+        """Parameters of one pass, [N, 4, C, h, w], given luma symbols [N, C, h, w]; none are needed for the first."""
+        networks: PlaneNetworks = self.planes[plane - 1]  # type: ignore[assignment]
+        passes = networks.passes[scale]
+        return passes.parameters_of(number, features, None if luma is None else self._describe(luma, 64.0))
+
+    def carry(self, plane: int, scale: int, features: Tensor, symbols: Tensor) -> Tensor | None:
+        """What a scale hands to the next one, [N, CARRIED, 2 h, 2 w]; None after the last."""
+        if scale == SCALES - 1:
+            return None
+        networks: PlaneNetworks = self.planes[plane - 1]  # type: ignore[assignment]
+        carried: Tensor = networks.carry[scale](torch.cat([features, self._describe(symbols, 64.0)], 1))
+        return carried
+
     def code_plane(
         self, plane: int, scale: int, context: Tensor, index: Tensor, carried: Tensor | None, code: PassCoder
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor | None]:
         """Codes one scale of an enhance plane for N blocks.
 
         Args:
@@ -132,15 +158,12 @@ class ProbabilityNetworks(nn.Module):
             carried: what the plane's coarser scale handed on; None at the coarsest.
             code: codes a pass; the parameters are (zero, sign) if the parent bin is zero, then the same if it is not.
         Returns:
-            symbols [N, C, h, w], and what is handed to the next scale [N, CARRIED, 2 h, 2 w].
+            symbols [N, C, h, w], and what is handed to the next scale, as `carry` says.
         """
+        features = self.plane_features(plane, scale, context, index, carried)
         networks: PlaneNetworks = self.planes[plane - 1]  # type: ignore[assignment]
-        inputs = [context, self._describe(index, 64.0)] + ([] if carried is None else [carried])
-        features = networks.enter[scale](torch.cat(inputs, 1))
-        symbols = networks.passes[scale](features, code, lambda s, _: self._describe(s, 64.0))
-        if scale == SCALES - 1:
-            return symbols, carried if carried is not None else context
-        return symbols, networks.carry[scale](torch.cat([features, self._describe(symbols, 64.0)], 1))
+        symbols = networks.passes[scale](features, code, lambda s: self._describe(s, 64.0))
+        return symbols, self.carry(plane, scale, features, symbols)
 
     def _describe(self, index: Tensor, gain: float) -> Tensor:
         """Integers as inputs: a logarithm of their size and a clipped signed value, [N, 2 C, h, w]."""

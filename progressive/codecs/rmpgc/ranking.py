@@ -119,7 +119,7 @@ def _packed(
         count = max(1, int(np.searchsorted(np.cumsum(bits[left]), share * 1.0001, side="right")))
         while True:
             chosen = sorted(left[:count])
-            code = record.encoded_blocks(tables, chosen, tile.window.blocks)
+            code = record.encoded_blocks(tables, chosen)
             if count == 1 or len(code) + LARGEST_PREFIX <= max_payload:
                 break
             count -= 1

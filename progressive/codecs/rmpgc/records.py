@@ -1,10 +1,11 @@
 """What coding a whole tile would write, kept so that segments of any choice of blocks need no network again.
 
-Every block writes the same number of symbols in each pass, so a pass is two arrays, [B, S]: rows and symbols.
+A pass is three arrays: the table rows, the symbols, and the block that each belongs to, in rising order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,24 +25,30 @@ class Recorder:
         self.passes.append((table, rows.astype(np.int16), symbols.astype(np.int16), blocks))
         return symbols
 
-    def bits(self, tables: dict[str, FrequencyTable], count: int) -> NDArray[np.float64]:
+    def bits(self, tables: Mapping[str, FrequencyTable], count: int) -> NDArray[np.float64]:
         """The ideal code length of each of `count` blocks."""
         total = np.zeros(count)
         for table, rows, symbols, blocks in self.passes:
             total += np.bincount(blocks, tables[table].bits[rows, symbols], count)
         return total
 
-    def encoded(self, tables: dict[str, FrequencyTable]) -> bytes:
+    def encoded(self, tables: Mapping[str, FrequencyTable]) -> bytes:
         """The range code of everything."""
         encoder = RangeSymbolEncoder(tables)
         for table, rows, symbols, blocks in self.passes:
             encoder.code(table, rows.astype(np.intp), symbols.astype(np.int32), blocks)
         return encoder.to_bytes()
 
-    def encoded_blocks(self, tables: dict[str, FrequencyTable], chosen: list[int], count: int) -> bytes:
-        """The range code of some of `count` blocks, for passes in which every block has as many symbols."""
+    def encoded_blocks(self, tables: Mapping[str, FrequencyTable], chosen: list[int]) -> bytes:
+        """The range code of some blocks, whose numbers rise."""
         encoder = RangeSymbolEncoder(tables)
-        for table, rows, symbols, _ in self.passes:
-            some_rows, some_symbols = (a.reshape(count, -1)[chosen].ravel() for a in (rows, symbols))
-            encoder.code(table, some_rows.astype(np.intp), some_symbols.astype(np.int32), some_rows)
+        for table, rows, symbols, blocks in self.passes:
+            inside = _spans(blocks, chosen)
+            encoder.code(table, rows[inside].astype(np.intp), symbols[inside].astype(np.int32), inside)
         return encoder.to_bytes()
+
+
+def _spans(blocks: Indices, chosen: list[int]) -> Indices:
+    """Where the chosen blocks' symbols are."""
+    starts, ends = np.searchsorted(blocks, chosen), np.searchsorted(blocks, chosen, side="right")
+    return np.concatenate([np.arange(s, e) for s, e in zip(starts, ends, strict=True)] or [np.zeros(0, np.intp)])

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from progressive.codec import Photo
-from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, CHANNELS, PLANES, SCALES, Layout
+from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, CHANNELS, SCALES, Layout
 from progressive.codecs.rmpgc.model import Model
 from progressive.codecs.rmpgc.picture import strips, to_photo, with_margin
-from progressive.codecs.rmpgc.synthesis import MISSING, reached_plane, state_of
+from progressive.codecs.rmpgc.synthesis import MISSING, state_of
 from progressive.codecs.rmpgc.tile import TileState
 
 
@@ -32,7 +33,7 @@ class Renderer:
         for strip in strips(layout):
             top, bottom = with_margin(strip, layout)
             here = states[top:bottom]
-            pixels = self._synthesis(self._values(layout, tiles, here, top, bottom), here[None])
+            pixels = self._synthesis(self._values(layout, tiles, top, bottom), here[None])
             known = (here != MISSING).repeat_interleave(BLOCK, 0).repeat_interleave(BLOCK, 1)
             pixels = torch.where(known, pixels, 128 / 255)
             first, last = strip[0] * BLOCK, min(strip[1] * BLOCK, layout.height)
@@ -48,9 +49,7 @@ class Renderer:
             states[window.slices(1)] = state_of(tile.stages, 0) + levels
         return states.to(self._device)
 
-    def _values(
-        self, layout: Layout, tiles: Mapping[int, TileState], states: Tensor, top: int, bottom: int
-    ) -> list[Tensor]:
+    def _values(self, layout: Layout, tiles: Mapping[int, TileState], top: int, bottom: int) -> list[Tensor]:
         """The coefficients of rows of blocks top..bottom, five scales [1, C, h, w]; zero where nothing is known."""
         values: list[Tensor] = []
         for scale in range(SCALES):
@@ -63,19 +62,20 @@ class Renderer:
                     continue
                 columns = slice(window.left, window.left + window.width)
                 inside = slice((first - window.top) * window.width, (last - window.top) * window.width)
-                index = tile.index[scale][inside].to(self._device).float()
-                planes = reached_plane(states[first - top : last - top, columns], scale)
-                grid[first - top : last - top, columns] = self._dequantised(index, planes.flatten(), scale).unflatten(
-                    0, (last - first, window.width)
-                )
+                levels = tile.levels[inside]
+                blocks = self._dequantised(tile, inside, levels, scale)
+                grid[first - top : last - top, columns] = blocks.unflatten(0, (last - first, window.width))
             values.append(grid.permute(2, 0, 3, 1, 4).reshape(1, channels, (bottom - top) * unit, layout.columns * unit))
         return values
 
-    def _dequantised(self, index: Tensor, planes: Tensor, scale: int) -> Tensor:
-        """Indices [B, C, s, s], each block's of its own plane -> values."""
-        values = torch.zeros_like(index)
-        for plane in range(PLANES + 1):
-            chosen = planes == plane
-            if bool(chosen.any()):
-                values[chosen] = self._dequantiser(index[chosen], plane, scale)
+    def _dequantised(self, tile: TileState, inside: slice, levels: NDArray[np.uint8], scale: int) -> Tensor:
+        """The coefficients of some of a tile's blocks, each at its own level, [B, C, s, s]."""
+        index, symbols = (t[scale][inside].to(self._device).float() for t in (tile.index, tile.symbols))
+        tiers = tile.tiers[scale][inside].to(self._device)
+        values = torch.empty_like(index)
+        for level in np.unique(levels):
+            chosen = torch.from_numpy(levels == level).to(self._device)
+            values[chosen] = self._dequantiser.at_level(
+                index[chosen], symbols[chosen], tiers[chosen], int(level), scale
+            )
         return values

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from progressive.codecs.rmpgc.layout import LEVELS, STAGES, Layout, Window, plane_and_part
+from progressive.codecs.rmpgc.layout import LEVELS, STAGES, Layout, Window, plane_and_tier
 from progressive.errors import BitstreamError
 
 FRAGMENT_FLAG = 128
@@ -58,7 +58,7 @@ class Contents:
     @property
     def layer(self) -> int:
         """0 for the base, then the number of the enhance plane."""
-        return plane_and_part(self.level)[0] if self.level else 0
+        return plane_and_tier(self.level)[0] if self.level else 0
 
     @property
     def whole(self) -> Contents:

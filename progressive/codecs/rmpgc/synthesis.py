@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from progressive.codecs.rmpgc import quantiser, wavelet
-from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, LEVELS, LUMA, PARTS, PLANES, SCALES, STAGES, STRIDES
+from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, LEVELS, LUMA, PLANES, SCALES, STAGES, STRIDES, TIERS
 
 MISSING = 0
 STATES = 1 + len(STAGES) + LEVELS
@@ -28,13 +28,16 @@ def state_of(stages: int, level: int) -> int:
     return stages + level
 
 
-def reached_plane(states: Tensor, scale: int) -> Tensor:
-    """The finest plane of a scale that a block in each state has; -1 where even the base is missing."""
+def whole_planes(states: Tensor, scale: int) -> Tensor:
+    """How many enhance planes of a scale are whole in a block of each state; -1 where even the base is missing."""
     stage = next(i for i, scales in enumerate(STAGES) if scale in scales)
-    part = next(i for i, scales in enumerate(PARTS) if scale in scales)
-    level = (states - len(STAGES)).clamp(min=0)
-    plane = torch.div(level + len(PARTS) - 1 - part, len(PARTS), rounding_mode="floor")
-    return torch.where(states > stage, plane, -1)
+    planes = torch.div((states - len(STAGES)).clamp(min=0), TIERS, rounding_mode="floor")
+    return torch.where(states > stage, planes, -1)
+
+
+def in_plane(states: Tensor) -> Tensor:
+    """Whether a block of each state has the first tier of a plane, not the second."""
+    return ((states - len(STAGES)).clamp(min=0) % TIERS).bool()
 
 
 class Dequantiser(nn.Module):
@@ -52,6 +55,19 @@ class Dequantiser(nn.Module):
         near, far = (self.inward[scale, :, plane, k].repeat_interleave(self._channels(scale, index)) for k in (0, 1))
         share = torch.where(index.abs() <= 1, near.view(-1, 1, 1), far.view(-1, 1, 1))
         return (lower + upper) / 2 - torch.sign(index) * share * (upper - lower)
+
+    def at_level(self, index: Tensor, symbols: Tensor, tiers: Tensor, level: int, scale: int) -> Tensor:
+        """Expected coefficients of blocks at one level, [B, C, s, s].
+
+        Args:
+            index: indices of the last whole plane.
+            symbols, tiers: what is known of the next one, in blocks that have begun it.
+        """
+        plane, begun = divmod(level, TIERS)
+        values: Tensor = self(index, plane, scale)
+        if begun:
+            values = torch.where(tiers < begun, self(3 * index + symbols, plane + 1, scale), values)
+        return values
 
     def fit(self, latent: list[Tensor], index: list[Tensor], plane: int) -> None:
         """Sets the shares of a plane to their means over some photos."""

@@ -5,7 +5,7 @@ Legend: B blocks of the tile, row by row; C coefficients a position; s x s posit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,48 +13,48 @@ import torch
 from torch import Tensor
 
 from progressive.codecs.rmpgc import quantiser
-from progressive.codecs.rmpgc.coding import BasePasses, PlanePasses
-from progressive.codecs.rmpgc.layout import (
-    BLOCK_SIDES,
-    LEVELS,
-    PARTS,
-    SCALES,
-    STAGES,
-    plane_and_part,
-)
+from progressive.codecs.rmpgc.coding import BasePasses, checkerboard, code_plane_pass, rows_everywhere, table_of
+from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, LUMA, SCALES, STAGES, TIERS, plane_and_tier
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
 from progressive.entropy.coders import SymbolCoder
+
+TierTables = Mapping[int, Tensor]
+"""Plane -> the tier of each of its table rows, uint8 [PLANE_ROWS]."""
 
 
 @dataclass(frozen=True)
 class LevelResult:
-    """What a level made known of some blocks: indices of the part's scales [B, C, s, s], and what the networks keep."""
+    """What a level made known of some blocks: of each scale, symbols and tiers of the plane [B, C, s, s]."""
 
     blocks: list[int]
     level: int
-    index: dict[int, Tensor]
-    carried: Tensor
+    symbols: list[Tensor]
+    tiers: list[Tensor]
 
 
 class TileState:
     """What is known of a tile; moves on by stages of the base, then block by block by levels.
 
-    Nothing changes until `keep`: a damaged segment leaves no trace.
+    Nothing changes until `keep_...`: a damaged segment leaves no trace.
 
     Args:
         rows, columns: of blocks.
         networks: exact ones; the state lives on their device.
+        tiers: which symbols of a plane come first.
     """
 
-    def __init__(self, rows: int, columns: int, networks: ProbabilityNetworks) -> None:
+    def __init__(self, rows: int, columns: int, networks: ProbabilityNetworks, tiers: TierTables) -> None:
         self.rows, self.columns = rows, columns
-        self._networks = networks
+        self._networks, self._tier_tables = networks, tiers
         self._device = next(networks.parameters()).device
         self._chain: list[Tensor] = []
         self._contexts: list[Tensor] = []
-        self._carried: dict[int, Tensor] = {}
         self.index: list[Tensor] = []
-        """Indices of each scale, int16 [B, C, s, s]; of the scales that the base has reached."""
+        """Indices of each scale's last whole plane, int16 [B, C, s, s]; of the scales that the base has reached."""
+        self.symbols: list[Tensor] = []
+        """What is known of the plane after it, int8, zero elsewhere."""
+        self.tiers: list[Tensor] = []
+        """The tier of each of that plane's symbols, uint8; of no meaning in blocks that have not begun it."""
         self.stages = 0
         self.levels = np.zeros(rows * columns, np.uint8)
 
@@ -84,7 +84,10 @@ class TileState:
     def keep_stage(self, results: list[tuple[Tensor, Tensor]]) -> None:
         for index, features in results:
             self._chain.append(features)
-            self.index.append(to_blocks(index, BLOCK_SIDES[len(self.index)]).to(torch.int16))
+            blocks = to_blocks(index, BLOCK_SIDES[len(self.index)])
+            self.index.append(blocks.to(torch.int16))
+            self.symbols.append(torch.zeros_like(blocks, dtype=torch.int8))
+            self.tiers.append(torch.zeros_like(blocks, dtype=torch.uint8))
         self.stages += 1
         if self.base_complete:
             contexts = self._networks.contexts(self._chain)
@@ -97,55 +100,120 @@ class TileState:
         """Codes a level of some blocks, all of which are one level below.
 
         Args:
-            truth: symbols of all scales, [B of the tile, C, s, s] each, for an encoder.
+            truth: symbols of the level's plane, of all scales, [B of the tile, C, s, s] each, for an encoder.
         """
-        plane, part = plane_and_part(level)
+        plane, tier = plane_and_tier(level)
         chosen = torch.tensor(blocks, device=self._device)
-        carried = torch.stack([self._carried[b] for b in blocks]).float() if part else None
-        index: dict[int, Tensor] = {}
-        for scale in PARTS[part]:
-            context = _ready(self._contexts[scale][chosen])
-            parents = _ready(self.index[scale][chosen])
-            passes = PlanePasses(coder, plane, scale, parents, None if truth is None else truth[scale][chosen])
-            symbols, carried = self._networks.code_plane(plane, scale, context, parents, carried, passes)
-            index[scale] = (3 * parents + symbols).to(torch.int16)
-        assert carried is not None
-        return LevelResult(blocks, level, index, carried)
+        result = LevelResult(blocks, level, [], [])
+        carried: Tensor | None = None
+        for scale in range(SCALES):
+            context, parents = _ready(self._contexts[scale][chosen]), _ready(self.index[scale][chosen])
+            features = self._networks.plane_features(plane, scale, context, parents, carried)
+            work = _ScaleOfLevel(
+                self._networks, coder, plane, tier, scale, features, parents,
+                None if truth is None else truth[scale][chosen],
+            )  # fmt: skip
+            if tier == 0:
+                symbols, tiers = work.first_tier(self._tier_tables[plane])
+            else:
+                tiers = self.tiers[scale][chosen]
+                symbols = work.second_tier(_ready(self.symbols[scale][chosen]), tiers)
+            carried = self._networks.carry(plane, scale, features, symbols)
+            result.symbols.append(symbols.to(torch.int8))
+            result.tiers.append(tiers)
+        return result
 
     def keep_level(self, result: LevelResult) -> None:
         chosen = torch.tensor(result.blocks, device=self._device)
-        for scale, index in result.index.items():
-            self.index[scale][chosen] = index
-        last = plane_and_part(result.level)[1] == len(PARTS) - 1
-        for block, carried in zip(result.blocks, result.carried.to(torch.uint8), strict=True):
-            if last:
-                self._carried.pop(block, None)
+        whole = plane_and_tier(result.level)[1] == TIERS - 1
+        for scale in range(SCALES):
+            if whole:
+                self.index[scale][chosen] = 3 * self.index[scale][chosen] + result.symbols[scale]
+                self.symbols[scale][chosen] = 0
             else:
-                self._carried[block] = carried.clone()
+                self.symbols[scale][chosen] = result.symbols[scale]
+                self.tiers[scale][chosen] = result.tiers[scale]
         self.levels[result.blocks] = result.level
 
 
-def code_everything(networks: ProbabilityNetworks, latent: list[Tensor], coder: SymbolCoder) -> None:
+@dataclass
+class _ScaleOfLevel:
+    """One scale of one level of some blocks: which networks see what, and in which order symbols are coded.
+
+    Each tier has three passes: luma on one colour of the checkerboard, on the other, then the opponent colours. A pass
+    sees the luma symbols around it that are known, never those of its own colour.
+    """
+
+    networks: ProbabilityNetworks
+    coder: SymbolCoder
+    plane: int
+    tier: int
+    scale: int
+    features: Tensor
+    parents: Tensor
+    truth: Tensor | None
+
+    def first_tier(self, tier_of_row: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes the symbols that come first; returns them and the tier of each symbol."""
+        luma = LUMA[self.scale]
+        first = self._parameters(0, None)
+        blank = torch.zeros_like(self.parents[:, :luma])
+        rows = torch.cat(
+            [
+                rows_everywhere(first, self.parents[:, :luma]),
+                rows_everywhere(self._parameters(2, blank), self.parents[:, luma:]),
+            ],
+            1,
+        )
+        tiers = tier_of_row.to(rows.device)[rows]
+        even = self._code(0, first, tiers == 0)
+        odd = self._code(1, self._parameters(1, even), tiers == 0)
+        chroma = self._code(2, self._parameters(2, even + odd), tiers == 0)
+        return torch.cat([even + odd, chroma], 1), tiers
+
+    def second_tier(self, known: Tensor, tiers: Tensor) -> Tensor:
+        """Codes the other symbols; returns all symbols of the plane."""
+        luma = LUMA[self.scale]
+        seen = known[:, :luma]
+        odd_places = checkerboard(seen[:, None], 1)
+        even = self._code(0, self._parameters(1, seen * odd_places), tiers == 1)
+        seen = seen + even
+        odd = self._code(1, self._parameters(1, seen * ~odd_places), tiers == 1)
+        seen = seen + odd
+        chroma = self._code(2, self._parameters(2, seen), tiers == 1)
+        return torch.cat([seen, known[:, luma:] + chroma], 1)
+
+    def _parameters(self, network: int, luma: Tensor | None) -> Tensor:
+        return self.networks.pass_parameters(self.plane, self.scale, network, self.features, luma)
+
+    def _code(self, number: int, parameters: Tensor, mask: Tensor) -> Tensor:
+        luma = LUMA[self.scale]
+        part = slice(luma) if number < 2 else slice(luma, None)
+        where = mask[:, part] & checkerboard(parameters, number) if number < 2 else mask[:, part]
+        truth = None if self.truth is None else self.truth[:, part]
+        table = table_of(self.plane, self.tier)
+        return code_plane_pass(self.coder, table, parameters, self.parents[:, part], where, truth)
+
+
+def code_everything(
+    networks: ProbabilityNetworks, tiers: TierTables, latent: list[Tensor], coder: SymbolCoder
+) -> TileState:
     """Passes all stages and levels of a latent (five scales of one photo) through one coder."""
     rows, columns = latent[0].shape[2:]
-    tile = TileState(rows, columns, networks)
+    tile = TileState(rows, columns, networks, tiers)
     truth = [quantiser.base_index(y) for y in latent]
     for _ in STAGES:
         tile.keep_stage(tile.code_stage(coder, truth))
     blocks = list(range(rows * columns))
+    values = [to_blocks(y, side) for y, side in zip(latent, BLOCK_SIDES, strict=True)]
     for level in range(1, LEVELS + 1):
-        tile.keep_level(tile.code_level(coder, level, blocks, symbols_of_level(latent, tile, level)))
+        tile.keep_level(tile.code_level(coder, level, blocks, plane_symbols(values, tile, plane_and_tier(level)[0])))
+    return tile
 
 
-def symbols_of_level(latent: list[Tensor], tile: TileState, level: int) -> list[Tensor]:
-    """The true symbols of the level's plane in the scales of its part; other scales are left empty."""
-    plane, part = plane_and_part(level)
-    return [
-        quantiser.refine(to_blocks(latent[scale], BLOCK_SIDES[scale]), tile.index[scale].float(), plane)
-        if scale in PARTS[part]
-        else torch.empty(0)
-        for scale in range(SCALES)
-    ]
+def plane_symbols(values: list[Tensor], tile: TileState, plane: int) -> list[Tensor]:
+    """The true symbols of a plane for all blocks, whose coefficients are `values`, five scales [B, C, s, s]."""
+    return [quantiser.refine(v, n.float(), plane) for v, n in zip(values, tile.index, strict=True)]
 
 
 def to_blocks(values: Tensor, side: int) -> Tensor:
@@ -153,14 +221,6 @@ def to_blocks(values: Tensor, side: int) -> Tensor:
     _, channels, height, width = values.shape
     grid = values.reshape(channels, height // side, side, width // side, side)
     return grid.permute(1, 3, 0, 2, 4).reshape(-1, channels, side, side)
-
-
-def from_blocks(blocks: Tensor, rows: int, columns: int) -> Tensor:
-    """The inverse of `to_blocks`."""
-    _, channels, side, _ = blocks.shape
-    grid = blocks.reshape(rows, columns, channels, side, side).permute(2, 0, 3, 1, 4)
-    return grid.reshape(1, channels, rows * side, columns * side)
-
 
 
 def _ready(values: Tensor) -> Tensor:
