@@ -19,8 +19,8 @@ from torch import Tensor
 from progressive.codecs.rmpgc import quantiser
 from progressive.codecs.rmpgc.layout import LEVELS, PLANES, SCALES, STAGES, STRIDES
 from progressive.codecs.rmpgc.quantiser import STEP
-from progressive.codecs.rmpgc.synthesis import Dequantiser, reached_plane, spread, state_of
-from progressive.training.rmpgc_relaxation import straight_through
+from progressive.codecs.rmpgc.synthesis import Dequantiser, in_plane, spread, state_of, whole_planes
+from progressive.training.rmpgc_relaxation import crossing
 
 BASE = state_of(len(STAGES), 0)
 
@@ -87,21 +87,68 @@ def _lossy(levels: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def values_under(
-    dequantiser: Dequantiser, latent: list[Tensor], indices: list[list[Tensor]], states: Tensor
+    dequantiser: Dequantiser,
+    latent: list[Tensor],
+    indices: list[list[Tensor]],
+    tiers: list[list[Tensor]],
+    states: Tensor,
 ) -> list[Tensor]:
-    """What a receiver in these states has for each coefficient; gradients reach the latent if it has any."""
-    values = []
+    """What a receiver in these states has for each coefficient.
+
+    Args:
+        indices: of each plane, a tensor a scale.
+        tiers: of each enhance plane, a tensor a scale, True for symbols that come second.
+    """
+    return [_known(dequantiser, latent, indices, tiers, states, scale)[0] for scale in range(SCALES)]
+
+
+def movable_values_under(
+    dequantiser: Dequantiser,
+    latent: list[Tensor],
+    indices: list[list[Tensor]],
+    tiers: list[list[Tensor]],
+    states: Tensor,
+) -> tuple[list[Tensor], Tensor]:
+    """`values_under` with gradients to the latent, and what to add to the squared error of each photo, [N].
+
+    A value moves by leaps from bin to bin; the error's gradient tells only how a leap begins. The second result is zero
+    and has the gradient of the rest: the square of the leap, as the transform is nearly orthonormal.
+    """
+    values, bends = [], []
     for scale in range(SCALES):
-        reached = spread(reached_plane(states, scale), scale)
-        known = torch.zeros_like(latent[scale])
-        for plane in range(PLANES + 1):
-            here = reached == plane
-            if here.any():
-                index = indices[plane][scale]
-                value = straight_through(dequantiser(index, plane, scale), latent[scale], index, plane)
-                known = torch.where(here, value, known)
-        values.append(known)
-    return values
+        known, leap, share = _known(dequantiser, latent, indices, tiers, states, scale, movable=True)
+        values.append(known + share * leap)
+        bends.append((share * leap**2).sum((1, 2, 3)))
+    return values, torch.stack(bends).sum(0)
+
+
+def _known(
+    dequantiser: Dequantiser,
+    latent: list[Tensor],
+    indices: list[list[Tensor]],
+    tiers: list[list[Tensor]],
+    states: Tensor,
+    scale: int,
+    *,
+    movable: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Values of a scale; if movable, leaps to the neighbouring values and shares (`crossing`) too, else zeros."""
+    whole, begun = spread(whole_planes(states, scale), scale), spread(in_plane(states), scale)
+    known = leap = share = torch.zeros_like(latent[scale])
+    for plane in range(PLANES + 1):
+        here = whole == plane
+        if plane:
+            here = here | ((whole == plane - 1) & begun & ~tiers[plane - 1][scale])
+        if not here.any():
+            continue
+        index = indices[plane][scale]
+        value = dequantiser(index, plane, scale)
+        known = torch.where(here, value, known)
+        if movable:
+            step = crossing(latent[scale], index, plane)
+            leap = torch.where(here, dequantiser(index + step.direction, plane, scale) - value, leap)
+            share = torch.where(here, step.share, share)
+    return known, leap, share
 
 
 def indices_of(latent: list[Tensor]) -> list[list[Tensor]]:

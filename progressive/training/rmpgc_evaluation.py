@@ -10,9 +10,9 @@ from torch import Tensor
 
 from progressive.codecs.rmpgc import wavelet
 from progressive.codecs.rmpgc.layout import LEVELS, PLANES, SCALES
-from progressive.training.rmpgc_conditions import BASE, indices_of, values_under
+from progressive.training.rmpgc_conditions import BASE, values_under
 from progressive.training.rmpgc_model import Trainee
-from progressive.training.rmpgc_rate import bits_of_planes
+from progressive.training.rmpgc_rate import bits_of_planes, rate_of_planes
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,11 @@ def psnr_of_levels(model: Trainee, photos: list[Tensor]) -> Qualities:
     total = torch.zeros(LEVELS + 1)
     for photo in photos:
         latent = model.analysis(photo)
-        indices = indices_of(latent)
+        early = torch.zeros(1, *latent[0].shape[2:], dtype=torch.bool, device=photo.device)
+        rate = rate_of_planes(model.networks, latent, early)
         for level in range(LEVELS + 1):
             states = torch.full((1, *latent[0].shape[2:]), BASE + level, device=photo.device)
-            linear = wavelet.synthesise(values_under(model.dequantiser, latent, indices, states))
+            linear = wavelet.synthesise(values_under(model.dequantiser, latent, rate.indices, rate.tiers, states))
             picture = model.synthesis.refine(linear, states).clamp(0, 1)
             total[level] -= 10 * math.log10(float((picture - photo).square().mean()) + 1e-10)
     return Qualities(tuple((total / max(len(photos), 1)).tolist()))

@@ -18,7 +18,16 @@ import torch
 from torch import Tensor, nn
 
 from progressive.codecs.rmpgc import wavelet
-from progressive.training.rmpgc_conditions import BASE, draw_states, indices_of, slope_of, values_under
+from progressive.codecs.rmpgc.layout import TIERS
+from progressive.codecs.rmpgc.synthesis import in_plane
+from progressive.training.rmpgc_conditions import (
+    BASE,
+    draw_states,
+    indices_of,
+    movable_values_under,
+    slope_of,
+    values_under,
+)
 from progressive.training.rmpgc_evaluation import bits_per_pixel, psnr_of_levels
 from progressive.training.rmpgc_model import Semantics, Trainee
 from progressive.training.rmpgc_photos import PhotoPool
@@ -89,14 +98,12 @@ class Phase(ABC):
         names = ["base", *(f"plane {k}" for k in range(1, len(planes)))]
         return Loss((weights * planes).sum(), {f"{n} bpp": b for n, b in zip(names, planes.detach(), strict=True)})
 
-    def _picture_loss(
-        self, photos: Tensor, latent: list[Tensor], states: Tensor, indices: list[list[Tensor]]
-    ) -> tuple[Loss, Tensor]:
-        """The logarithm of the squared error and, a little, of the features' distance; the errors themselves, [N].
+    def _picture_loss(self, photos: Tensor, values: list[Tensor], states: Tensor) -> tuple[Loss, Tensor]:
+        """The logarithm of the squared error and, a little, of the features' distance; the errors found, [N].
 
         By the logarithm every condition counts alike, in decibels.
         """
-        linear = wavelet.synthesise(values_under(self.model.dequantiser, latent, indices, states))
+        linear = wavelet.synthesise(values)
         with self._mixed(photos.device):
             pictures = self.model.synthesis.refine(linear, states).float()
         errors = (pictures - photos).square().mean((1, 2, 3))
@@ -109,7 +116,7 @@ class Phase(ABC):
                 apart = self.semantics.distance(pictures[:looked_at], photos[:looked_at]).float()
             total = total + self.settings.feature_weight * torch.log(apart + ERROR_FLOOR).mean()
             figures["feature distance"] = apart.detach().mean()
-        return Loss(total, figures), errors
+        return Loss(total, figures), errors.detach()
 
     def _mixed(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, torch.bfloat16, enabled=self.settings.mixed_precision)
@@ -138,7 +145,7 @@ class Entropy(Phase):
     def loss(self, photos: Tensor, rng: np.random.Generator) -> Loss:
         with torch.no_grad():
             latent = self._latent(photos)
-        return self._bits_loss(rate_of_planes(self.model.networks, latent), photos)
+        return self._bits_loss(rate_of_planes(self.model.networks, latent, _by_chance(latent, rng)), photos)
 
     def report(self, model: Trainee, photos: list[Tensor]) -> str:
         return bits_per_pixel(model, photos).line
@@ -176,7 +183,21 @@ class Decoding(Phase):
         with torch.no_grad():
             latent = self._latent(photos)
             states = draw_states(photos, latent, self.semantics.importance, rng)
-        return self._picture_loss(photos, latent, states, indices_of(latent))[0]
+            known = self._indices_and_tiers(latent, states)
+        return self._picture_loss(photos, values_under(self.model.dequantiser, latent, *known, states), states)[0]
+
+    def _indices_and_tiers(self, latent: list[Tensor], states: Tensor) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
+        """Indices and tiers of all planes; the networks are asked about photos that have a tier without the other."""
+        indices = indices_of(latent)
+        tiers = [[torch.zeros_like(n, dtype=torch.bool) for n in plane] for plane in indices[1:]]
+        asked = in_plane(states).flatten(1).any(1).nonzero()[:, 0]
+        if len(asked):
+            early = torch.zeros_like(states[asked], dtype=torch.bool)
+            rate = rate_of_planes(self.model.networks, [y[asked] for y in latent], early)
+            for all_tiers, found in zip(tiers, rate.tiers, strict=True):
+                for tier, here in zip(all_tiers, found, strict=True):
+                    tier[asked] = here
+        return indices, tiers
 
     def report(self, model: Trainee, photos: list[Tensor]) -> str:
         return psnr_of_levels(model, photos).line
@@ -198,21 +219,33 @@ class Joint(Decoding):
     def loss(self, photos: Tensor, rng: np.random.Generator) -> Loss:
         latent = self._latent(photos)
         states = draw_states(photos, latent, self.semantics.importance, rng)
-        rate = rate_of_planes(self.model.networks, latent, relaxed=True)
+        late = _by_chance(latent, rng)
+        rate = rate_of_planes(self.model.networks, latent, late, marginal=True)
         bits = self._bits_loss(rate, photos)
-        picture, errors = self._picture_loss(photos, latent, states, rate.indices)
-        price = slope_of(states) * (errors.detach() + ERROR_FLOOR) * photos[0].numel()
-        paid = (_bits_of_states(rate, states) / price).mean()
-        return Loss(bits.total + picture.total + paid, bits.figures | picture.figures)
+        values, bend = movable_values_under(self.model.dequantiser, latent, rate.indices, rate.tiers, states)
+        picture, errors = self._picture_loss(photos, values, states)
+        distortion = (errors + ERROR_FLOOR) * photos[0].numel()
+        marginal = ((_marginal_bits(rate, late, states) / slope_of(states) + bend) / distortion).mean()
+        return Loss(bits.total + picture.total + marginal, bits.figures | picture.figures)
 
     def report(self, model: Trainee, photos: list[Tensor]) -> str:
         return f"{bits_per_pixel(model, photos).line}; {psnr_of_levels(model, photos).line}"
 
 
-def _bits_of_states(rate: Rate, states: Tensor) -> Tensor:
-    """Relaxed bits of photos in these states, [N]: the base, and each block's levels as far as it goes."""
-    levels = [((states >= BASE + level) * bits).sum((1, 2)) for level, bits in enumerate(rate.relaxed_levels, 1)]
-    return rate.relaxed_base + torch.stack(levels).sum(0)
+def _by_chance(latent: list[Tensor], rng: np.random.Generator) -> Tensor:
+    """Half of the blocks, bool [N, R, K]."""
+    coarsest = latent[0]
+    chosen = rng.random((len(coarsest), *coarsest.shape[2:])) < 1 / TIERS
+    return torch.from_numpy(chosen).to(coarsest.device)
+
+
+def _marginal_bits(rate: Rate, late: Tensor, states: Tensor) -> Tensor:
+    """Marginal bits of photos in these states, [N]: of the base, and of each block's tiers as far as it goes."""
+    planes = []
+    for number, bits in enumerate(rate.marginal):
+        level = 1 + TIERS * number + late
+        planes.append(((states >= BASE + level) * bits).sum((1, 2)))
+    return rate.marginal_base + torch.stack(planes).sum(0)
 
 
 PHASES: dict[str, type[Phase]] = {phase.name: phase for phase in (Entropy, Decoding, Joint, Final)}

@@ -1,7 +1,10 @@
 """The rate of RMPGC's symbols under its probability networks, differentiable: the loss of their training.
 
-The networks learn from the bits of the symbols as they are. The transform learns from **relaxed** bits: symbols are
-taken to lie where the coefficients are, so that the rate changes with them as it does on average over small shifts.
+The networks learn from the bits of the symbols as they are. The transform learns from **marginal** bits: zero, with the
+gradient towards the neighbouring symbol (`rmpgc_relaxation`).
+
+A plane comes in two tiers (`progressive.codecs.rmpgc.tile`), and what its networks see differs between them. In
+training a block is coded as the one or the other by chance, and its bits count twice.
 
 Legend: N photos or blocks; C coefficients a position; h x w positions; R x K blocks of a photo.
 """
@@ -16,11 +19,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from progressive.codecs.rmpgc import quantiser
-from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LUMA, PARTS, PLANES, SCALES
+from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LUMA, PLANES, SCALES, TIERS
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
-from progressive.training.rmpgc_relaxation import base_position, plane_position
+from progressive.codecs.rmpgc.quantiser import DEAD_ZONE, STEP, ZERO_SHARE
+from progressive.training.rmpgc_relaxation import Crossing, crossing
 
 LOG_SCALE_RANGE = (-3.2, 4.0)
+
+FIRST_SLOPES = (0.103, 0.12, 0.126)
+"""Of each plane: symbols that are expected to remove more squared error a bit come first. Measured so that these are
+half of the bits; the stored tables have thresholds of their own."""
 
 
 def base_bits(index: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
@@ -40,12 +48,6 @@ def plane_bits(symbols: Tensor, parents: Tensor, parameters: Tensor) -> Tensor:
     return (F.softplus(zero) - coded * zero + coded * F.softplus(-sign * symbols)) / math.log(2)
 
 
-def relaxed_plane_bits(position: Tensor, parents: Tensor, parameters: Tensor) -> Tensor:
-    """The bits that a position in -1..1 (`plane_position`) takes more than 0, linear between the symbols."""
-    zero, sign = _odds(parents, parameters.detach())
-    return position.abs() * (F.softplus(-sign * torch.sign(position.detach())) - zero) / math.log(2)
-
-
 def _odds(parents: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
     """Log-odds of a symbol that is not zero, and of the sign being plus."""
     inside = parents == 0
@@ -54,44 +56,228 @@ def _odds(parents: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
     return zero, sign
 
 
+def expected_slope(parents: Tensor, parameters: Tensor) -> Tensor:
+    """Squared error that a plane's symbols remove a bit, in units of the plane's own scale, elementwise."""
+    zero, sign = _odds(parents, parameters)
+    coded, outward = torch.sigmoid(zero), torch.sigmoid(sign)
+    bits = _entropy(coded) + coded * _entropy(outward)
+    outer, narrowing = DEAD_ZONE * (1 + ZERO_SHARE) / 2, STEP**2 / 12 * (1 - 1 / 9)
+    return torch.where(parents == 0, coded * outer**2, narrowing) / bits
+
+
+def _entropy(probability: Tensor) -> Tensor:
+    """Bits of a yes or no."""
+    p = probability.clamp(1e-6, 1 - 1e-6)
+    return -(p * torch.log2(p) + (1 - p) * torch.log2(1 - p))
+
+
 @dataclass
-class PassLoss:
-    """A pass coder for training: hands out the true symbols and adds up the bits, [N].
+class BaseLoss:
+    """A pass coder of the base for training: hands out the true indices and adds up the bits, [N].
 
     Fields:
-        symbols: of the scale, [N, C, h, w].
+        index: of the scale, [N, C, h, w].
         luma: how many of the coefficients are luma.
-        parents: indices of the plane before; None in the base.
-        position: where the coefficients lie among the symbols, with a gradient; without it no relaxed bits are counted.
-        bits, relaxed: the sums so far.
+        crossing: to the neighbouring indices; without it no marginal bits are counted.
+        bits, marginal: the sums so far.
     """
 
-    symbols: Tensor
+    index: Tensor
     luma: int
-    parents: Tensor | None = None
-    position: Tensor | None = None
+    crossing: Crossing | None = None
     bits: Tensor | float = 0.0
-    relaxed: Tensor | float = 0.0
+    marginal: Tensor | float = 0.0
 
     def __call__(self, number: int, parameters: Tensor) -> Tensor:
         chosen = slice(self.luma) if number < 2 else slice(self.luma, None)
-        symbols = self.symbols[:, chosen]
-        mask = checkerboard(symbols, number) if number < 2 else torch.ones((), device=symbols.device)
-        self.bits = self.bits + (mask * self._bits(symbols, chosen, parameters)).sum((1, 2, 3))
-        if self.position is not None:
-            relaxed = self._relaxed_bits(self.position[:, chosen], chosen, parameters)
-            self.relaxed = self.relaxed + (mask * relaxed).sum((1, 2, 3))
-        return symbols * mask
+        index, mean, log_scale = self.index[:, chosen], parameters[:, 0], parameters[:, 1]
+        mask = checkerboard(index, number) if number < 2 else torch.ones((), device=index.device)
+        bits = mask * base_bits(index, mean, log_scale)
+        self.bits = self.bits + bits.sum((1, 2, 3))
+        if self.crossing is not None:
+            with torch.no_grad():
+                neighbours = index + self.crossing.direction[:, chosen]
+                difference = mask * base_bits(neighbours, mean, log_scale) - bits
+            self.marginal = self.marginal + (self.crossing.share[:, chosen] * difference).sum((1, 2, 3))
+        return index * mask
 
-    def _bits(self, symbols: Tensor, chosen: slice, parameters: Tensor) -> Tensor:
-        if self.parents is None:
-            return base_bits(symbols, parameters[:, 0], parameters[:, 1])
-        return plane_bits(symbols, self.parents[:, chosen], parameters)
 
-    def _relaxed_bits(self, position: Tensor, chosen: slice, parameters: Tensor) -> Tensor:
-        if self.parents is None:
-            return base_bits(position, parameters[:, 0].detach(), parameters[:, 1].detach())
-        return relaxed_plane_bits(position, self.parents[:, chosen], parameters)
+@dataclass
+class Rate:
+    """What some photos take.
+
+    Fields:
+        bits: of each plane by scale, [N, SCALES].
+        indices: of each plane, a tensor a scale.
+        tiers: of each enhance plane, a tensor a scale [N, C, h, w]: True for symbols that come second.
+        marginal_base: marginal bits of the base, [N]; empty unless asked for, as the next.
+        marginal: those of each enhance plane, of the tier that was coded, [N, R, K].
+    """
+
+    bits: list[Tensor] = field(default_factory=list)
+    indices: list[list[Tensor]] = field(default_factory=list)
+    tiers: list[list[Tensor]] = field(default_factory=list)
+    marginal_base: Tensor = field(default_factory=lambda: torch.empty(0))
+    marginal: list[Tensor] = field(default_factory=list)
+
+
+def bits_of_planes(
+    networks: ProbabilityNetworks, latent: list[Tensor], planes: int = PLANES
+) -> tuple[list[Tensor], list[list[Tensor]]]:
+    """Bits of each plane and scale of some photos, both tiers of every block coded.
+
+    Args:
+        latent: of N photos, five scales.
+        planes: how many enhance planes to code.
+    Returns:
+        bits [plane][N, scale]; indices [plane][scale].
+    """
+    rate, contexts = _base_rate(networks, latent, marginal=False)
+    late = torch.zeros(contexts[0].shape[0], dtype=torch.bool, device=latent[0].device)
+    for plane in range(1, planes + 1):
+        first = PlaneLoss(networks, latent, contexts, plane, late)
+        first.code(rate.indices[-1])
+        second = PlaneLoss(networks, latent, contexts, plane, ~late)
+        rate.indices.append(second.code(rate.indices[-1], first.tiers))
+        rate.bits.append(first.bits + second.bits)
+    return rate.bits, rate.indices
+
+
+def rate_of_planes(
+    networks: ProbabilityNetworks, latent: list[Tensor], late: Tensor, *, marginal: bool = False
+) -> Rate:
+    """An estimate of what photos take: of each block one tier of every plane, which counts for both.
+
+    Args:
+        latent: of N photos, five scales.
+        late: the blocks whose second tier is coded, bool [N, R, K].
+        marginal: for a gradient to the latent.
+    """
+    rate, contexts = _base_rate(networks, latent, marginal=marginal)
+    for plane in range(1, PLANES + 1):
+        cost = PlaneLoss(networks, latent, contexts, plane, late.flatten(), moving=marginal)
+        rate.indices.append(cost.code(rate.indices[-1]))
+        rate.bits.append(TIERS * cost.bits)
+        rate.tiers.append([unblocked(t, *late.shape) for t in cost.tiers])
+        if marginal:
+            rate.marginal.append(TIERS * cost.marginal.view(late.shape))
+    return rate
+
+
+def _base_rate(networks: ProbabilityNetworks, latent: list[Tensor], *, marginal: bool) -> tuple[Rate, list[Tensor]]:
+    """The base's rate, and the contexts of all blocks that follow from it."""
+    rate = Rate()
+    index = [quantiser.base_index(y.detach()).contiguous(memory_format=torch.channels_last) for y in latent]
+    chain: list[Tensor] = []
+    coders: list[BaseLoss] = []
+    for scale in range(SCALES):
+        coder = BaseLoss(index[scale], LUMA[scale], crossing(latent[scale], index[scale], 0) if marginal else None)
+        features = networks.chain_features(scale, chain[-1] if chain else None, index[0])
+        chain.append(networks.code_base(scale, features, coder)[1])
+        coders.append(coder)
+    rate.bits.append(torch.stack([torch.as_tensor(c.bits) for c in coders], 1))
+    rate.indices.append(index)
+    if marginal:
+        rate.marginal_base = torch.stack([torch.as_tensor(c.marginal) for c in coders]).sum(0)
+    return rate, [blocks_of(c, side) for c, side in zip(networks.contexts(chain), BLOCK_SIDES, strict=True)]
+
+
+class PlaneLoss:
+    """Codes one tier of one plane of B blocks, with true symbols, and adds up the bits.
+
+    Args:
+        latent: of N photos.
+        contexts: of the blocks, five scales [B, W, s, s].
+        late: the blocks whose second tier is coded, bool [B].
+        moving: count marginal bits.
+
+    Attributes:
+        bits: [N, SCALES].
+        marginal: [B].
+        tiers: of each scale, True for symbols that come second, [B, C, s, s].
+    """
+
+    def __init__(
+        self,
+        networks: ProbabilityNetworks,
+        latent: list[Tensor],
+        contexts: list[Tensor],
+        plane: int,
+        late: Tensor,
+        *,
+        moving: bool = False,
+    ) -> None:
+        self._networks, self._latent, self._contexts, self._plane = networks, latent, contexts, plane
+        self._late, self._which = late.view(-1, 1, 1, 1), late.nonzero()[:, 0]
+        self._moving = moving
+        self.bits = latent[0].new_zeros(len(latent[0]), SCALES)
+        self.marginal = latent[0].new_zeros(len(late))
+        self.tiers: list[Tensor] = []
+
+    def code(self, parents: list[Tensor], tiers: list[Tensor] | None = None) -> list[Tensor]:
+        """Codes all scales; returns the plane's indices. The networks decide on the tiers unless these are given."""
+        carried: Tensor | None = None
+        indices, bits = [], []
+        for scale, side in enumerate(BLOCK_SIDES):
+            symbols = quantiser.refine(self._latent[scale].detach(), parents[scale], self._plane)
+            indices.append(3 * parents[scale] + symbols)
+            inside, parent = blocks_of(symbols, side), blocks_of(parents[scale], side)
+            features = self._networks.plane_features(self._plane, scale, self._contexts[scale], parent, carried)
+            parameters, later, seen = self._look(scale, features, inside, parent, tiers)
+            coded = later == self._late
+            cost = coded * plane_bits(inside, parent, parameters)
+            bits.append(cost.sum((1, 2, 3)).view(len(self.bits), -1).sum(1))
+            if self._moving:
+                self._count_marginal(scale, indices[-1], inside, parent, parameters, coded, cost)
+            self.tiers.append(later)
+            carried = self._networks.carry(self._plane, scale, features, seen)
+        self.bits = torch.stack(bits, 1)
+        return indices
+
+    def _look(
+        self, scale: int, features: Tensor, symbols: Tensor, parents: Tensor, tiers: list[Tensor] | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Parameters of all symbols as the tier sees them [B, 4, C, s, s], tiers, and the symbols known afterwards."""
+        luma = LUMA[scale]
+        even, odd = (checkerboard(symbols, colour) for colour in (0, 1))
+        first = self._parameters(scale, 0, features, None)
+        if tiers is None:
+            with torch.no_grad():
+                blank = self._parameters(scale, 2, features, torch.zeros_like(symbols[:, :luma]))
+                slopes = expected_slope(parents, torch.cat([first, blank], 2))
+            later = slopes < FIRST_SLOPES[self._plane - 1]
+        else:
+            later = tiers[scale]
+        known = symbols * (self._late | ~later)
+        at_even = first
+        if len(self._which):
+            before = (symbols * ~later)[self._which, :luma] * odd
+            looked = self._parameters(scale, 1, features[self._which], before)
+            at_even = first.index_copy(0, self._which, looked)
+        at_odd = self._parameters(scale, 1, features, known[:, :luma] * even)
+        chroma = self._parameters(scale, 2, features, known[:, :luma])
+        return torch.cat([torch.where(even.bool(), at_even, at_odd), chroma], 2), later, known
+
+    def _parameters(self, scale: int, number: int, features: Tensor, luma: Tensor | None) -> Tensor:
+        ready = None if luma is None else luma.contiguous(memory_format=torch.channels_last)
+        return self._networks.pass_parameters(self._plane, scale, number, features, ready)
+
+    def _count_marginal(
+        self,
+        scale: int,
+        index: Tensor,
+        symbols: Tensor,
+        parents: Tensor,
+        parameters: Tensor,
+        coded: Tensor,
+        cost: Tensor,
+    ) -> None:
+        side = BLOCK_SIDES[scale]
+        step = crossing(self._latent[scale], index, self._plane)
+        step = Crossing(blocks_of(step.direction, side), blocks_of(step.share, side)).within(symbols)
+        with torch.no_grad():
+            difference = coded * plane_bits(symbols + step.direction, parents, parameters) - cost
+        self.marginal = self.marginal + (step.share * difference).sum((1, 2, 3))
 
 
 def checkerboard(like: Tensor, colour: int) -> Tensor:
@@ -108,91 +294,8 @@ def blocks_of(tensor: Tensor, side: int) -> Tensor:
     return blocks.contiguous(memory_format=torch.channels_last)
 
 
-@dataclass
-class Rate:
-    """What some photos take.
-
-    Fields:
-        bits: of each plane by scale, [N, SCALES].
-        indices: of each plane, a tensor a scale.
-        relaxed_base: relaxed bits of the base, [N]; empty unless asked for, as the next.
-        relaxed_levels: those of each level (1..LEVELS) and block, [N, R, K].
-    """
-
-    bits: list[Tensor] = field(default_factory=list)
-    indices: list[list[Tensor]] = field(default_factory=list)
-    relaxed_base: Tensor = field(default_factory=lambda: torch.empty(0))
-    relaxed_levels: list[Tensor] = field(default_factory=list)
-
-
-def bits_of_planes(
-    networks: ProbabilityNetworks, latent: list[Tensor], planes: int = PLANES
-) -> tuple[list[Tensor], list[list[Tensor]]]:
-    """Bits of each plane and scale of some photos.
-
-    Args:
-        latent: of N photos, five scales.
-        planes: how many enhance planes to code.
-    Returns:
-        bits [plane][N, scale]; indices [plane][scale].
-    """
-    rate = rate_of_planes(networks, latent, planes=planes)
-    return rate.bits, rate.indices
-
-
-def rate_of_planes(
-    networks: ProbabilityNetworks, latent: list[Tensor], *, planes: int = PLANES, relaxed: bool = False
-) -> Rate:
-    """What the base and the first enhance planes of some photos take; `relaxed` for a gradient to the latent."""
-    rate = Rate()
-    chain = _code_base(networks, latent, rate, relaxed=relaxed)
-    contexts = [blocks_of(c, side) for c, side in zip(networks.contexts(chain), BLOCK_SIDES, strict=True)]
-    for plane in range(1, planes + 1):
-        _code_plane(networks, latent, contexts, plane, rate, relaxed=relaxed)
-    return rate
-
-
-def _code_base(networks: ProbabilityNetworks, latent: list[Tensor], rate: Rate, *, relaxed: bool) -> list[Tensor]:
-    """Adds the base to the rate; returns the chain's features."""
-    index = [quantiser.base_index(y.detach()).contiguous(memory_format=torch.channels_last) for y in latent]
-    chain: list[Tensor] = []
-    coders: list[PassLoss] = []
-    for scale in range(SCALES):
-        coder = PassLoss(index[scale], LUMA[scale], position=base_position(latent[scale]) if relaxed else None)
-        features = networks.chain_features(scale, chain[-1] if chain else None, index[0])
-        chain.append(networks.code_base(scale, features, coder)[1])
-        coders.append(coder)
-    rate.bits.append(torch.stack([torch.as_tensor(c.bits) for c in coders], 1))
-    rate.indices.append(index)
-    if relaxed:
-        rate.relaxed_base = torch.stack([torch.as_tensor(c.relaxed) for c in coders]).sum(0)
-    return chain
-
-
-def _code_plane(
-    networks: ProbabilityNetworks,
-    latent: list[Tensor],
-    contexts: list[Tensor],
-    plane: int,
-    rate: Rate,
-    *,
-    relaxed: bool,
-) -> None:
-    """Adds an enhance plane to the rate."""
-    photos, _, rows, columns = latent[0].shape
-    carried, finer = None, []
-    coders: list[PassLoss] = []
-    for scale, side in enumerate(BLOCK_SIDES):
-        parents = rate.indices[-1][scale]
-        symbols = quantiser.refine(latent[scale].detach(), parents, plane)
-        position = blocks_of(plane_position(latent[scale], parents, plane), side) if relaxed else None
-        parent_blocks = blocks_of(parents, side)
-        coder = PassLoss(blocks_of(symbols, side), LUMA[scale], parent_blocks, position)
-        _, carried = networks.code_plane(plane, scale, contexts[scale], parent_blocks, carried, coder)
-        coders.append(coder)
-        finer.append(3 * parents + symbols)
-    rate.bits.append(torch.stack([torch.as_tensor(c.bits).view(photos, -1).sum(1) for c in coders], 1))
-    rate.indices.append(finer)
-    if relaxed:
-        blocks = [torch.as_tensor(c.relaxed).view(photos, rows, columns) for c in coders]
-        rate.relaxed_levels += [torch.stack([blocks[scale] for scale in part]).sum(0) for part in PARTS]
+def unblocked(blocks: Tensor, count: int, rows: int, columns: int) -> Tensor:
+    """The inverse of `blocks_of`."""
+    channels, side = blocks.shape[1:3]
+    grid = blocks.reshape(count, rows, columns, channels, side, side).permute(0, 3, 1, 4, 2, 5)
+    return grid.reshape(count, channels, rows * side, columns * side)

@@ -1,36 +1,50 @@
-"""Gradients through RMPGC's quantiser.
+"""Gradients through RMPGC's quantiser, by what the neighbouring bin would cost.
 
-A quantiser's output is a staircase. Averaged over shifts of a bin's width it becomes a ramp that is flat only deep
-inside a dead zone; these functions have the ramp's slope.
+What a coefficient costs is a staircase in its value: constant in a bin, a step to the next one. Averaged over small
+shifts every step is a ramp: a coefficient near its bin's edge pays a share of the difference to the neighbour.
+`crossing` has the ramp's slope; times the true difference, it is a gradient that knows that leaving a dead zone costs
+bits and may cost quality too, which a straight-through gradient does not.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from progressive.codecs.rmpgc.quantiser import DEAD_ZONE, STEP, ZERO_SHARE, bin_of
+from progressive.codecs.rmpgc.quantiser import STEP, bin_of
+
+RAMP = 0.25
+"""Width of the ramps, as a share of the bins': narrow ones are truer, wide ones reach more coefficients."""
 
 
-def base_position(latent: Tensor) -> Tensor:
-    """Where coefficients lie among the base's indices: the index is the nearest integer, 0 stands for the dead zone."""
-    return torch.sign(latent) * ((latent.abs() - DEAD_ZONE) / STEP + 0.5).clamp(min=0)
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """How coefficients would come into a neighbouring bin.
+
+    Fields:
+        direction: the neighbour's index less one's own, -1 or 1; 0 away from edges.
+        share: zero, with the gradient of the neighbour's share.
+    """
+
+    direction: Tensor
+    share: Tensor
+
+    def within(self, symbols: Tensor) -> Crossing:
+        """Without those that would leave the symbols -1, 0, 1."""
+        stays = (symbols + self.direction).abs() <= 1
+        return Crossing(self.direction * stays, self.share * stays)
 
 
-def plane_position(latent: Tensor, parents: Tensor, plane: int) -> Tensor:
-    """Where coefficients lie among the symbols -1, 0, 1 of a plane, given their indices of the plane before: -1..1."""
-    lower, upper = bin_of(3 * parents, plane)
-    width = width_of(plane)
-    above = ((latent - upper) / width + 0.5).clamp(0, 1)
-    below = ((lower - latent) / width + 0.5).clamp(0, 1)
-    return above - below
-
-
-def straight_through(value: Tensor, latent: Tensor, index: Tensor, plane: int) -> Tensor:
-    """The dequantised value of an index of a plane, with the gradient that the coefficient has on average."""
-    flat_half = DEAD_ZONE * ZERO_SHARE**plane - width_of(plane) / 2
-    alive = (index != 0) | (latent.detach().abs() > flat_half)
-    return value + alive * (latent - latent.detach())
+def crossing(latent: Tensor, index: Tensor, plane: int) -> Crossing:
+    """The neighbours of coefficients that have these indices of a plane."""
+    lower, upper = bin_of(index, plane)
+    width = RAMP * width_of(plane)
+    above, below = (latent - upper) / width + 0.5, (lower - latent) / width + 0.5
+    share = torch.maximum(above, below).clamp(0, 0.5)
+    direction = torch.where(share > 0, torch.sign(above - below), 0).detach()
+    return Crossing(direction, share - share.detach())
 
 
 def width_of(plane: int) -> float:

@@ -5,8 +5,8 @@ import torch
 
 from progressive.codecs.rmpgc import quantiser, wavelet
 from progressive.codecs.rmpgc.analysis import Analysis
-from progressive.codecs.rmpgc.layout import LEVELS, PARTS, PLANES, SCALES, STAGES, plane_and_part
-from progressive.codecs.rmpgc.synthesis import MISSING, Dequantiser, Synthesis, reached_plane, spread, state_of
+from progressive.codecs.rmpgc.layout import LEVELS, PLANES, SCALES, STAGES, TIERS, plane_and_tier
+from progressive.codecs.rmpgc.synthesis import MISSING, Dequantiser, Synthesis, in_plane, spread, state_of, whole_planes
 from progressive.photos import sample_photo
 
 PHOTOS = torch.rand(2, 3, 128, 192, generator=torch.Generator().manual_seed(0))
@@ -15,19 +15,32 @@ PHOTOS = torch.rand(2, 3, 128, 192, generator=torch.Generator().manual_seed(0))
 @pytest.mark.parametrize("scale", range(SCALES))
 def test_a_block_has_the_planes_of_the_levels_it_has_reached(scale: int) -> None:
     for level in range(LEVELS + 1):
-        brought = [plane_and_part(step) for step in range(1, level + 1)]
-        expected = max([plane for plane, part in brought if scale in PARTS[part]], default=0)
+        brought = [plane_and_tier(step) for step in range(1, level + 1)]
         states = torch.tensor([state_of(len(STAGES), level)])
-        assert reached_plane(states, scale).tolist() == [expected]
-    assert [p for p, _ in map(plane_and_part, range(1, LEVELS + 1))] == sorted([*range(1, PLANES + 1)] * len(PARTS))
+        assert whole_planes(states, scale).tolist() == [sum(tier == TIERS - 1 for _, tier in brought)]
+        assert in_plane(states).tolist() == [bool(brought) and brought[-1][1] < TIERS - 1]
+    assert [p for p, _ in map(plane_and_tier, range(1, LEVELS + 1))] == sorted([*range(1, PLANES + 1)] * TIERS)
 
 
 @pytest.mark.parametrize("scale", range(SCALES))
 def test_a_block_whose_base_is_missing_has_nothing_of_the_scales_that_miss(scale: int) -> None:
-    assert reached_plane(torch.tensor([MISSING]), scale).tolist() == [-1]
+    assert whole_planes(torch.tensor([MISSING]), scale).tolist() == [-1]
     for stages in range(len(STAGES) + 1):
         there = any(scale in STAGES[stage] for stage in range(stages))
-        assert reached_plane(torch.tensor([state_of(stages, 0)]), scale).tolist() == [0 if there else -1]
+        assert whole_planes(torch.tensor([state_of(stages, 0)]), scale).tolist() == [0 if there else -1]
+        assert not in_plane(torch.tensor([state_of(stages, 0)])).any()
+
+
+def test_in_a_block_between_two_levels_the_first_tier_is_finer() -> None:
+    index, symbols = torch.tensor([0.0, 1.0, -2.0, 0.0]).view(4, 1, 1), torch.tensor([1.0, 0.0, 0.0, 0.0]).view(4, 1, 1)
+    index, symbols = (t.repeat(3, 1, 1)[None] for t in (index, symbols))
+    tiers = torch.tensor([0, 0, 1, 1], dtype=torch.uint8).view(4, 1, 1).repeat(3, 1, 1)[None]
+    dequantiser = Dequantiser()
+    values = dequantiser.at_level(index, symbols, tiers, 1, 0)
+    coarse, fine = dequantiser(index, 0, 0), dequantiser(3 * index + symbols, 1, 0)
+    assert torch.equal(values, torch.where(tiers == 0, fine, coarse))
+    assert not torch.equal(values, coarse)
+    assert torch.equal(dequantiser.at_level(index, symbols, tiers, 2, 0), dequantiser(index, 1, 0))
 
 
 @torch.inference_mode()

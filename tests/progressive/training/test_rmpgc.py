@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from progressive.__main__ import main
+from progressive.codecs.rmpgc.layout import STAGES, TIERS
+from progressive.codecs.rmpgc.synthesis import state_of
+from progressive.errors import RunError, UsageError
+from progressive.photos import downscale, sample_photo
+from progressive.training.rmpgc import run, train
+from progressive.training.rmpgc_loop import Fit, Plan, Training, scheduled
+from progressive.training.rmpgc_model import Semantics, Trainee
+from progressive.training.rmpgc_phases import PHASES
+from progressive.training.rmpgc_photos import PhotoPool, load_pools
+from progressive.training.rmpgc_settings import SHIPPED, PhaseSettings, Settings, read_settings
+from progressive.training.workers import Worker
+
+CPU = torch.device("cpu")
+ALONE = Worker(0, 1, CPU)
+PHASE = PhaseSettings(steps=4, batch=2, crop=64, learning_rate=1e-3)
+QUICK = replace(
+    read_settings(SHIPPED, "cpu"),
+    photos=3,
+    held_out=1,
+    calibration_photos=1,
+    warm_up=1,
+    report=2,
+    checkpoint=2,
+    entropy=PHASE,
+    synthesis=PHASE,
+    joint=PHASE,
+    final=PHASE,
+)
+
+
+def silent(_: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photos")
+    for name in ("chelsea", "coffee", "rocket"):
+        Image.fromarray(downscale(sample_photo(name), max_pixels=20_000)).save(path / f"{name}.png")
+    return path
+
+
+@pytest.fixture(scope="module")
+def pool() -> PhotoPool:
+    return PhotoPool([sample_photo("astronaut")[:192, :256]], CPU)
+
+
+def training(state: Path, pool: PhotoPool, plan: Plan, settings: Settings, log: Callable[[str], None]) -> Training:
+    torch.manual_seed(0)
+    return Training(Trainee(), plan, settings, pool=pool, held_out=[], worker=ALONE, state=state, log=log)
+
+
+def weights_of(model: Trainee) -> dict[str, torch.Tensor]:
+    return {name: t.clone() for name, t in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("name", PHASES)
+def test_a_phase_changes_what_it_trains_and_its_loss_falls_on_a_fixed_batch(name: str, pool: PhotoPool) -> None:
+    torch.manual_seed(0)
+    own = replace(PHASE, steps=12)
+    settings = replace(QUICK, **{name: own}, rounded_share=0.0)
+    phase = PHASES[name](Trainee(), Semantics(), settings)
+    phase.prepare(pool, np.random.default_rng(0), fresh=True)
+    fit, photos = Fit(phase, phase.model, averaging=0.5), pool.draw(np.random.default_rng(1), 2, 64)
+    before = weights_of(phase.model)
+    losses = [float(fit.learn(photos, np.random.default_rng(2), 1e-3, ALONE).total.detach()) for _ in range(own.steps)]
+    assert losses[-1] < losses[0]
+    changed = {n.split(".")[0] for n, t in phase.model.state_dict().items() if not torch.equal(t, before[n])}
+    expected = {
+        "entropy": {"networks"},
+        "synthesis": {"synthesis"},
+        "joint": {"analysis", "networks", "synthesis"},
+        "final": {"networks"},
+    }
+    assert changed == expected[name]
+    average = torch.cat([p.flatten() for p in fit.average.parameters()])
+    assert not torch.equal(average, torch.cat([p.flatten() for p in phase.model.parameters()]))
+
+
+@pytest.mark.parametrize("line", ["entropy 4/", "synthesis 2/", "joint 4/"])
+def test_an_interrupted_run_that_goes_on_ends_as_one_that_was_not(line: str, pool: PhotoPool, tmp_path: Path) -> None:
+    settings = replace(QUICK, **{name: replace(PHASE, steps=5) for name in ("entropy", "synthesis", "joint")})
+    plan = Plan(("entropy", "synthesis", "joint"), resumed=False, seed=3)
+    whole = training(tmp_path / "whole.state", pool, plan, settings, silent)
+    whole.run()
+
+    def interrupt(text: str) -> None:
+        if text.startswith(line):
+            raise KeyboardInterrupt
+
+    halves = training(tmp_path / "halves.state", pool, plan, settings, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        halves.run()
+    torch.manual_seed(9)
+    again = Training(
+        Trainee(), plan, settings, pool=pool, held_out=[], worker=ALONE, state=tmp_path / "halves.state", log=silent
+    )
+    again.run(torch.load(tmp_path / "halves.state", weights_only=True))
+    for name, tensor in whole.model.state_dict().items():
+        assert torch.equal(again.model.state_dict()[name], tensor), name
+
+
+def test_networks_are_rounded_in_the_last_steps_of_their_phase_and_in_the_final_one() -> None:
+    model, semantics = Trainee(), Semantics()
+    settings = replace(QUICK, rounded_share=0.25, entropy=replace(PHASE, steps=100))
+    entropy, final, joint = (PHASES[name](model, semantics, settings) for name in ("entropy", "final", "joint"))
+    assert [entropy.rounding(step) for step in (0, 74, 75, 99)] == ["none", "none", *["straight-through"] * 2]
+    assert final.rounding(0) == "straight-through"
+    assert joint.rounding(99) == "none"
+
+
+def test_the_learning_rate_warms_up_and_falls_like_half_a_cosine() -> None:
+    rates = [scheduled(step, 1000, 100) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.01, rel=0.01)
+    assert max(rates) == rates[99]
+    assert rates[500] == pytest.approx(0.51, abs=0.001)
+    assert rates[-1] == pytest.approx(0.02, abs=0.001)
+
+
+def test_a_run_writes_weights_that_are_trained_on_and_leaves_nothing_else(folder: Path, tmp_path: Path) -> None:
+    out, lines = tmp_path / "rmpgc.safetensors", list[str]()
+    short = replace(QUICK, **{name: replace(PHASE, steps=2) for name in PHASES})
+    options: dict[str, Any] = {"settings": short, "held_out": None, "seed": 0, "worker": ALONE, "log": lines.append}
+    run([folder], out, resume=False, **options)
+    assert list(tmp_path.iterdir()) == [out]
+    assert [line.split()[0] for line in lines if "/2: " in line] == list(PHASES)
+    first = out.read_bytes()
+    run([folder], out, resume=True, **options)
+    assert out.read_bytes() != first
+    assert [line.split()[0] for line in lines if "/2: " in line][len(PHASES) :] == list(short.resumed_phases)
+
+
+def test_a_run_that_cannot_write_goes_on_from_its_state(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, lines = tmp_path / "rmpgc.safetensors", list[str]()
+    nothing = QUICK.limited(photos=None, steps=0)
+    settings = replace(nothing, final=replace(PHASE, steps=1))
+    options: dict[str, Any] = {"settings": settings, "held_out": None, "seed": 0, "worker": ALONE, "log": lines.append}
+    with monkeypatch.context() as broken:
+        broken.setitem(sys.modules, "progressive.training.rmpgc_export", None)
+        with pytest.raises(ImportError):
+            run([folder], out, resume=False, **options)
+    assert [p.name for p in tmp_path.iterdir()] == ["rmpgc.state"]
+    run([folder], out, resume=True, **options)
+    assert [p.name for p in tmp_path.iterdir()] == ["rmpgc.safetensors"]
+
+
+def test_a_loss_that_is_no_number_ends_the_run_in_one_line(
+    pool: PhotoPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(QUICK, entropy=replace(PHASE, learning_rate=float("nan")))
+    broken = training(tmp_path / "broken.state", pool, Plan(("entropy",), resumed=False, seed=0), settings, silent)
+    with pytest.raises(RunError, match="entropy phase diverged at step 2: lower its learning_rate"):
+        broken.run()
+    assert not list(tmp_path.iterdir())
+
+
+def test_states_are_drawn_over_all_conditions(pool: PhotoPool) -> None:
+    phase = PHASES["synthesis"](Trainee(), Semantics(), QUICK)
+    photos = pool.draw(np.random.default_rng(0), 1, 128).expand(400, -1, -1, -1)
+    from progressive.training.rmpgc_conditions import BASE, draw_states
+
+    latent = [y.expand(400, -1, -1, -1) for y in phase.model.analysis(photos[:1])]
+    states = draw_states(photos, latent, phase.semantics.importance, np.random.default_rng(1))
+    assert set(states.flatten().tolist()) == set(range(state_of(len(STAGES), 3 * TIERS) + 1))
+    even = (states == states[:, :1, :1]).flatten(1).all(1)
+    base = (states == BASE).flatten(1).all(1)
+    missing = (states < BASE).flatten(1).all(1)
+    assert 0.15 < base.float().mean() < 0.4
+    assert 0.01 < missing.float().mean() < 0.08
+    assert 0.5 < even.float().mean() < 0.8
+
+
+def test_crops_are_mirrored_and_photos_set_aside_are_not_trained_on(folder: Path) -> None:
+    ramp = np.linspace(0, 255, 80).astype(np.uint8)[None, :, None].repeat(70, 0).repeat(3, 2)
+    crops = PhotoPool([ramp], CPU).draw(np.random.default_rng(0), 16, 64)
+    assert crops.shape == (16, 3, 64, 64)
+    rising = crops[:, 0, 0, -1] > crops[:, 0, 0, 0]
+    assert rising.any()
+    assert not rising.all()
+    training, watched = load_pools([folder], None, limit=9, set_aside=1, side=64, seed=0, device=CPU)
+    assert (len(training.photos), len(watched)) == (3, 0)
+    training, watched = load_pools([folder], folder, limit=9, set_aside=2, side=64, seed=0, device=CPU)
+    assert (len(training.photos), len(watched)) == (3, 2)
+    assert all(p.shape[2] % 64 == 0 and p.shape[3] % 64 == 0 for p in watched)
+    with pytest.raises(UsageError, match="none of the photos is 1024 pixels high and wide"):
+        load_pools([folder], None, limit=9, set_aside=1, side=1024, seed=0, device=CPU)
+
+
+def test_both_profiles_are_shipped_and_can_be_limited() -> None:
+    cpu, gpu = read_settings(SHIPPED, "cpu"), read_settings(SHIPPED, "gpu")
+    assert gpu.mixed_precision > cpu.mixed_precision
+    limited = cpu.limited(photos=7, steps=0)
+    assert limited.photos == 7
+    assert [limited.phase(name).steps for name in PHASES] == [0, 0, 0, 0]
+    assert limited.joint.batch == cpu.joint.batch
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("averaging = 0.998", "averaging = 1.5", "averaging must lie in"),
+        ("averaging = 0.998", "averageing = 0.998", "averageing is no setting|averaging is missing"),
+        ("averaging = 0.998", 'averaging = "much"', "averaging is 'much', which is no float"),
+        ("crop = 256", "crop = 100", "crops must be multiples of 64"),
+        ("[cpu.joint]", "[other.joint]", r"\[cpu.joint\]: .* is missing"),
+        ("[cpu]", "[cpu", "cannot read the settings"),
+    ],
+)
+def test_settings_that_make_no_sense_are_one_line(old: str, new: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(SHIPPED.read_text().replace(old, new))
+    with pytest.raises(UsageError, match=message) as raised:
+        read_settings(file, "cpu")
+    assert "\n" not in str(raised.value)
+
+
+def test_wrong_calls_are_one_line(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rmpgc.safetensors"
+    with pytest.raises(UsageError, match="nothing to resume: there is no"):
+        train([folder], out, resume=True, log=silent)
+    with pytest.raises(UsageError, match="unknown device 'tpu': use one of auto, cpu, cuda"):
+        train([folder], out, device="tpu", log=silent)
+    with pytest.raises(UsageError, match="unknown profile 'tpu'"):
+        train([folder], out, device="cpu", profile="tpu", log=silent)
+
+
+def test_the_command_line_takes_what_the_recipe_takes(call: Callable[..., Any], folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rmpgc.safetensors"
+    refused = call(main, "train", "rmpgc", "--data", folder, "--out", out, "--teacher", "teacher.pth")
+    assert (refused.status, refused.err) == (2, "error: rmpgc is trained without --teacher: leave it out\n")
+    refused = call(main, "train", "dual_autoencoder", "--data", folder, "--out", out, "--held-out", folder)
+    assert refused.err == "error: dual_autoencoder is trained without --held-out: leave it out\n"
+    refused = call(main, "train", "rmpgc", "--data", folder, "--out", out, "--device", "cpu")
+    assert refused.err == "error: none of the photos is 256 pixels high and wide: give larger ones, or crop less\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_training_loads_nothing_that_a_bare_machine_lacks() -> None:
+    script = (
+        "import sys, progressive.training.rmpgc\n"
+        "print({'constriction', 'matplotlib', 'pydantic', 'rich', 'skimage', 'typer'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout == "set()\n"
