@@ -42,6 +42,20 @@ def test_a_grey_photo_has_luma_alone_and_a_flat_one_its_mean_alone() -> None:
     assert max(flat[0][:, 1:].abs().max(), *(y.abs().max() for y in flat[1:])) < 1e-3
 
 
+def test_its_filters_are_the_9_and_7_taps_of_antonini_et_al() -> None:
+    """An impulse in a band makes the outer product of two synthesis filters."""
+    low7 = [-0.091271763114, -0.057543526229, 0.591271763114, 1.11508705, 0.591271763114, -0.057543526229]
+    latent = [torch.zeros(1, c, 256 // stride, 256 // stride) for c, stride in zip(CHANNELS, STRIDES, strict=True)]
+    grey = synthesise(latent)
+    latent[4][0, 3, 32, 32] = 1  # the finest luma band that is high-pass along rows
+    luma = opponent(synthesise(latent) - grey)[0, 0]
+    along_columns = luma[:, int(luma.abs().amax(0).argmax())]
+    profile = along_columns / along_columns.abs().max()
+    top = int(profile.abs().argmax())
+    expected = torch.tensor([*low7, -0.091271763114]) / 1.11508705
+    torch.testing.assert_close(profile[top - 3 : top + 4], expected * profile[top].sign(), atol=1e-5, rtol=0)
+
+
 def test_it_is_nearly_orthonormal() -> None:
     """White noise keeps its energy in every band, and an error in a coefficient is about that error in the picture."""
     random = torch.Generator().manual_seed(1)
