@@ -116,7 +116,7 @@ def info(file: ProgFile) -> None:
 @app.command()
 def evaluate(
     source: Annotated[str, typer.Argument(metavar="FOLDER", help="Or a photo, or a glob.")],
-    codec: Annotated[str, typer.Option(metavar="NAME")] = DEFAULT_CODEC,
+    codec: Annotated[str, typer.Option(metavar="NAME", help="Or none, for peers alone.")] = DEFAULT_CODEC,
     against: Annotated[str, typer.Option(metavar="PEERS", help="Comma-separated, such as jpeg; or none.")] = "jpeg",
     rates: Annotated[str | None, typer.Option(metavar="BPP,BPP", help="Rates of the table, bits a pixel.")] = None,
     curve: Annotated[int, typer.Option(metavar="N", min=0, help="More rates to cut the stream at.")] = 24,
@@ -130,13 +130,17 @@ def evaluate(
     lpips_weights: Annotated[Path | None, typer.Option(metavar="FILE", help="Linear layers of LPIPS.")] = None,
     workers: Annotated[int, typer.Option(min=1, metavar="N", help="Photos measured at once.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of the intervals.")] = 0,
+    reuse: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="evaluation.json of an earlier run with these peers; may be given again."),
+    ] = None,
     output: Annotated[Path, typer.Option(metavar="DIR")] = Path("out"),
 ) -> None:
     """Print and save quality against rate, in real bytes, beside other formats."""
     from progressive.evaluation import command
 
     settings = command.Settings(
-        codec=codec,
+        codec=None if codec == "none" else codec,
         against=() if against == "none" else tuple(against.split(",")),
         rates=command.DEFAULT_RATES if rates is None else _parse_rates(rates),
         cuts=curve,
@@ -148,6 +152,7 @@ def evaluate(
         labels=labels,
         classifier_weights=classifier_weights,
         lpips_weights=lpips_weights,
+        reuse=tuple(reuse or ()),
     )
     command.evaluate(source, settings, output=output, log=typer.echo)
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
+from PIL import __version__ as pillow_version
 from rich.console import Console
 from rich.progress import track
 
 from progressive.errors import UsageError
 from progressive.evaluation.curves import Curve, curve
 from progressive.evaluation.meter import Meter, load_judges
-from progressive.evaluation.peers import check_peer, peer_points
-from progressive.evaluation.protocol import protocol
+from progressive.evaluation.peers import PEERS, check_peer, peer_points
+from progressive.evaluation.protocol import protocol, stream_settings
 from progressive.evaluation.report import FILES, save, text
+from progressive.evaluation.reuse import Key, in_words, origin, read_curves
 from progressive.evaluation.streams import check_has_contexts, encode_in_context, stream_points
 from progressive.evaluation.summary import summarise
 from progressive.files import check_writable
@@ -35,7 +37,7 @@ class Settings:
     """How a codec is measured.
 
     Fields:
-        codec: its name in the registry.
+        codec: its name in the registry; None for peers alone, the first of which then takes its place in the tables.
         against: names of peers.
         rates: of the table, in bits a pixel, rising.
         cuts: how many more rates the stream is cut at, at equal steps of log rate between those of the table.
@@ -46,9 +48,10 @@ class Settings:
         workers: processes.
         labels: file of classes; `labels.tsv` beside the photos, if there is one, when None.
         classifier_weights, lpips_weights: files; None to look where `compare` does.
+        reuse: `evaluation.json`s of earlier runs, from which peers are taken where all that decides them is the same.
     """
 
-    codec: str
+    codec: str | None
     against: tuple[str, ...] = ()
     rates: tuple[float, ...] = DEFAULT_RATES
     cuts: int = DEFAULT_CUTS
@@ -60,10 +63,11 @@ class Settings:
     labels: Path | None = None
     classifier_weights: Path | None = None
     lpips_weights: Path | None = None
+    reuse: tuple[Path, ...] = ()
 
     @property
     def systems(self) -> tuple[str, ...]:
-        return (self.codec, *self.against)
+        return (*([self.codec] if self.codec else []), *self.against)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +81,24 @@ def evaluate(source: str, settings: Settings, *, output: Path, log: Callable[[st
     """Measures, prints and saves the table, the figure and every point.
 
     Raises UsageError before any work starts for an unknown codec, peer or context, a photo, label or weights that
-    cannot be read, or an output folder that cannot be written.
+    cannot be read, an earlier evaluation that is none, or an output folder that cannot be written.
     """
     _check(settings)
+    earlier = read_curves(settings.reuse)
     photos = _spread(find_photos(source), settings.limit)
     tasks, settings, notes = _with_labels(photos, settings)
     output.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         check_writable(output / name)
     measured = Parallel(n_jobs=settings.workers, return_as="generator")(
-        delayed(_measure)(task, settings) for task in tasks
+        delayed(_measure)(task, settings, {k: c for k, c in earlier.items() if c.photo == task.name}) for task in tasks
     )
     curves = [c for of_photo in _shown(measured, len(tasks)) for c in of_photo]
     summary = summarise(curves, settings.systems, settings.rates, settings.seed)
     words = protocol(
         settings.codec,
         settings.against,
-        notes,
+        [*notes, *in_words(curves, earlier)],
         max_payload=settings.max_payload,
         context=settings.context,
         recognised=bool(summary.recognition),
@@ -103,13 +108,17 @@ def evaluate(source: str, settings: Settings, *, output: Path, log: Callable[[st
 
 
 def _check(settings: Settings) -> None:
-    codec = load_codec(settings.codec)
     for peer in settings.against:
         check_peer(peer)
+    if not settings.systems:
+        raise UsageError("there is nothing to measure: name a codec, or peers by --against")
     if len(set(settings.systems)) < len(settings.systems):
         raise UsageError(f"a peer is named twice in {','.join(settings.against)}: name each once")
+    codec = load_codec(settings.codec) if settings.codec else None
     if settings.context is not None:
         check_context(settings.context)
+        if codec is None:
+            raise UsageError("peers have no contexts: leave --context out, or name a codec")
         check_has_contexts(codec)
 
 
@@ -145,20 +154,29 @@ def _with_labels(photos: Sequence[Path], settings: Settings) -> tuple[list[_Task
     return tasks, replace(settings, labels=settings.labels if labels else None), notes
 
 
-def _measure(task: _Task, settings: Settings) -> list[Curve]:
+def _measure(task: _Task, settings: Settings, earlier: Mapping[Key, Curve]) -> list[Curve]:
     """Every system's curve of one photo; runs in a process of its own if there are several."""
     with one_thread():
-        codec = load_codec(settings.codec)
         recognise = task.label is not None
         judges = load_judges(settings.classifier_weights, settings.lpips_weights, recognise=recognise)
         meter = Meter(read_photo(task.path), judges, task.label)
-        stream = encode_in_context(codec, meter.original, max_payload=settings.max_payload, context=settings.context)
-        own = stream_points(codec, stream, meter, _cut_rates(settings))
-        curves = [curve(settings.codec, task.name, meter.pixels, own, one_stream=True)]
-        for peer in settings.against:
-            points = peer_points(peer, meter, settings.rates)
-            curves.append(curve(peer, task.name, meter.pixels, points))
-        return curves
+        own = [_codec_curve(settings.codec, task.name, meter, settings)] if settings.codec else []
+        return [*own, *(_peer_curve(peer, task.name, meter, settings.rates, earlier) for peer in settings.against)]
+
+
+def _codec_curve(name: str, photo: str, meter: Meter, settings: Settings) -> Curve:
+    codec, rates = load_codec(name), _cut_rates(settings)
+    stream = encode_in_context(codec, meter.original, max_payload=settings.max_payload, context=settings.context)
+    made_by = f"model {stream.header.model_id.hex()}, {stream_settings(settings.max_payload, settings.context)}"
+    points = stream_points(codec, stream, meter, rates)
+    return curve(name, photo, meter.pixels, points, one_stream=True, origin=origin(meter, made_by, rates))
+
+
+def _peer_curve(name: str, photo: str, meter: Meter, rates: Sequence[float], earlier: Mapping[Key, Curve]) -> Curve:
+    source = origin(meter, f"Pillow {pillow_version}, {PEERS[name].description()}", rates)
+    if known := earlier.get((name, photo, source)):
+        return known
+    return curve(name, photo, meter.pixels, peer_points(name, meter, rates), origin=source)
 
 
 def _cut_rates(settings: Settings) -> list[float]:
@@ -173,4 +191,5 @@ def _shown(measured: Iterable[list[Curve]], total: int) -> Iterator[list[Curve]]
 
 
 def _record(settings: Settings) -> dict[str, object]:
-    return {name: str(v) if isinstance(v, Path) else v for name, v in asdict(settings).items()}
+    record = {name: str(v) if isinstance(v, Path) else v for name, v in asdict(settings).items()}
+    return record | {"reuse": [str(file) for file in settings.reuse]}

@@ -38,11 +38,31 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """All that decides a system's points of a photo.
+
+    Fields:
+        digest: SHA-256 of the photo, see `photo_digest`.
+        label: class number of what it shows; None if it was not given.
+        made_by: the system's settings and the versions of its libraries, in words.
+        rates: bits a pixel that files were made for.
+        judges: SHA-256 of the weights of the networks that judged the pictures; empty without any.
+    """
+
+    digest: str
+    label: int | None
+    made_by: str
+    rates: tuple[float, ...]
+    judges: str
+
+
+@dataclass(frozen=True, slots=True)
 class Curve:
     """What a system offers for a photo, by rising number of bytes.
 
     Fields:
         one_stream: the points are cuts of one stream, so that a rate's picture is the longest cut's, better or not.
+        origin: None if nobody is to take the points for his own later.
     """
 
     system: str
@@ -50,6 +70,7 @@ class Curve:
     pixels: int
     points: tuple[Point, ...]
     one_stream: bool = False
+    origin: Origin | None = None
 
     def best_within(self, bpp: float, quality: Quality = "psnr") -> Point | None:
         """The best picture whose whole file fits this many bits a pixel; None if no file does or has the measure."""
@@ -72,9 +93,17 @@ class Curve:
         return tuple(front)
 
 
-def curve(system: str, name: str, pixels: int, points: Iterable[Point], *, one_stream: bool = False) -> Curve:
+def curve(
+    system: str,
+    name: str,
+    pixels: int,
+    points: Iterable[Point],
+    *,
+    one_stream: bool = False,
+    origin: Origin | None = None,
+) -> Curve:
     """The points in order of their bytes."""
-    return Curve(system, name, pixels, tuple(sorted(points, key=lambda p: p.bytes)), one_stream)
+    return Curve(system, name, pixels, tuple(sorted(points, key=lambda p: p.bytes)), one_stream, origin)
 
 
 def byte_limit(bpp: float, pixels: int) -> int:

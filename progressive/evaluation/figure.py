@@ -17,19 +17,22 @@ _DRAWN = 60
 def plot(curves: Sequence[Curve], summary: Summary) -> bytes:
     """Every measure that there is against rate, as a PNG: means over the photos.
 
-    The stream is drawn finely, through all the rates at which it was cut; the peers at the rates of the table.
+    A stream is drawn finely, through all the rates at which it was cut; the peers at the rates of the table.
     """
     from matplotlib.figure import Figure
 
-    ours, *peers = summary.systems
     rates = [row.bpp for row in summary.means]
-    stream = _stream_means(curves, ours, rates)
+    cut = {c.system for c in curves if c.one_stream}
+    streams = {system: _stream_means(curves, system, rates) for system in cut}
     measured = [q for q in _LABELS if q == "psnr" or any(v is not None for r in summary.means for v in getattr(r, q))]
     figure = Figure(figsize=(4.6 * len(measured) + 1.6, 4.2), layout="constrained")
     for axes, quality in zip(figure.subplots(1, len(measured), squeeze=False)[0], measured, strict=True):
-        axes.plot([r.bpp for r in stream], _heights(stream, quality, 0), linewidth=2, label=ours)
-        for index, peer in enumerate(peers, 1):
-            axes.plot(rates, _heights(summary.means, quality, index), "o-", markersize=3, linewidth=1, label=peer)
+        for index, system in enumerate(summary.systems):
+            if stream := streams.get(system):
+                axes.plot([r.bpp for r in stream], _heights(stream, quality, 0), linewidth=2, label=system)
+            else:
+                heights = _heights(summary.means, quality, index)
+                axes.plot(rates, heights, "o-", markersize=3, linewidth=1, label=system)
         axes.set(xlabel="bits a pixel, whole files", ylabel=_LABELS[quality])
         axes.grid(alpha=0.3)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", frameon=False)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from progressive import metrics
 from progressive.codec import Photo
@@ -14,14 +16,22 @@ from progressive.errors import UsageError
 from progressive.evaluation.curves import Point
 from progressive.metrics.recognition import PhotoClassifier
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """Networks that judge pictures; each is None where its weights are not there."""
+    """Networks that judge pictures; each is None where its weights are not there.
+
+    Fields:
+        digest: SHA-256 of their weights, in hexadecimal; empty without any.
+    """
 
     perceptual: Callable[[Photo, Photo], float | None] | None = None
     perceptual_name: str = "LPIPS"
     classifier: PhotoClassifier | None = None
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,5 +91,10 @@ def load_judges(classifier_weights: Path | None, lpips_weights: Path | None, *, 
     except UsageError:
         if lpips_weights:
             raise
-        return Judges(classifier=classifier)
-    return Judges(perceptual, perceptual.name, classifier)
+        return Judges(classifier=classifier, digest=_digest(classifier.network.parameters()) if classifier else "")
+    weights = [*perceptual.classifier.network.parameters(), *perceptual.linear]
+    return Judges(perceptual, perceptual.name, classifier, _digest(weights))
+
+
+def _digest(weights: Iterable[Tensor]) -> str:
+    return hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in weights)).hexdigest()

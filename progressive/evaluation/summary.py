@@ -67,7 +67,7 @@ class Recognition:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All that the tables and the figure show; the first system is the codec, the others are its peers."""
+    """All that the tables and the figure show; the first system, the codec if there is one, is beside all others."""
 
     systems: tuple[str, ...]
     rows: tuple[Row, ...]

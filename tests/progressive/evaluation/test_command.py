@@ -64,6 +64,16 @@ def test_an_evaluation_prints_and_saves_its_protocol_table_and_points(folder: Pa
     assert 3 <= len(ours["points"]) <= 5
 
 
+def test_peers_are_measured_without_a_codec_too(folder: Path, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, codec=None, against=("webp", "jpeg"), rates=(0.5, 0.7, 0.9, 1.2))
+    printed, record = run(folder, tmp_path / "out", settings)
+    assert "| photo | bpp | webp | jpeg | photos |" in printed
+    assert "| bytes of webp beside |" in printed
+    assert "one stream a photo" not in printed
+    assert {b["peer"] for b in record["bd_rates"]} == {"jpeg"}
+    assert [c["system"] for c in record["curves"]] == ["webp", "jpeg"] * 2
+
+
 def test_any_number_of_workers_gives_the_same_figures(folder: Path, tmp_path: Path) -> None:
     alone = run(folder, tmp_path / "alone", SETTINGS)[1]
     together = run(folder, tmp_path / "together", replace(SETTINGS, workers=2))[1]
@@ -105,6 +115,8 @@ def test_what_is_wrong_is_said_before_any_work(tmp_path: Path) -> None:
         (replace(SETTINGS, against=("jpg",)), "unknown peer 'jpg'.*jpeg"),
         (replace(SETTINGS, against=("jpeg", "jpeg")), "named twice"),
         (replace(SETTINGS, codec="gif"), "unknown codec"),
+        (replace(SETTINGS, codec=None, against=()), "nothing to measure"),
+        (replace(SETTINGS, codec=None, context="classify"), "peers have no contexts"),
         (replace(SETTINGS, context="blind"), "unknown context"),
         (replace(SETTINGS, context="classify"), "leave --context out"),
         (SETTINGS, "no such file or folder"),
