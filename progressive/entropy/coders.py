@@ -7,9 +7,9 @@ the coder it is given. That the decoder sees the encoder's contexts is then true
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from functools import cache
+from typing import Any, Protocol
 
-import constriction
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,9 +17,20 @@ from progressive.entropy.tables import FrequencyTable
 from progressive.errors import BitstreamError
 
 Symbols = NDArray[np.int32]
-Indices = NDArray[np.intp]
+Indices = NDArray[np.intp] | NDArray[np.int32]
 
-_CATEGORICAL = constriction.stream.model.Categorical(perfect=False)
+
+@cache
+def _constriction() -> Any:
+    """The range coder, loaded on first use: counting, which training does, needs none."""
+    import constriction
+
+    return constriction.stream
+
+
+@cache
+def _categorical() -> Any:
+    return _constriction().model.Categorical(perfect=False)
 
 
 class SymbolCoder(Protocol):
@@ -42,12 +53,12 @@ class RangeSymbolEncoder:
 
     def __init__(self, tables: Mapping[str, FrequencyTable]) -> None:
         self._tables = tables
-        self._encoder = constriction.stream.queue.RangeEncoder()
+        self._encoder = _constriction().queue.RangeEncoder()
 
     def code(self, table: str, rows: Indices, symbols: Symbols, blocks: Indices) -> Symbols:
         if len(rows):
             self._encoder.encode(
-                np.ascontiguousarray(symbols, np.int32), _CATEGORICAL, self._tables[table].probabilities[rows]
+                np.ascontiguousarray(symbols, np.int32), _categorical(), self._tables[table].probabilities[rows]
             )
         return symbols
 
@@ -62,13 +73,13 @@ class RangeSymbolDecoder:
     def __init__(self, tables: Mapping[str, FrequencyTable], data: bytes) -> None:
         self._tables = tables
         padded = data + bytes(-len(data) % 4)
-        self._decoder = constriction.stream.queue.RangeDecoder(np.frombuffer(padded, ">u4").astype(np.uint32))
+        self._decoder = _constriction().queue.RangeDecoder(np.frombuffer(padded, ">u4").astype(np.uint32))
 
     def code(self, table: str, rows: Indices, symbols: Symbols, blocks: Indices) -> Symbols:
         if not len(rows):
             return np.zeros(0, np.int32)
         try:
-            decoded: Symbols = self._decoder.decode(_CATEGORICAL, self._tables[table].probabilities[rows])
+            decoded: Symbols = self._decoder.decode(_categorical(), self._tables[table].probabilities[rows])
         except AssertionError as error:
             raise BitstreamError("a segment's range code is damaged") from error
         return decoded

@@ -34,8 +34,8 @@ def write_model(
     exact = model.exact_networks(integers)
     with torch.inference_mode():
         latents = [analysis(photo) for photo in photos]
-    tiers = fit_tiers(exact, latents)
-    tables = fit_tables(exact, tiers, latents)
+    tiers = fit_tiers(exact, dequantiser, latents)
+    tables = fit_tables(exact, tiers, dequantiser, latents)
     tensors = {model.KNOWN_ANSWER: model.known_answer(exact)}
     tensors |= {model.NETWORKS + name: t for name, t in integers.items()}
     tensors |= {model.TABLES + name: t.to(torch.int16) for name, t in tables.items()}

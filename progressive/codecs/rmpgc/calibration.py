@@ -18,9 +18,10 @@ from progressive.codecs.rmpgc.layout import PLANES, TIERS
 from progressive.codecs.rmpgc.model import ESCAPE_TABLE
 from progressive.codecs.rmpgc.probability import MEAN_STEPS, ODDS_STEPS, SCALE_STEPS, ProbabilityNetworks
 from progressive.codecs.rmpgc.quantiser import DEAD_ZONE, MAX_INDEX, STEP, ZERO_SHARE
-from progressive.codecs.rmpgc.tile import code_everything
+from progressive.codecs.rmpgc.synthesis import Dequantiser
+from progressive.codecs.rmpgc.tile import Target, TileState, code_everything
 from progressive.entropy.coders import CountCollector
-from progressive.entropy.tables import frequencies_from_counts
+from progressive.entropy.tables import FrequencyTable, frequencies_from_counts
 
 PRIOR = 50.0
 """The weight of the trained distribution, in symbols."""
@@ -31,30 +32,36 @@ FIRST_TIER = 0.5
 Table = NDArray[np.float64]
 
 
-def fit_tiers(networks: ProbabilityNetworks, latents: Sequence[list[Tensor]]) -> dict[int, Tensor]:
+def fit_tiers(
+    networks: ProbabilityNetworks, dequantiser: Dequantiser, latents: Sequence[list[Tensor]]
+) -> dict[int, Tensor]:
     """Plane -> the tier of each table row, uint8 [PLANE_ROWS]: rows by falling slope, half of the bits first."""
     alike = {plane: torch.zeros(PLANE_ROWS, dtype=torch.uint8) for plane in range(1, PLANES + 1)}
-    counter = _counted(networks, alike, latents, 1)
+    counter = _counted(networks, alike, dequantiser, latents)
     distribution, tiers = _plane_prior(), {}
     bits = -(distribution * np.log2(distribution)).sum(1)
     order = np.argsort(-expected_slopes(), kind="stable")
-    for plane in alike:
+    for plane, rows in alike.items():
         spent = (counter[table_of(plane, 0)].sum(1) * bits)[order].cumsum()
         late = order[spent > FIRST_TIER * spent[-1]]
-        tiers[plane] = alike[plane].clone()
+        tiers[plane] = rows.clone()
         tiers[plane][torch.from_numpy(late)] = 1
     return tiers
 
 
 def fit_tables(
-    networks: ProbabilityNetworks, tiers: dict[int, Tensor], latents: Sequence[list[Tensor]]
+    networks: ProbabilityNetworks, tiers: dict[int, Tensor], dequantiser: Dequantiser, latents: Sequence[list[Tensor]]
 ) -> dict[str, Tensor]:
-    """Tables for exact networks from the latents (five scales, of one photo each) of some photos: int32 tensors."""
-    counts, prior = _counted(networks, tiers, latents, TIERS), _priors(TIERS)
-    return {
-        name: torch.from_numpy(frequencies_from_counts(counts[name] + PRIOR * prior[name]).astype(np.int32))
-        for name in prior
-    }
+    """Tables for exact networks from the latents (five scales, of one photo each) of some photos: int32 tensors.
+
+    The encoder chooses symbols by what they cost, so the tables are counted twice: over the true symbols, then over
+    those that an encoder with the first tables chooses.
+    """
+    prior = _priors()
+    plain = _with_prior(_counted(networks, tiers, dequantiser, latents), prior)
+    tables = {name: FrequencyTable(table) for name, table in plain.items()}
+    chosen = _with_prior(_counted(networks, tiers, dequantiser, latents, tables), prior)
+    return {name: torch.from_numpy(table.astype(np.int32)) for name, table in chosen.items()}
 
 
 def expected_slopes() -> Table:
@@ -68,20 +75,28 @@ def expected_slopes() -> Table:
 
 
 def _counted(
-    networks: ProbabilityNetworks, tiers: dict[int, Tensor], latents: Sequence[list[Tensor]], tables: int
+    networks: ProbabilityNetworks,
+    tiers: dict[int, Tensor],
+    dequantiser: Dequantiser,
+    latents: Sequence[list[Tensor]],
+    tables: dict[str, FrequencyTable] | None = None,
 ) -> dict[str, Table]:
-    shapes = {name: table.shape for name, table in _priors(tables).items()} | {ESCAPE_TABLE: (1, 2 * MAX_INDEX + 2)}
-    shapes |= {table_of(plane, 1): (PLANE_ROWS, 3) for plane in tiers}
+    shapes = {name: table.shape for name, table in _priors().items()} | {ESCAPE_TABLE: (1, 2 * MAX_INDEX + 2)}
     counter = CountCollector(shapes)
     with torch.inference_mode():
         for latent in latents:
-            code_everything(networks, tiers, latent, counter)
+            state = TileState(latent[0].shape[2], latent[0].shape[3], networks, tiers)
+            code_everything(state, Target.of(latent, dequantiser, tables), counter)
     return counter.counts
 
 
-def _priors(tiers: int) -> dict[str, Table]:
+def _with_prior(counts: dict[str, Table], prior: dict[str, Table]) -> dict[str, NDArray[np.int64]]:
+    return {name: frequencies_from_counts(counts[name] + PRIOR * prior[name]).astype(np.int64) for name in prior}
+
+
+def _priors() -> dict[str, Table]:
     base = {name: _base_prior(reach) for name, reach in REACHES.items()}
-    return base | {table_of(plane, tier): _plane_prior() for plane in range(1, PLANES + 1) for tier in range(tiers)}
+    return base | {table_of(plane, tier): _plane_prior() for plane in range(1, PLANES + 1) for tier in range(TIERS)}
 
 
 def _base_prior(reach: int) -> Table:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from progressive.codecs.rmpgc.choices import Choices
 from progressive.codecs.rmpgc.layout import LUMA
 from progressive.codecs.rmpgc.model import COARSE_BASE_TABLE, ESCAPE_TABLE, FINE_BASE_TABLE, plane_table
 from progressive.codecs.rmpgc.probability import MEAN_STEPS
@@ -46,16 +47,16 @@ PLANE_ROWS = 2 * PARENT_ROWS
 """The first half of a plane's rows is for parents that are zero, the second for those that are not."""
 
 ZERO, OUTWARD, INWARD = 0, 1, 2
-"""Symbols of a plane: the middle third; the third that is farther from zero than the middle (or positive); the other."""
+"""Symbols of a plane: the middle third; the one farther from zero than the middle (or positive); the other."""
 
 
 @dataclass
 class BasePasses:
-    """A `PassCoder` for the base of one scale. Field: truth: indices [N, C, h, w], which a decoder does not have."""
+    """A `PassCoder` for the base of one scale. Field: choices: indices [N, C, h, w], which a decoder does not have."""
 
     coder: SymbolCoder
     scale: int
-    truth: Tensor | None = None
+    choices: Choices | None = None
 
     def __call__(self, number: int, parameters: Tensor) -> Tensor:
         mask = _everywhere(parameters) if number == 2 else checkerboard(parameters, number)
@@ -64,30 +65,30 @@ class BasePasses:
         centre = ((mean + MEAN_STEPS // 2) // MEAN_STEPS).clip(-MAX_INDEX, MAX_INDEX)
         fraction = (mean - MEAN_STEPS * centre + MEAN_STEPS // 2).clip(0, MEAN_STEPS - 1)
         rows = (scale - LEAST_SCALE).clip(0, SCALE_ROWS - 1) * MEAN_STEPS + fraction
-        index = np.zeros(rows.shape, np.int32)
-        if self.truth is not None:
-            index = _values_at(self.truth[:, _channels(number, self.scale)], places)
-        return _placed(self._through(rows, index, centre, owners), parameters, places)
-
-    def _through(self, rows: Ints, index: Ints, centre: Ints, owners: Indices) -> Ints:
         table = FINE_BASE_TABLE if self.scale in FINE_BASE_SCALES else COARSE_BASE_TABLE
         reach = REACHES[table]
         escape = 2 * reach + 1
-        symbols = index - centre + reach
-        symbols[(symbols < 0) | (symbols > escape)] = escape
-        coded = self.coder.code(table, rows, symbols, owners)
+        index = np.zeros(rows.shape, np.int32)
+        if self.choices is not None:
+            choices = self.choices.part(_channels(number, self.scale))
+            index = _values_at(choices.symbols, places)
+            smaller = index - np.sign(index)
+            plain, cheap = (_base_symbols(n, centre, reach) for n in (index, smaller))
+            take = choices.cheaper(table, rows, plain, cheap, places) & (plain != escape) & (cheap != escape)
+            index = np.where(take, smaller, index).astype(np.int32)
+        coded = self.coder.code(table, rows, _base_symbols(index, centre, reach), owners)
         found: Ints = coded - reach + centre
         escaped = coded == escape
         if escaped.any():
-            plain = (index[escaped] + MAX_INDEX).astype(np.int32)
-            found[escaped] = self.coder.code(ESCAPE_TABLE, np.zeros_like(plain), plain, owners[escaped]) - MAX_INDEX
+            raw = (index[escaped] + MAX_INDEX).astype(np.int32)
+            found[escaped] = self.coder.code(ESCAPE_TABLE, np.zeros_like(raw), raw, owners[escaped]) - MAX_INDEX
         if np.abs(found).max(initial=0) > MAX_INDEX:
             raise BitstreamError("a base segment holds an impossible index")
-        return found
+        return _placed(found, parameters, places)
 
 
 def code_plane_pass(
-    coder: SymbolCoder, table: str, parameters: Tensor, parents: Tensor, mask: Tensor, truth: Tensor | None
+    coder: SymbolCoder, table: str, parameters: Tensor, parents: Tensor, mask: Tensor, choices: Choices | None
 ) -> Tensor:
     """Codes the symbols of a plane wherever a mask says so.
 
@@ -95,7 +96,7 @@ def code_plane_pass(
         parameters: of the pass, [N, 4, C, h, w].
         parents: indices of the plane before, [N, C, h, w].
         mask: where to code, bool [N, C, h, w].
-        truth: symbols {-1, 0, 1}, [N, C, h, w], which a decoder does not have.
+        choices: symbols {-1, 0, 1}, [N, C, h, w], which a decoder does not have.
     Returns:
         the symbols, zero outside the mask.
     """
@@ -104,9 +105,10 @@ def code_plane_pass(
     rows = _plane_rows(_at(parameters, places), side)
     outward = np.where(side != 0, side, 1).astype(np.int32)
     symbols = np.zeros(rows.shape, np.int32)
-    if truth is not None:
-        true = _values_at(truth, places)
+    if choices is not None:
+        true = _values_at(choices.symbols, places)
         symbols = np.where(true == 0, ZERO, np.where(true == outward, OUTWARD, INWARD)).astype(np.int32)
+        symbols[choices.cheaper(table, rows, symbols, np.full_like(symbols, ZERO), places)] = ZERO
     coded = coder.code(table, rows, symbols, owners)
     return _placed(outward * ((coded == OUTWARD).astype(np.int32) - (coded == INWARD)), parameters, places)
 
@@ -136,6 +138,13 @@ def _plane_rows(parameters: Ints, side: Ints) -> Ints:
     sign = np.where(outside, parameters[3], parameters[1])
     rows = (zero - LEAST_ZERO).clip(0, ZERO_ROWS - 1) * SIGN_ROWS + (sign - LEAST_SIGN).clip(0, SIGN_ROWS - 1)
     return np.asarray(rows + outside * np.int32(PARENT_ROWS), np.int32)
+
+
+def _base_symbols(index: Ints, centre: Ints, reach: int) -> Ints:
+    """Distances from the mean as table symbols; the last one is the escape."""
+    symbols = index - centre + reach
+    symbols[(symbols < 0) | (symbols > 2 * reach)] = 2 * reach + 1
+    return symbols
 
 
 def _everywhere(parameters: Tensor) -> Tensor:

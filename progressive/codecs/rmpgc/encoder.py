@@ -12,16 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from progressive.codecs.rmpgc import quantiser
-from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, STAGES, Layout, Window, plane_and_tier
+from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, STAGES, Layout, Window
 from progressive.codecs.rmpgc.model import Model
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.records import Recorder
 from progressive.codecs.rmpgc.synthesis import Dequantiser
-from progressive.codecs.rmpgc.tile import TileState, plane_symbols, to_blocks
+from progressive.codecs.rmpgc.tile import Target, TileState
 
-ENERGY = 255**2
-"""A squared difference of values is so many squared 8-bit steps, summed over samples: the wavelet is nearly orthonormal."""
+ENERGIES = tuple(255**2 * norm for norm in (1.3, 1.21, 1.16, 1.1, 1.03))
+"""A squared difference of a coefficient of each scale is so many squared 8-bit steps, summed over samples: the mean
+squared norms of the wavelet's synthesis functions."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +47,21 @@ class CodedTile:
     complexity: NDArray[np.float64]
 
 
-def code_tile(latent: list[Tensor], layout: Layout, number: int, model: Model, networks: ProbabilityNetworks) -> CodedTile:
+def code_tile(
+    latent: list[Tensor], layout: Layout, number: int, model: Model, networks: ProbabilityNetworks
+) -> CodedTile:
     """Codes a tile of a photo's latent (five scales, [1, C, h, w] of the whole photo) with networks on their device."""
     window = layout.window(number)
     device = next(networks.parameters()).device
     inside = [y[:, :, *window.slices(side)].to(device) for y, side in zip(latent, BLOCK_SIDES, strict=True)]
-    values = [to_blocks(y, side) for y, side in zip(inside, BLOCK_SIDES, strict=True)]
+    target = Target.of(inside, model.dequantiser, model.tables)
+    values = target.blocks
     state = TileState(window.height, window.width, networks, model.tiers)
-    truth = [quantiser.base_index(y) for y in inside]
-    error = sum(float(y.square().sum()) for y in inside)
+    error = float(_errors(values, state, 0, model.dequantiser).sum())
     stages, base_gains = [], []
     for _ in STAGES:
         recorder = Recorder()
-        state.keep_stage(state.code_stage(recorder, truth))
+        state.keep_stage(state.code_stage(recorder, target.base))
         stages.append(recorder)
         remaining = float(_errors(values, state, 0, model.dequantiser).sum())
         base_gains.append(error - remaining)
@@ -68,29 +70,24 @@ def code_tile(latent: list[Tensor], layout: Layout, number: int, model: Model, n
     levels, bits, gains = [], [], []
     for level in range(1, LEVELS + 1):
         recorder = Recorder()
-        plane, tier = plane_and_tier(level)
-        if tier == 0:
-            symbols = plane_symbols(values, state, plane)
-        state.keep_level(state.code_level(recorder, level, list(range(window.blocks)), symbols))
+        state.keep_level(state.code_level(recorder, level, list(range(window.blocks)), target.level(level, state)))
         remaining_errors = _errors(values, state, level, model.dequantiser)
         levels.append(recorder)
         bits.append(recorder.bits(model.tables, window.blocks))
-        gains.append((errors - remaining_errors).double().cpu().numpy() * ENERGY)
+        gains.append((errors - remaining_errors).double().cpu().numpy())
         errors = remaining_errors
-    return CodedTile(
-        window, stages, levels, np.stack(bits), np.stack(gains), np.array(base_gains) * ENERGY, _complexity(values)
-    )
+    return CodedTile(window, stages, levels, np.stack(bits), np.stack(gains), np.array(base_gains), _complexity(values))
 
 
 def _errors(values: list[Tensor], state: TileState, level: int, dequantiser: Dequantiser) -> Tensor:
-    """Squared error of each block, all of which are at this level, [B]; scales that are missing count as zero."""
+    """Squared error of each block at this level, in 8-bit steps summed over samples, [B]; missing scales are zero."""
     total = torch.zeros(len(values[0]), device=values[0].device)
     for scale, value in enumerate(values):
         error = value
         if scale < len(state.index):
             index, symbols = state.index[scale].float(), state.symbols[scale].float()
             error = value - dequantiser.at_level(index, symbols, state.tiers[scale], level, scale)
-        total += error.square().sum((1, 2, 3))
+        total += error.square().sum((1, 2, 3)) * ENERGIES[scale]
     return total
 
 

@@ -1,8 +1,8 @@
 """Layers that compute in exact integers, and their twins for training.
 
-Activations are integers 0..255 that stand for 0..3.98 (`UNIT` = 1/64); weights are integers -127..127 with a power of two
-for each output channel. As long as sum |w| * 255 + |b| stays below 2^24, every partial sum is an integer that float32
-holds exactly: the result does not depend on the order of summation, the number of threads, the device or the library.
+Activations are integers 0..255 that stand for 0..3.98 (`UNIT` = 1/64); weights are integers -127..127 with a power of
+two for each output channel. As long as sum |w| * 255 + |b| stays below 2^24, every partial sum is an integer that
+float32 holds exactly: the result depends neither on the order of summation nor on threads, device or library.
 That bound is checked when weights are loaded. Convolutions are matrix products (pointwise) or direct sums (depthwise),
 never Winograd's or Fourier's.
 
@@ -32,8 +32,8 @@ EXACT = 2**24
 class Layer(nn.Module):
     """What the two convolutions share: float weights to train, rounded ones to compute with.
 
-    `rounding` chooses how it computes: "none" (floats), "straight-through" (rounded weights and activations, gradients as
-    if they were not) or "exact" (integers in, integers out; set by `freeze`).
+    `rounding` chooses how it computes: "none" (floats), "straight-through" (rounded weights and activations, gradients
+    as if they were not) or "exact" (integers in, integers out; set by `freeze`).
 
     Args:
         inputs, outputs: numbers of channels.
@@ -43,6 +43,7 @@ class Layer(nn.Module):
 
     weight: Tensor
     bias: Tensor
+    inverse: Tensor
 
     def __init__(self, shape: tuple[int, ...], *, scale: float, activation: bool, fan_in: int) -> None:
         super().__init__()

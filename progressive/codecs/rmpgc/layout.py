@@ -1,7 +1,8 @@
 """Where things are: scales, bands, blocks and tiles.
 
-The latent has five scales; a position of scale i covers `STRIDES[i]` pixels square. A **block** is 64 pixels square, one
-position of the coarsest scale, and the unit of the enhance layers. A **tile** is up to 8x8 blocks with a base of its own.
+The latent has five scales; a position of scale i covers `STRIDES[i]` pixels square. A **block** is 64 pixels square,
+one position of the coarsest scale, and the unit of the enhance layers. A **tile** is up to 8x8 blocks with a base of
+its own.
 """
 
 from __future__ import annotations

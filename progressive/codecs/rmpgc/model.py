@@ -1,4 +1,4 @@
-"""The trained numbers: exact probability networks, tables, dequantiser, synthesis and analysis, and where they are kept."""
+"""The trained numbers: probability networks, tables, synthesis, analysis, and where they are kept."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class Model:
 
     Args:
         tensors: as in the weight file. `probability.*` (integers), `tables.*` (frequencies) and `tiers.*` (of each
-            row of a plane's tables) decide the latents, `known_answer` proves them; `dequantiser.*` and `synthesis.*` make pictures of them; `analysis.*` is the encoder's alone.
+            row of a plane's tables) decide the latents, `known_answer` proves them; `dequantiser.*` and `synthesis.*`
+            make pictures of them; `analysis.*` is the encoder's alone.
 
     Raises UsageError if tensors are missing or have the wrong shape, or if the networks are not exact here.
     """
@@ -60,7 +61,8 @@ class Model:
             self.synthesis = _restored(Synthesis(), _below(self._tensors, SYNTHESIS))
             self.analysis = _restored(Analysis(), _below(self._tensors, ANALYSIS))
             self.tables = {
-                name: FrequencyTable(table.numpy().astype(np.int64)) for name, table in _below(self._tensors, TABLES).items()
+                name: FrequencyTable(table.numpy().astype(np.int64))
+                for name, table in _below(self._tensors, TABLES).items()
             } | {ESCAPE_TABLE: escape_table()}
             self.tiers = {int(name): tiers for name, tiers in _below(self._tensors, TIERS).items()}
             self.known_answer = self._tensors[KNOWN_ANSWER]
@@ -112,7 +114,7 @@ def known_answer(networks: ProbabilityNetworks) -> Tensor:
     """What the exact networks make of fixed inputs, folded into one integer a layer, int64 [layers]."""
     sums: list[Tensor] = []
 
-    def fold(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def fold(_: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> None:
         values = output.permute(0, 2, 3, 1).flatten().to(torch.int64)
         weights = torch.arange(1, len(values) + 1, device=values.device) % 251 + 1
         sums.append((values * weights).sum().cpu())
@@ -128,12 +130,12 @@ def known_answer(networks: ProbabilityNetworks) -> Tensor:
 
 
 def check_known_answer(networks: ProbabilityNetworks, expected: Tensor) -> None:
-    """Raises UsageError if this machine's arithmetic does not give the integers that it gave where the model was made."""
+    """Raises UsageError if this machine does not compute the integers that the model was made with."""
     found = known_answer(networks)
     if found.shape != expected.shape or not torch.equal(found, expected):
         raise UsageError(
-            "the probability networks of rmpgc do not give their known answer on this machine, so nothing could be "
-            "decoded: the weights are damaged, or this build of PyTorch does not add integers exactly"
+            "the probability networks of rmpgc do not give their known answer here, so nothing could be decoded: "
+            "the weights are damaged (reinstall the package), or this build of PyTorch does not add integers exactly"
         )
 
 

@@ -1,9 +1,9 @@
 """Probability networks: what has been decoded says how likely each next symbol is.
 
-The **chain** walks the base from the coarsest scale to the finest; each scale sees the ones before. When a tile's base is
-there, **context** features are drawn from all of it. From then on each block is alone: a **plane** network sees the
-context at the block, the block's indices so far, and the plane's coarser scales. Within a scale symbols are coded in three
-passes: luma on one colour of a checkerboard, luma on the other, then both opponent colours.
+The **chain** walks the base from the coarsest scale to the finest; each scale sees the ones before. When a tile's base
+is there, **context** features are drawn from all of it. From then on each block is alone: a **plane** network sees the
+context at the block, the block's indices so far, and the plane's coarser scales. Within a scale symbols are coded in
+three passes: luma on one colour of a checkerboard, luma on the other, then both opponent colours.
 
 All layers are exact (`layers`); inputs and outputs are integers there, multiples of `UNIT` in training.
 
@@ -19,8 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc.layers import MAX_ACTIVATION, UNIT, Mix, Pointwise, Depthwise, layers_of
-from progressive.codecs.rmpgc.layout import CHANNELS, CHROMA, LUMA, PLANES, SCALES
+from progressive.codecs.rmpgc.layers import MAX_ACTIVATION, UNIT, Depthwise, Mix, Pointwise, layers_of
+from progressive.codecs.rmpgc.layout import CHANNELS, CHROMA, LUMA, SCALES
 
 CHAIN_WIDTHS = (32, 48, 64, 64, 48)
 PLANE_WIDTHS = (48, 32, 32)
@@ -40,7 +40,7 @@ _SIZES = torch.tensor([min(round(64 * math.log2(1 + n)), MAX_ACTIVATION) for n i
 """A logarithm of an index's size, as the networks see it."""
 
 PassCoder = Callable[[int, Tensor], Tensor]
-"""Codes one pass: (number of the pass, parameters [N, P, C, h, w]) -> symbols of the pass [N, C, h, w], zero elsewhere."""
+"""Codes one pass: (its number, parameters [N, P, C, h, w]) -> its symbols [N, C, h, w], zero elsewhere."""
 
 
 class Passes(nn.Module):
@@ -89,21 +89,25 @@ class ProbabilityNetworks(nn.Module):
         self.exact = False
         self.up = nn.ModuleList([nn.Identity(), *(_upwards(w[i - 1], w[i]) for i in range(1, SCALES))])
         self.base = nn.ModuleList([Passes(w[i], i, 2, 32, MEAN_STEPS) for i in range(SCALES)])
-        self.fuse = nn.ModuleList([nn.Sequential(Pointwise(w[i] + 2 * CHANNELS[i], w[i]), Mix(w[i])) for i in range(SCALES)])
+        self.fuse = nn.ModuleList(
+            [nn.Sequential(Pointwise(w[i] + 2 * CHANNELS[i], w[i]), Mix(w[i])) for i in range(SCALES)]
+        )
         self.down = nn.ModuleList([Pointwise(4 * w[i + 1], w[i]) for i in range(SCALES - 1)])
         self.join = nn.ModuleList([Pointwise(2 * w[i], w[i]) for i in range(SCALES - 1)])
         self.context = nn.ModuleList([Mix(w[i]) for i in range(SCALES)])
         self.planes = nn.ModuleList([PlaneNetworks(width) for width in PLANE_WIDTHS])
 
     def set_rounding(self, rounding: str) -> None:
-        """"none" or "straight-through", for training."""
+        """ "none" or "straight-through", for training."""
         for _, layer in layers_of(self):
             layer.rounding = rounding
 
     def chain_features(self, scale: int, before: Tensor | None, like: Tensor) -> Tensor:
         """Features of a scale before its symbols are known, [N, W, h, w]; `like` gives N, h, w for the first."""
         if before is None:
-            return like.new_zeros(len(like), CHAIN_WIDTHS[0], *like.shape[2:]).contiguous(memory_format=torch.channels_last)
+            return like.new_zeros(len(like), CHAIN_WIDTHS[0], *like.shape[2:]).contiguous(
+                memory_format=torch.channels_last
+            )
         features: Tensor = self.up[scale](before)
         return features
 
@@ -123,10 +127,8 @@ class ProbabilityNetworks(nn.Module):
             contexts.insert(0, self.context[i](above))
         return contexts
 
-    def plane_features(
-        self, plane: int, scale: int, context: Tensor, index: Tensor, carried: Tensor | None
-    ) -> Tensor:
-        """What N blocks know of one scale of a plane before its symbols, [N, W, h, w]; arguments as for `code_plane`."""
+    def plane_features(self, plane: int, scale: int, context: Tensor, index: Tensor, carried: Tensor | None) -> Tensor:
+        """What N blocks know of one scale of a plane before its symbols, [N, W, h, w]; arguments as in `code_plane`."""
         networks: PlaneNetworks = self.planes[plane - 1]  # type: ignore[assignment]
         inputs = [context, self._describe(index, 64.0)] + ([] if carried is None else [carried])
         features: Tensor = networks.enter[scale](torch.cat(inputs, 1))
@@ -135,7 +137,7 @@ class ProbabilityNetworks(nn.Module):
     def pass_parameters(self, plane: int, scale: int, number: int, features: Tensor, luma: Tensor | None) -> Tensor:
         """Parameters of one pass, [N, 4, C, h, w], given luma symbols [N, C, h, w]; none are needed for the first."""
         networks: PlaneNetworks = self.planes[plane - 1]  # type: ignore[assignment]
-        passes = networks.passes[scale]
+        passes: Passes = networks.passes[scale]  # type: ignore[assignment]
         return passes.parameters_of(number, features, None if luma is None else self._describe(luma, 64.0))
 
     def carry(self, plane: int, scale: int, features: Tensor, symbols: Tensor) -> Tensor | None:

@@ -1,10 +1,12 @@
 """The nested quantiser: an integer index a coefficient and plane; a finer plane splits each bin in three.
 
-Index n of plane 0 counts bins of `STEP` beyond a wider bin around zero (the dead zone). Index 3 n + s of the next plane,
-s in {-1, 0, 1}, is a third of bin n; only the bin around zero is split unevenly, so that a dead zone remains.
+Index n of plane 0 counts bins of `STEP` beyond a wider bin around zero (the dead zone). Index 3 n + s of the next
+plane, s in {-1, 0, 1}, is a third of bin n; only the bin around zero is split unevenly, so that a dead zone remains.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -18,8 +20,7 @@ DEAD_ZONE = 1.0
 """Half the width of the base's bin around zero."""
 
 ZERO_SHARE = 0.383
-"""The share of the bin around zero that stays zero in the next plane: the outer two are then about as wide as the base's
-bins in proportion."""
+"""The share of the bin around zero that stays zero in the next plane: the outer two then suit the other bins' width."""
 
 MAX_INDEX = 63
 """The base's indices are clipped to this; the lowest band of a photo in 0..1 stays below 36."""
@@ -59,7 +60,7 @@ def _zero_bin_edges(plane: int) -> Tensor:
     edges = [-DEAD_ZONE, DEAD_ZONE]
     for _ in range(plane):
         finer = [edges[0]]
-        for low, high in zip(edges, edges[1:], strict=False):
+        for low, high in pairwise(edges):
             share = ZERO_SHARE if low < 0 < high else 1 / 3
             side = (high - low) * (1 - share) / 2
             finer += [low + side, high - side, high]

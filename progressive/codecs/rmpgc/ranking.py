@@ -1,7 +1,7 @@
 """What to send first: blocks into segments, segments into an order, by slope times importance.
 
-The slope of a block's level is the squared error that it removes over the bytes that it takes; the importance of a block
-says what the picture is for (RMPGC Eq. 12). A target rate is a cut in this order, which gives the masks of Eq. 13.
+The slope of a block's level is the squared error that it removes over the bytes that it takes; the importance of a
+block says what the picture is for (RMPGC Eq. 12). A target rate is a cut in this order: the masks of Eq. 13.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from progressive.stream import Segment
 
 SLACK_BITS = 64
 """What a range code may take beyond the ideal, with room to spare."""
+
+FILLED = (0.4, 0.5, 0.75, 1.0, 1.0, 1.0)
+"""The share of the payload limit that segments of each level fill: the less has arrived, the finer the steps."""
 
 
 @dataclass(eq=False)
@@ -66,8 +69,8 @@ def drafts_of(
 
 
 def ordered(drafts: Sequence[Draft]) -> tuple[Segment, ...]:
-    """Numbers the drafts from 1: stage by stage the base of all tiles, so that the first picture is whole; then always the
-    best utility per byte whose needs are met.
+    """Numbers the drafts from 1: stage by stage the base of all tiles, so that the first picture is whole; then always
+    the best utility per byte whose needs are met.
     """
 
     def place(index: int) -> tuple[int, float, int]:
@@ -112,7 +115,7 @@ def _packed(
     """
     record, bits = tile.levels[level - 1], tile.bits[level - 1]
     left = sorted(members, key=lambda b: -worth[b] / (bits[b] + 1))
-    room = 8 * (max_payload - LARGEST_PREFIX) - SLACK_BITS
+    room = 8 * (FILLED[level - 1] * max_payload - LARGEST_PREFIX) - SLACK_BITS
     while left:
         total = float(bits[left].sum())
         share = total / max(1, np.ceil(total / max(room, 1)))

@@ -64,8 +64,11 @@ class Renderer:
                 inside = slice((first - window.top) * window.width, (last - window.top) * window.width)
                 levels = tile.levels[inside]
                 blocks = self._dequantised(tile, inside, levels, scale)
-                grid[first - top : last - top, columns] = blocks.unflatten(0, (last - first, window.width))
-            values.append(grid.permute(2, 0, 3, 1, 4).reshape(1, channels, (bottom - top) * unit, layout.columns * unit))
+                shape = (last - first, window.width, *blocks.shape[1:])
+                grid[first - top : last - top, columns] = blocks.reshape(shape)
+            values.append(
+                grid.permute(2, 0, 3, 1, 4).reshape(1, channels, (bottom - top) * unit, layout.columns * unit)
+            )
         return values
 
     def _dequantised(self, tile: TileState, inside: slice, levels: NDArray[np.uint8], scale: int) -> Tensor:

@@ -6,10 +6,10 @@ All numbers in network order.
 |---|---|
 | stage s of a tile's base | tile (2), s (1), code |
 | level l of some blocks | tile (2), 2 + l (1), set of blocks (8; a bit each, row by row, first in the highest), code |
-| fragment of either | as above with 128 added to the third byte; before the code: number of the fragment (2), how many (2) |
+| fragment of either | as above, 128 added to the third byte; before the code: the fragment's number (2), how many (2) |
 
-The stages of a tile come one after the other; a level needs the whole base of its tile, and the level before of each of its
-blocks. What does not fit one payload is cut into fragments, all of which are needed.
+The stages of a tile come one after the other; a level needs the whole base of its tile, and the level before of each of
+its blocks. What does not fit one payload is cut into fragments, all of which are needed.
 """
 
 from __future__ import annotations
@@ -105,7 +105,9 @@ class Contents:
         room = max_payload - (len(self.whole.to_bytes()) + _FRAGMENT.size)
         count = -(-len(self.code) // room)
         size = -(-len(self.code) // count)
-        return [replace(self, code=self.code[i * size : (i + 1) * size], fragment=i, fragments=count) for i in range(count)]
+        return [
+            replace(self, code=self.code[i * size : (i + 1) * size], fragment=i, fragments=count) for i in range(count)
+        ]
 
 
 def _blocks(data: bytes, window: Window) -> tuple[tuple[int, ...], bytes]:

@@ -117,7 +117,9 @@ class Synthesis(nn.Module):
         pixels = F.pixel_unshuffle(linear - 0.5, STRIDES[-1]).contiguous(memory_format=torch.channels_last)
         cells = BLOCK // STRIDES[-1]
         known = self.state(states).permute(0, 3, 1, 2)
-        known = known.repeat_interleave(cells, 2).repeat_interleave(cells, 3).contiguous(memory_format=torch.channels_last)
+        known = (
+            known.repeat_interleave(cells, 2).repeat_interleave(cells, 3).contiguous(memory_format=torch.channels_last)
+        )
         first, *each = known.chunk(DEPTH + 1, 1)
         features = F.relu(self.enter(pixels) + first)
         features = features + F.interpolate(self.coarse(features), scale_factor=COARSE, mode="bilinear")

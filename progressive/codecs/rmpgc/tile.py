@@ -5,21 +5,25 @@ Legend: B blocks of the tile, row by row; C coefficients a position; s x s posit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from progressive.codecs.rmpgc import quantiser
+from progressive.codecs.rmpgc.choices import Choices, Tables, base_choices, level_choices
 from progressive.codecs.rmpgc.coding import BasePasses, checkerboard, code_plane_pass, rows_everywhere, table_of
 from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, LUMA, SCALES, STAGES, TIERS, plane_and_tier
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
+from progressive.codecs.rmpgc.synthesis import Dequantiser
 from progressive.entropy.coders import SymbolCoder
 
 TierTables = Mapping[int, Tensor]
 """Plane -> the tier of each of its table rows, uint8 [PLANE_ROWS]."""
+
+
+ChoicesOfScale = Callable[[int], Choices]
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,12 @@ class TileState:
     def base_complete(self) -> bool:
         return self.stages == len(STAGES)
 
-    def code_stage(self, coder: SymbolCoder, truth: Sequence[Tensor] | None = None) -> list[tuple[Tensor, Tensor]]:
+    def code_stage(self, coder: SymbolCoder, choices: ChoicesOfScale | None = None) -> list[tuple[Tensor, Tensor]]:
         """Codes the next stage of the base.
 
         Args:
             coder: of the stage's segment.
-            truth: indices of all scales, [1, C, h, w] each, for an encoder.
+            choices: for an encoder, scale -> what to write there.
         Returns:
             for `keep_stage`: of each scale, indices and features.
         """
@@ -76,7 +80,7 @@ class TileState:
         for scale in STAGES[self.stages]:
             like = torch.zeros(1, 1, self.rows, self.columns, device=self._device)
             features = self._networks.chain_features(scale, before, like)
-            passes = BasePasses(coder, scale, None if truth is None else truth[scale])
+            passes = BasePasses(coder, scale, None if choices is None else choices(scale))
             index, before = self._networks.code_base(scale, features, passes)
             results.append((index, before))
         return results
@@ -95,12 +99,12 @@ class TileState:
             self._chain = []
 
     def code_level(
-        self, coder: SymbolCoder, level: int, blocks: list[int], truth: Sequence[Tensor] | None = None
+        self, coder: SymbolCoder, level: int, blocks: list[int], choices: ChoicesOfScale | None = None
     ) -> LevelResult:
         """Codes a level of some blocks, all of which are one level below.
 
         Args:
-            truth: symbols of the level's plane, of all scales, [B of the tile, C, s, s] each, for an encoder.
+            choices: for an encoder, scale -> what to write there in all blocks of the tile.
         """
         plane, tier = plane_and_tier(level)
         chosen = torch.tensor(blocks, device=self._device)
@@ -111,7 +115,7 @@ class TileState:
             features = self._networks.plane_features(plane, scale, context, parents, carried)
             work = _ScaleOfLevel(
                 self._networks, coder, plane, tier, scale, features, parents,
-                None if truth is None else truth[scale][chosen],
+                None if choices is None else choices(scale).of_blocks(chosen),
             )  # fmt: skip
             if tier == 0:
                 symbols, tiers = work.first_tier(self._tier_tables[plane])
@@ -151,7 +155,7 @@ class _ScaleOfLevel:
     scale: int
     features: Tensor
     parents: Tensor
-    truth: Tensor | None
+    choices: Choices | None
 
     def first_tier(self, tier_of_row: Tensor) -> tuple[Tensor, Tensor]:
         """Codes the symbols that come first; returns them and the tier of each symbol."""
@@ -190,30 +194,52 @@ class _ScaleOfLevel:
         luma = LUMA[self.scale]
         part = slice(luma) if number < 2 else slice(luma, None)
         where = mask[:, part] & checkerboard(parameters, number) if number < 2 else mask[:, part]
-        truth = None if self.truth is None else self.truth[:, part]
+        choices = None if self.choices is None else self.choices.part(part)
         table = table_of(self.plane, self.tier)
-        return code_plane_pass(self.coder, table, parameters, self.parents[:, part], where, truth)
+        return code_plane_pass(self.coder, table, parameters, self.parents[:, part], where, choices)
 
 
-def code_everything(
-    networks: ProbabilityNetworks, tiers: TierTables, latent: list[Tensor], coder: SymbolCoder
-) -> TileState:
-    """Passes all stages and levels of a latent (five scales of one photo) through one coder."""
-    rows, columns = latent[0].shape[2:]
-    tile = TileState(rows, columns, networks, tiers)
-    truth = [quantiser.base_index(y) for y in latent]
+@dataclass(frozen=True)
+class Target:
+    """The coefficients that an encoder wants to convey of a tile, and how it chooses symbols for them.
+
+    Fields:
+        latent: five scales of the tile, [1, C, h, w].
+        blocks: the same by blocks, [B, C, s, s].
+        dequantiser: how symbols will be read.
+        tables: what bits are counted by; None: the true symbols are written, whatever they cost.
+    """
+
+    latent: list[Tensor]
+    blocks: list[Tensor]
+    dequantiser: Dequantiser
+    tables: Tables | None
+
+    @classmethod
+    def of(cls, latent: list[Tensor], dequantiser: Dequantiser, tables: Tables | None) -> Target:
+        blocks = [to_blocks(y, side) for y, side in zip(latent, BLOCK_SIDES, strict=True)]
+        return cls(latent, blocks, dequantiser, tables)
+
+    def base(self, scale: int) -> Choices:
+        return base_choices(self.latent[scale], scale, self.dequantiser, self.tables)
+
+    def level(self, level: int, state: TileState) -> ChoicesOfScale:
+        plane = plane_and_tier(level)[0]
+
+        def choices(scale: int) -> Choices:
+            parents = state.index[scale].float()
+            return level_choices(self.blocks[scale], parents, level, plane, scale, self.dequantiser, self.tables)
+
+        return choices
+
+
+def code_everything(state: TileState, target: Target, coder: SymbolCoder) -> None:
+    """Passes all stages and levels of a tile through one coder."""
     for _ in STAGES:
-        tile.keep_stage(tile.code_stage(coder, truth))
-    blocks = list(range(rows * columns))
-    values = [to_blocks(y, side) for y, side in zip(latent, BLOCK_SIDES, strict=True)]
+        state.keep_stage(state.code_stage(coder, target.base))
+    blocks = list(range(state.rows * state.columns))
     for level in range(1, LEVELS + 1):
-        tile.keep_level(tile.code_level(coder, level, blocks, plane_symbols(values, tile, plane_and_tier(level)[0])))
-    return tile
-
-
-def plane_symbols(values: list[Tensor], tile: TileState, plane: int) -> list[Tensor]:
-    """The true symbols of a plane for all blocks, whose coefficients are `values`, five scales [B, C, s, s]."""
-    return [quantiser.refine(v, n.float(), plane) for v, n in zip(values, tile.index, strict=True)]
+        state.keep_level(state.code_level(coder, level, blocks, target.level(level, state)))
 
 
 def to_blocks(values: Tensor, side: int) -> Tensor:
