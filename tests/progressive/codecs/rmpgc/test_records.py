@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from progressive.codecs.rmpgc.records import Recorder
+from progressive.entropy.coders import CostMeter, RangeSymbolDecoder, RangeSymbolEncoder
+from progressive.entropy.tables import TOTAL, FrequencyTable
+
+TABLES = {
+    "even": FrequencyTable(np.array([[TOTAL // 2, TOTAL // 2], [TOTAL // 4, 3 * TOTAL // 4]])),
+    "three": FrequencyTable(np.array([[TOTAL // 2, TOTAL // 4, TOTAL // 4]])),
+}
+BLOCKS = 5
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    """Three passes; block 3 has no symbols in any, block 4 none in the second."""
+    random, made = np.random.default_rng(0), Recorder()
+    for table, sizes in (("even", (7, 3, 9, 0, 2)), ("three", (1, 8, 4, 0, 0)), ("even", (2, 2, 2, 0, 30))):
+        owners = np.repeat(np.arange(BLOCKS), sizes)
+        rows, symbols = TABLES[table].frequencies.shape
+        made.code(
+            table,
+            random.integers(0, rows, len(owners)),
+            random.integers(0, symbols, len(owners)).astype(np.int32),
+            owners,
+        )
+    return made
+
+
+def test_all_blocks_are_everything(recorder: Recorder) -> None:
+    assert recorder.encoded_blocks(TABLES, list(range(BLOCKS))) == recorder.encoded(TABLES)
+    encoder = RangeSymbolEncoder(TABLES)
+    for table, rows, symbols, owners in recorder.passes:
+        encoder.code(table, rows.astype(np.intp), symbols.astype(np.int32), owners)
+    assert recorder.encoded(TABLES) == encoder.to_bytes()
+
+
+@pytest.mark.parametrize("chosen", [[0], [1, 4], [0, 2, 3], [4]])
+def test_chosen_blocks_decode_by_themselves(recorder: Recorder, chosen: list[int]) -> None:
+    decoder = RangeSymbolDecoder(TABLES, recorder.encoded_blocks(TABLES, chosen))
+    for table, rows, symbols, owners in recorder.passes:
+        inside = np.isin(owners, chosen)
+        found = decoder.code(table, rows[inside].astype(np.intp), np.zeros(0, np.int32), owners[inside])
+        assert found.tolist() == symbols[inside].tolist()
+    decoder.finish()
+
+
+def test_a_block_without_symbols_takes_no_bytes(recorder: Recorder) -> None:
+    assert recorder.encoded_blocks(TABLES, [3]) == b""
+
+
+def test_bits_are_those_of_the_tables_and_close_to_the_bytes(recorder: Recorder) -> None:
+    meter = CostMeter(TABLES, BLOCKS)
+    for table, rows, symbols, owners in recorder.passes:
+        meter.code(table, rows.astype(np.intp), symbols.astype(np.int32), owners)
+    bits = recorder.bits(TABLES, BLOCKS)
+    np.testing.assert_allclose(bits, meter.bits)
+    assert bits[3] == 0
+    assert abs(8 * len(recorder.encoded(TABLES)) - bits.sum()) <= 64
