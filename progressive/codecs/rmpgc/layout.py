@@ -40,7 +40,7 @@ TIERS = 2
 LEVELS = PLANES * TIERS
 """Steps that a block can take beyond the base."""
 
-STAGES = ((0, 1, 2), (3,), (4,))
+STAGES = ((0,), (1,), (2,), (3,), (4,))
 """The scales of each stage of a tile's base."""
 
 

@@ -26,6 +26,12 @@ MAX_INDEX = 63
 """The base's indices are clipped to this; the lowest band of a photo in 0..1 stays below 36."""
 
 
+def reach(plane: int) -> int:
+    """The largest index of a plane."""
+    thirds: int = 3**plane
+    return MAX_INDEX * thirds + (thirds - 1) // 2
+
+
 def base_index(latent: Tensor) -> Tensor:
     """Coefficients -> indices of plane 0, the same shape, float."""
     beyond = torch.floor((latent.abs() - DEAD_ZONE) / STEP) + 1
@@ -51,8 +57,11 @@ def refine(latent: Tensor, index: Tensor, plane: int) -> Tensor:
 
     A coefficient outside its bin (the encoder may leave one there) takes the nearest third.
     """
-    middle = bin_of(3 * index, plane)
-    return (latent >= middle[1]).to(latent.dtype) - (latent < middle[0]).to(latent.dtype)
+    most = reach(plane - 1)
+    parents = torch.arange(-most, most + 1, device=index.device, dtype=latent.dtype)
+    lower, upper = bin_of(3 * parents, plane)
+    place = index.long() + most
+    return (latent >= upper[place]).to(latent.dtype) - (latent < lower[place]).to(latent.dtype)
 
 
 def _zero_bin_edges(plane: int) -> Tensor:

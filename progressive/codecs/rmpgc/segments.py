@@ -5,7 +5,7 @@ All numbers in network order.
 | segment | bytes |
 |---|---|
 | stage s of a tile's base | tile (2), s (1), code |
-| level l of some blocks | tile (2), 2 + l (1), set of blocks (8; a bit each, row by row, first in the highest), code |
+| level l of some blocks | tile (2), 4 + l (1), set of blocks (8; a bit each, row by row, first in the highest), code |
 | fragment of either | as above, 128 added to the third byte; before the code: the fragment's number (2), how many (2) |
 
 The stages of a tile come one after the other; a level needs the whole base of its tile, and the level before of each of

@@ -51,9 +51,19 @@ class Dequantiser(nn.Module):
 
     def forward(self, index: Tensor, plane: int, scale: int) -> Tensor:
         """Indices of a plane, [N, C, h, w] -> expected coefficients."""
-        lower, upper = quantiser.bin_of(index, plane)
-        near, far = (self.inward[scale, :, plane, k].repeat_interleave(self._channels(scale, index)) for k in (0, 1))
-        share = torch.where(index.abs() <= 1, near.view(-1, 1, 1), far.view(-1, 1, 1))
+        table = self._table(plane, scale)
+        reach = len(table[0]) // 2
+        channels = torch.arange(index.shape[1], device=index.device).view(-1, 1, 1)
+        place = (channels >= LUMA[scale]) * len(table[0]) + reach
+        return table.flatten()[index.long() + place]
+
+    def _table(self, plane: int, scale: int) -> Tensor:
+        """The coefficient that each index of a plane stands for, in luma and in the opponent colours, [2, indices]."""
+        reach = quantiser.reach(plane)
+        index = torch.arange(-reach, reach + 1, device=self.inward.device)
+        lower, upper = quantiser.bin_of(index.to(self.inward), plane)
+        near, far = self.inward[scale, :, plane].unbind(1)
+        share = torch.where(index.abs() <= 1, near[:, None], far[:, None])
         return (lower + upper) / 2 - torch.sign(index) * share * (upper - lower)
 
     def at_level(self, index: Tensor, symbols: Tensor, tiers: Tensor, level: int, scale: int) -> Tensor:
@@ -79,10 +89,6 @@ class Dequantiser(nn.Module):
                 for kind, inside in enumerate((size == 1, size > 1)):
                     if inside.any():
                         self.inward[scale, colour, plane, kind] = found[inside].mean()
-
-    @staticmethod
-    def _channels(scale: int, index: Tensor) -> Tensor:
-        return torch.tensor([LUMA[scale], index.shape[1] - LUMA[scale]], device=index.device)
 
 
 class Synthesis(nn.Module):
@@ -115,16 +121,11 @@ class Synthesis(nn.Module):
     def refine(self, linear: Tensor, states: Tensor) -> Tensor:
         """The linear picture [N, 3, H, W] and states [N, R, K] -> the picture."""
         pixels = F.pixel_unshuffle(linear - 0.5, STRIDES[-1]).contiguous(memory_format=torch.channels_last)
-        cells = BLOCK // STRIDES[-1]
-        known = self.state(states).permute(0, 3, 1, 2)
-        known = (
-            known.repeat_interleave(cells, 2).repeat_interleave(cells, 3).contiguous(memory_format=torch.channels_last)
-        )
-        first, *each = known.chunk(DEPTH + 1, 1)
-        features = F.relu(self.enter(pixels) + first)
+        first, *each = self.state(states).chunk(DEPTH + 1, -1)
+        features = F.relu(_with_states(self.enter(pixels), first))
         features = features + F.interpolate(self.coarse(features), scale_factor=COARSE, mode="bilinear")
         for block, state in zip(self.body, each, strict=True):
-            features = block(features + state)
+            features = block(_with_states(features, state))
         return linear + F.pixel_shuffle(self.leave(features), STRIDES[-1])
 
 
@@ -142,6 +143,15 @@ class Residual(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         out: Tensor = h + self.narrow(F.relu(self.widen(self.depthwise(h))))
         return out
+
+
+def _with_states(features: Tensor, of_block: Tensor) -> Tensor:
+    """Adds what each block's state says, [N, R, K, C], to all its positions, [N, C, h, w]."""
+    count, rows, columns, width = of_block.shape
+    cells = BLOCK // STRIDES[-1]
+    positions = features.permute(0, 2, 3, 1).reshape(count, rows, cells, columns, cells, width)
+    added = positions + of_block[:, :, None, :, None]
+    return added.reshape(count, rows * cells, columns * cells, width).permute(0, 3, 1, 2)
 
 
 def spread(per_block: Tensor, scale: int) -> Tensor:
