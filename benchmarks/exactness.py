@@ -6,7 +6,7 @@ The reference is one thread, float32, channels_last, all blocks of a tile at onc
 alone, float64, integers (int64 sums and shifts), NCHW, PyTorch without oneDNN, and CUDA where there is one. All planes
 of scikit-image's photos, of `kodak` of --data and of generated photos are coded, until so many symbols have been
 compared. A symbol differs if it, or the row of the table that it is coded with, is not the reference's. Last, one
-weight of each layer is changed by one unit: the known answer has to tell. Exit status 1: something differs or was missed.
+weight of each layer is changed by one unit: the known answer has to tell. Exit status 1: it did not, or symbols differ.
 """
 
 from __future__ import annotations

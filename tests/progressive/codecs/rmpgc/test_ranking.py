@@ -60,10 +60,11 @@ def test_what_is_worth_most_a_byte_comes_first_and_needs_before_it() -> None:
     stages = [draft(0, 9, 20, []), draft(0, 9, 20, [], tile=1)]
     stages += [draft(1, 5, 20, stages[:1]), draft(1, 5, 20, stages[1:], tile=1)]
     stages += [draft(2, 1, 20, stages[2:3]), draft(2, 1, 20, stages[3:4], tile=1)]
-    poor = draft(3, 10, 100, stages[4:5])
-    behind = draft(4, 900, 90, [poor])
-    rich = draft(3, 40, 100, stages[5:6], tile=1)
-    least = draft(4, 1, 50, [rich], tile=1)
+    level = len(STAGES)
+    poor = draft(level, 10, 100, stages[4:5])
+    behind = draft(level + 1, 900, 90, [poor])
+    rich = draft(level, 40, 100, stages[5:6], tile=1)
+    least = draft(level + 1, 1, 50, [rich], tile=1)
     all_drafts = [*stages, poor, behind, rich, least]
     segments = ordered(all_drafts)
     expected = [stages[0], stages[1], stages[2], stages[3], stages[4], stages[5], rich, poor, behind, least]

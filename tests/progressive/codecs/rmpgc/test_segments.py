@@ -13,6 +13,9 @@ LAYOUT = Layout(700, 530)
 
 STEPS = len(STAGES) + LEVELS
 
+FIRST, FIRST_CUT = f"{len(STAGES):02x}", f"{128 + len(STAGES):02x}"
+"""Third byte of a segment of the first level, and of a fragment of one."""
+
 
 @st.composite
 def any_contents(draw: st.DrawFn) -> Contents:
@@ -46,7 +49,7 @@ def test_fragments_fit_and_join(contents: Contents, max_payload: int) -> None:
 
 def test_a_prefix_is_what_the_format_says() -> None:
     blocks = Contents(1, len(STAGES) + 4, (0, 9, 23), b"code")
-    assert blocks.to_bytes() == bytes.fromhex("0001 07 8040010000000000") + b"code"
+    assert blocks.to_bytes() == bytes.fromhex(f"0001 {len(STAGES) + 4:02x} 8040010000000000") + b"code"
     fragment = Contents(3, 2, (), b"code", 1, 258)
     assert fragment.to_bytes() == bytes.fromhex("0003 82 0001 0102") + b"code"
 
@@ -67,14 +70,14 @@ def test_a_level_belongs_to_the_layer_of_its_plane() -> None:
         ("ffff 00", "tile 65535"),
         (f"0000 {STEPS:02x} 8000000000000000", f"step {STEPS}"),
         ("0000 7f 8000000000000000", "step 127"),
-        ("0000 03", "blocks"),
-        ("0000 03 80000000000000", "blocks"),
-        ("0000 03 0000000000000000", "blocks"),
-        ("0001 03 0000008000000000", "blocks"),
-        ("0003 03 1000000000000000", "blocks"),
+        (f"0000 {FIRST}", "blocks"),
+        (f"0000 {FIRST} 80000000000000", "blocks"),
+        (f"0000 {FIRST} 0000000000000000", "blocks"),
+        (f"0001 {FIRST} 0000008000000000", "blocks"),
+        (f"0003 {FIRST} 1000000000000000", "blocks"),
         ("0000 80", "shorter than its prefix"),
         ("0000 80 000100", "shorter than its prefix"),
-        ("0000 83 8000000000000000 0001", "shorter than its prefix"),
+        (f"0000 {FIRST_CUT} 8000000000000000 0001", "shorter than its prefix"),
         ("0000 80 0000 0000", "fragment 0 of 0"),
         ("0000 80 0000 0001", "fragment 0 of 1"),
         ("0000 80 0002 0002", "fragment 2 of 2"),
