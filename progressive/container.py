@@ -103,20 +103,22 @@ def file_size(stream: LayeredStream) -> int:
 
 
 def cut(stream: LayeredStream, size_bytes: int) -> LayeredStream:
-    """The longest prefix of the stream's segments whose file has at most this size.
+    """What of the stream makes a file of at most this size: segments in the sender's order as long as they fit, then
+    any later ones that still do and need no other.
 
     Raises UsageError if not even the header fits.
     """
     size = _head_size(stream.header)
     if size > size_bytes:
         raise UsageError(f"no file of this photo fits {size_bytes} bytes: its header alone takes {size}")
-    kept = 0
+    kept: list[Segment] = []
+    ids: set[int] = set()
     for segment in stream.segments:
-        size += _record_size(segment)
-        if size > size_bytes:
-            break
-        kept += 1
-    return stream.keep(stream.segments[:kept])
+        if size + _record_size(segment) <= size_bytes and ids.issuperset(segment.depends_on):
+            size += _record_size(segment)
+            kept.append(segment)
+            ids.add(segment.id)
+    return stream.keep(kept)
 
 
 def _head_size(header: StreamHeader) -> int:

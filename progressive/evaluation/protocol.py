@@ -15,9 +15,10 @@ _BYTES = (
     "segment beside the payload); a JPEG 2000 file is the raw codestream, a prefix of layers has headers that say so."
 )
 _POINTS = (
-    "At a rate a codec shows the longest cut of its one stream that fits, a peer the best picture among its files "
-    "that fit, by the measure in question (for recognition by PSNR); its settings are searched so that files come as "
-    "close to each rate as the format permits, never above. PSNR is over RGB, MS-SSIM the mean of R, G and B."
+    "At a rate a codec shows its one stream as far as it fits, and of what comes later the segments that still do; a "
+    "peer the best picture among its files that fit, by the measure in question (for recognition by PSNR); its "
+    "settings are searched so that files come as close to each rate as the format permits, never above. PSNR is over "
+    "RGB, MS-SSIM the mean of R, G and B."
 )
 _MEANS = (
     "Means are over the photos at equal rate; a system that has no file that small for some of them shows the number "

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from progressive.codec import Photo, ProgressiveCodec
-from progressive.container import RECORD_OVERHEAD, file_size
+from progressive.container import cut, file_size
 from progressive.errors import UsageError
 from progressive.evaluation.curves import Point, byte_limit
 from progressive.evaluation.meter import Meter
-from progressive.stream import LayeredStream
+from progressive.stream import LayeredStream, Segment
 
 
 def encode_in_context(
@@ -38,15 +38,27 @@ def stream_points(
     The sizes are those of the `.prog` files. A rate that cuts where a lower one did adds no point, and one that is too
     low for the first segment none either.
     """
-    limits = None if rates is None else sorted(byte_limit(bpp, meter.pixels) for bpp in rates)
-    decoder = codec.decoder(stream.header)
-    size = file_size(stream.keep(()))
-    for number, segment in enumerate(stream.segments, 1):
-        size += RECORD_OVERHEAD + len(segment.payload)
-        decoder.push(segment.id, segment.payload)
-        following = stream.segments[number : number + 1]
-        next_size = size + RECORD_OVERHEAD + len(following[0].payload) if following else None
-        if limits is None or any(size <= limit and (next_size is None or limit < next_size) for limit in limits):
-            yield meter(decoder.picture(), size, f"{number} of {len(stream.segments)} segments")
-        if limits and next_size is not None and next_size > limits[-1]:
-            return
+    counts = range(1, len(stream.segments) + 1)
+    cuts: Iterable[LayeredStream] = (stream.keep(stream.segments[:count]) for count in counts)
+    if rates is not None:
+        cuts = _cuts_within(stream, sorted(byte_limit(bpp, meter.pixels) for bpp in rates))
+    decoder, pushed = codec.decoder(stream.header), set[int]()
+    for kept in cuts:
+        if not pushed.issubset(s.id for s in kept.segments):
+            decoder, pushed = codec.decoder(stream.header), set()
+        for segment in kept.segments:
+            decoder.push(segment.id, segment.payload)
+            pushed.add(segment.id)
+        yield meter(decoder.picture(), file_size(kept), f"{len(kept.segments)} of {len(stream.segments)} segments")
+
+
+def _cuts_within(stream: LayeredStream, limits: Sequence[int]) -> Iterator[LayeredStream]:
+    """The stream cut to each limit in turn, where the header fits and the limit makes a difference."""
+    before: tuple[Segment, ...] = ()
+    for limit in limits:
+        if limit < file_size(stream.keep(())):
+            continue
+        kept = cut(stream, limit)
+        if kept.segments != before:
+            before = kept.segments
+            yield kept

@@ -160,15 +160,26 @@ def test_a_segment_that_no_record_holds_is_refused(segment: Segment) -> None:
 
 
 @given(st.integers(0, len(FILE) + 10))
-def test_a_cut_stream_is_the_longest_whose_file_fits(size: int) -> None:
+def test_a_cut_stream_is_all_that_fits_in_order_then_whatever_still_does(size: int) -> None:
     if size < START:
         with pytest.raises(UsageError, match=f"{START}"):
             cut(STREAM, size)
         return
     kept = cut(STREAM, size)
     assert file_size(kept) <= size
-    assert kept.segments == SEGMENTS[: intact_up_to(size)]
+    prefix = intact_up_to(size)
+    assert kept.segments[:prefix] == SEGMENTS[:prefix]
+    assert list(kept.segments) == [s for s in SEGMENTS if s in kept.segments]
+    left = size - file_size(kept)
+    assert all(file_size(STREAM.keep([s])) - START > left for s in SEGMENTS if s not in kept.segments)
     assert read_stream(stream_to_bytes(kept)).complete
+
+
+def test_a_cut_stream_keeps_no_segment_without_those_it_depends_on() -> None:
+    first, second = Segment(1, 0, (), bytes(40)), Segment(2, 1, (1,), b"")
+    stream = LayeredStream(HEADER, (first, second))
+    assert cut(stream, START + 20).segments == ()
+    assert cut(stream, file_size(stream)).segments == (first, second)
 
 
 def test_a_file_is_written_whole(tmp_path: Path) -> None:
