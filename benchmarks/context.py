@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from benchmarks import _data
 from progressive.codec import Photo, ProgressiveCodec
+from progressive.contexts import check_has_contexts, encode_in_context
 from progressive.evaluation.bootstrap import estimate
 from progressive.evaluation.curves import curve
 from progressive.evaluation.meter import Judges, Meter
-from progressive.evaluation.streams import check_has_contexts, encode_in_context, stream_points
+from progressive.evaluation.streams import stream_points
 from progressive.metrics.recognition import LabelledPhoto, read_labels
 from progressive.photos import read_photo
 from progressive.registry import load_codec

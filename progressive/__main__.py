@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from progressive import cli, registry
-from progressive.codec import ProgressiveDecoder
+from progressive.codec import ProgressiveCodec, ProgressiveDecoder
 from progressive.container import (
     MAX_FILE_BYTES,
     RECORD_OVERHEAD,
@@ -22,6 +23,7 @@ from progressive.container import (
     read_stream,
     write_stream,
 )
+from progressive.contexts import context_for, encode_in_context
 from progressive.errors import BitstreamError, RunError, UsageError
 from progressive.files import check_writable, read_bytes
 from progressive.photos import read_photo, write_png
@@ -50,6 +52,9 @@ def encode(
     codec: Annotated[str, typer.Option(metavar="NAME", help="One that `codecs` lists.")] = DEFAULT_CODEC,
     size: Size = None,
     bpp: Annotated[float | None, typer.Option(metavar="X", help="Bits a pixel, the whole file counted.")] = None,
+    context: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What for: reconstruct (default of rmpgc), classify or hybrid.")
+    ] = None,
 ) -> None:
     """Code a photo into a file, of at most --bytes or --bpp if given."""
     if size is not None and bpp is not None:
@@ -57,21 +62,19 @@ def encode(
     if bpp is not None and not 0 < bpp < math.inf:
         raise UsageError(f"no file has {bpp:g} bits a pixel: use a number above zero")
     coder = load_codec(codec)
+    context = context_for(coder, context)
     check_writable(output)
     pixels = read_photo(photo)
     area = pixels.shape[0] * pixels.shape[1]
     limit = int(bpp * area / 8) if bpp is not None else size
-    whole = stream = coder.encode(pixels, max_payload=_segment_size(limit))
+    stream = encode_in_context(coder, pixels, max_payload=_segment_size(limit), context=context)
     if limit is not None:
-        stream = cut(whole, limit)
-        if whole.segments and not stream.segments:
-            least = file_size(whole.keep(whole.segments[:1]))
-            raise UsageError(f"no segment of this photo fits {limit} bytes: its smallest file takes {least}")
+        stream = _cut_to_what_shows(coder, stream, limit)
     write_stream(output, stream)
     written = file_size(stream)
     typer.echo(
         f"{output}: {pixels.shape[1]}x{pixels.shape[0]}, {_segments(len(stream.segments))}, "
-        f"{_rate(written, area)} by {codec}"
+        f"{_rate(written, area)} by {codec}{f' for {context}' if context else ''}"
     )
 
 
@@ -86,11 +89,13 @@ def decode(
     contents = _contents(file, _read(file)[:size])
     decoder = _decoder(contents)
     refused = [segment_id for segment_id, payload in contents.segments if not _push(decoder, segment_id, payload)]
-    shown = decoder.status.decoded
-    if (contents.damaged or refused) and not shown:
+    status = decoder.status
+    if (contents.damaged or refused) and not status.decoded:
         raise RunError(f"{file} is damaged and nothing of it can be shown")
     write_png(output, decoder.picture())
-    typer.echo(f"{output}: {contents.header.width}x{contents.header.height}, {_how_much(contents, shown)}")
+    size_in_words = f"{contents.header.width}x{contents.header.height}"
+    facts = (size_in_words, _how_much(contents, status.decoded), status.gaps_in_words())
+    typer.echo(f"{output}: {', '.join(filter(None, facts))}")
 
 
 @app.command()
@@ -271,6 +276,27 @@ def main() -> None:
 def _segment_size(limit: int | None) -> int:
     """Small files are cut between small segments, so that what is cut off is small too."""
     return LARGEST_SEGMENT if limit is None else min(LARGEST_SEGMENT, max(SMALLEST_SEGMENT, limit // 12))
+
+
+def _cut_to_what_shows(coder: ProgressiveCodec, stream: LayeredStream, limit: int) -> LayeredStream:
+    """The longest prefix of the stream whose file fits the limit, up to the last segment that changes the picture.
+
+    Raises UsageError if no file that shows anything fits.
+    """
+    first = next(_changes(coder, stream), 0)
+    least = file_size(stream.keep(stream.segments[:first]))
+    if least > limit:
+        raise UsageError(f"no picture of this photo fits {limit} bytes: its smallest file takes {least}")
+    fitting = cut(stream, limit)
+    return fitting.keep(fitting.segments[: max(_changes(coder, fitting), default=0)])
+
+
+def _changes(coder: ProgressiveCodec, stream: LayeredStream) -> Iterator[int]:
+    """The numbers of segments, from the start, after which the picture has changed."""
+    decoder = coder.decoder(stream.header)
+    for count, segment in enumerate(stream.segments, 1):
+        if decoder.push(segment.id, segment.payload):
+            yield count
 
 
 def _parse_rates(text: str) -> tuple[float, ...]:

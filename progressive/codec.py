@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from progressive.stream import LayeredStream, StreamHeader
+from progressive.units import format_percent
 
 Photo = NDArray[np.uint8]
 """An sRGB photo, [H, W, 3], 0..255."""
@@ -23,12 +24,22 @@ class DecoderStatus:
         layer: the highest layer that any decoded segment belongs to; -1 before the first.
         decoded: number of segments that the picture shows.
         waiting: number of segments that wait for one they depend on.
+        grey: share of the picture's area of which nothing is known, 0..1.
+        coarse: share that is shown without its whole base, 0..1.
     """
 
     base_complete: bool
     layer: int
     decoded: int
     waiting: int
+    grey: float
+    coarse: float
+
+    def gaps_in_words(self) -> str:
+        """`25% of the picture grey, 10% coarse`; empty once the base is complete."""
+        shares = {"grey": self.grey, "coarse": self.coarse}
+        gaps = [(format_percent(share, digits=2), how) for how, share in shares.items() if share > 0]
+        return ", ".join(f"{share}{' of the picture' * (not i)} {how}" for i, (share, how) in enumerate(gaps))
 
 
 class ProgressiveDecoder(Protocol):

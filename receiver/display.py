@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
+from progressive.codec import DecoderStatus
 from progressive.display import ARRIVED, LOST, RECOVERED, Display, Progress
 from progressive.output import Refinement, json_values
 from progressive.units import format_size, format_time
@@ -53,13 +54,14 @@ class PhotoView:
         text = f"{packets}  {format_size(figures.bytes, digits=3)}{self._quality}"
         self._display.progress([Progress(self._name, share, text, self._trace)])
 
-    def show_picture(self, refinement: Refinement, figures: Figures, share: float) -> None:
-        """Reports a refinement: an event."""
-        self._quality = "".join(f"  {part}" for part in quality_words(refinement))
+    def show_picture(self, refinement: Refinement, status: DecoderStatus, figures: Figures, share: float) -> None:
+        """Reports a refinement, made when the decoder had come so far: an event."""
+        words = quality_words(refinement, status)
+        self._quality = "".join(f"  {part}" for part in words)
         parts = (
             f"{refinement.time_s:7.2f} s",
             f"{refinement.bytes:8d} B",
-            *quality_words(refinement),
+            *words,
             f"received {figures.received}, lost {figures.lost}, recovered {figures.recovered}",
         )
         label = f"{self._name}: " if self._label else ""
@@ -67,20 +69,22 @@ class PhotoView:
         self.show_packets(figures, share)
 
 
-def quality_words(refinement: Refinement) -> list[str]:
-    """The layer and whatever was measured, in words."""
+def quality_words(refinement: Refinement, status: DecoderStatus) -> list[str]:
+    """The layer, whatever was measured, and what of the picture is missing, in words."""
     words = ["base" if refinement.layer == 0 else f"layer {refinement.layer}"]
     if refinement.psnr is not None:
         words.append(f"PSNR {refinement.psnr:.2f} dB" if math.isfinite(refinement.psnr) else "equal to the original")
     if refinement.ms_ssim is not None:
         words.append(f"MS-SSIM {refinement.ms_ssim:.3f}")
+    if gaps := status.gaps_in_words():
+        words.append(gaps)
     return words
 
 
-def closing_words(name: str, latest: Refinement | None, figures: Figures, segments: str) -> str:
+def closing_words(name: str, latest: Refinement | None, status: DecoderStatus, figures: Figures, segments: str) -> str:
     """The one line that closes a photo."""
     packets = f"{figures.received} packets received, {figures.lost} lost, {figures.recovered} recovered"
     if latest is None:
         return f"{name}: no picture, {packets}"
-    picture = f"{', '.join(quality_words(latest))} after {format_time(round(latest.time_s, 2))}"
+    picture = f"{', '.join(quality_words(latest, status))} after {format_time(round(latest.time_s, 2))}"
     return f"{name}: {picture}, {segments} segments, {packets}, {format_size(figures.bytes, digits=3)}"

@@ -103,17 +103,21 @@ class Reception:
         sent_bytes = figures.bytes if wire_bytes is None else wire_bytes
         self.refiner.folder.finish(settings, sent_bytes, title=title or self.name)
         segments = f"{self._taken} of {self.refiner.decoder.header.segment_count}"
-        return closing_words(self.name, self.refiner.latest, figures, segments)
+        return closing_words(self.name, self.refiner.latest, self.refiner.status, figures, segments)
 
     def check_base(self) -> None:
         """Raises RunError unless the whole base arrived."""
-        if not self.refiner.decoder.status.base_complete:
+        status = self.refiner.decoder.status
+        if not status.base_complete:
             kept = "nothing could be shown" if self.refiner.latest is None else "the best picture is kept"
-            raise RunError(f"{self.name}: the base did not arrive, {kept}: lower the bandwidth or raise the redundancy")
+            gaps = f" ({status.gaps_in_words()})" if status.decoded else ""
+            raise RunError(
+                f"{self.name}: the base did not arrive, {kept}{gaps}: lower the bandwidth or raise the redundancy"
+            )
 
     @property
     def _share(self) -> float:
         return min(1.0, self._taken / max(1, self.refiner.decoder.header.segment_count))
 
     def _show(self, refinement: Refinement) -> None:
-        self._view.show_picture(refinement, self.figures(), self._share)
+        self._view.show_picture(refinement, self.refiner.status, self.figures(), self._share)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from progressive import metrics
-from progressive.codec import Photo, ProgressiveDecoder
+from progressive.codec import DecoderStatus, Photo, ProgressiveDecoder
 from progressive.errors import BitstreamError
 from progressive.output import OutputFolder, Refinement
 
@@ -26,6 +26,7 @@ class Refiner:
     Fields:
         damaged: segments that the decoder refused.
         latest: the last refinement; None before the first.
+        status: how far the decoder was when it was made.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Refiner:
         self.folder = folder
         self.damaged = 0
         self.latest: Refinement | None = None
+        self.status: DecoderStatus = decoder.status
         self._elapsed_s = elapsed_s
         size = (decoder.header.width, decoder.header.height)
         self._original = None if original is None else _resized(original, size)
@@ -61,9 +63,9 @@ class Refiner:
         changes = [self._push(segment) for segment in segments]
         if not any(changes):
             return None
-        picture = self.decoder.picture()
+        picture, self.status = self.decoder.picture(), self.decoder.status
         shown_s = self._elapsed_s()
-        self.latest = Refinement(shown_s, received_bytes, self.decoder.status.layer, *self._measure(picture))
+        self.latest = Refinement(shown_s, received_bytes, self.status.layer, *self._measure(picture))
         self.folder.add_refinement(picture, self.latest)
         return self.latest
 

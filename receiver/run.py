@@ -190,12 +190,18 @@ class _Run:
                 one_of_several=number > 1,
                 worker=self._worker,
             )
-        except BitstreamError as error:
-            self._failures.append(f"stream {event.stream_id} cannot be decoded: {error}")
+        except (BitstreamError, UsageError) as error:
+            self._drop(f"a stream cannot be decoded: {error}")
             return
         self._photos = number
         header = event.header
         self._display.note(f"photo {number}: {header.width}x{header.height}, {header.segment_count} segments")
+
+    def _drop(self, reason: str) -> None:
+        """Says once why streams of this kind are not shown; others may be."""
+        if reason not in self._failures:
+            self._display.note(reason)
+        self._failures.append(reason)
 
     def _end(self) -> None:
         """Lets the stream that just ended, if any, be finished while others come."""

@@ -43,6 +43,12 @@ def send(
         ),
     ] = None,
     codec: Annotated[str, typer.Option(metavar="NAME", help="How to code the photo.")] = DEFAULT_CODEC,
+    context: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="What the picture is for: classify, reconstruct or hybrid.", show_default="hybrid"
+        ),
+    ] = None,
     protection: Annotated[
         str, typer.Option(metavar="NAME", help="Parity over the stream: auto, equal or none.")
     ] = "auto",
@@ -92,6 +98,7 @@ def send(
         source,
         codec,
         settings,
+        context=context,
         full_size=full_size,
         to=tuple(to or ()),
         channel=channel or "ep2",

@@ -17,10 +17,12 @@ from typing import cast
 from channel_sim.link import Link, LinkSettings
 from channel_sim.simulate import Route, Session, simulate
 from channel_sim.spec import parse_channel
+from progressive.contexts import context_for
 from progressive.display import Display
 from progressive.errors import RunError, UsageError
 from progressive.output import OutputFolder
 from progressive.registry import load_codec
+from progressive.semantics.blend import DEFAULT_CONTEXT
 from progressive.transport.drive import drive
 from progressive.transport.memory import memory_pair
 from progressive.units import format_bandwidth
@@ -172,13 +174,16 @@ def stream_locally(options: SenderOptions, display: Display) -> None:
     sources = find_sources(options.source)
     several = len(sources) > 1
     codec = load_codec(options.codec)
+    options = replace(options, context=context_for(codec, options.context, default=DEFAULT_CONTEXT))
     if several:
         OutputFolder(options.output)  # a folder in it for each photo; an earlier run's files must not lie beside them
     failures = []
     with ThreadPoolExecutor(1) as worker, display:
         for number, source in enumerate(sources):
             try:
-                prepared = prepare(source, codec, options.settings, full_size=options.full_size)
+                prepared = prepare(
+                    source, codec, options.settings, full_size=options.full_size, context=options.context
+                )
                 folder = OutputFolder(options.output / source.name if several else options.output)
                 if number == 0:
                     warm_up_metrics()

@@ -16,6 +16,7 @@ class SenderOptions:
     Fields:
         source: photo, folder or glob; None for the sample photo.
         codec: name of the codec.
+        context: what the picture is for, `classify`, `reconstruct` or `hybrid`; None for a codec that has one order.
         settings: of each stream.
         full_size: never downscale.
         to: addresses of receivers; empty to receive in this process.
@@ -28,6 +29,7 @@ class SenderOptions:
     source: str | None
     codec: str
     settings: SenderSettings
+    context: str | None = None
     full_size: bool = False
     to: tuple[str, ...] = ()
     channel: str = "ep2"
@@ -42,7 +44,9 @@ class SenderOptions:
         inner = f", {settings.inner_parity} bytes of inner parity" if settings.inner_parity else ""
         words = {
             "source": self.source or "sample photo",
-            "codec": self.codec + (", full size" if self.full_size else ""),
+            "codec": self.codec
+            + (f", context {self.context}" if self.context else "")
+            + ", full size" * self.full_size,
             "bandwidth": format_bandwidth(settings.bandwidth_bps) + (", IP headers counted" * settings.count_ip),
             "packets": f"{format_size(settings.packet_size)}{inner}",
             "protection": f"{settings.protection}{redundancy}" + (", one way" * (not settings.feedback)),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 from progressive.codec import Photo, ProgressiveCodec
+from progressive.contexts import encode_in_context
 from progressive.photos import downscale, find_photos, read_photo, sample_photo
 from progressive.stream import LayeredStream
 from progressive.units import format_percent, format_size
@@ -23,6 +25,8 @@ BASE_SHARE = 0.1
 TRIAL_PIXELS = 512 * 512
 TRIAL_MARGIN = 4
 """A base grows more slowly than its photo: by less than this margin between a small copy and the size that fits."""
+
+Encode = Callable[[Photo], LayeredStream]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +73,30 @@ def find_sources(source: str | None) -> list[Source]:
     return [Source(name, path) for name, path in zip(names, paths, strict=True)]
 
 
-def prepare(source: Source, codec: ProgressiveCodec, settings: SenderSettings, *, full_size: bool) -> PreparedPhoto:
-    """Reads and encodes a photo; unless `full_size`, its base then takes a tenth of the deadline at most.
+def prepare(
+    source: Source,
+    codec: ProgressiveCodec,
+    settings: SenderSettings,
+    *,
+    full_size: bool,
+    context: str | None = None,
+) -> PreparedPhoto:
+    """Reads and encodes a photo, for a context if one is given; unless `full_size`, its base then takes a tenth of the
+    deadline at most.
 
     Raises UsageError if the photo cannot be read.
     """
+    max_payload = max_segment_payload(settings.packet_size, settings.inner_parity)
+    encode: Encode = partial(encode_in_context, codec, max_payload=max_payload, context=context)
     original = photo = source.read()
     allowed_s = BASE_SHARE * settings.deadline_s
     if not full_size:
-        photo = _cut_down_to_what_could_fit(original, codec, settings, allowed_s)
-    stream = _encode(codec, photo, settings)
+        photo = _cut_down_to_what_could_fit(original, encode, settings, allowed_s)
+    stream = encode(photo)
     while not full_size and (base_s := base_seconds(stream, settings)) > allowed_s and max(photo.shape[:2]) > 1:
         smaller = max(1.1, math.sqrt(base_s / allowed_s))
         photo = downscale(original, max(original.shape) / max(photo.shape) * smaller)
-        stream = _encode(codec, photo, settings)
+        stream = encode(photo)
     note = ""
     if photo is not original:
         note = (
@@ -99,19 +113,13 @@ def base_seconds(stream: LayeredStream, settings: SenderSettings) -> float:
     return sum(settings.wire_size_of_payload(p.payload_size) for p in packets) * 8 / settings.bandwidth_bps
 
 
-def _cut_down_to_what_could_fit(
-    photo: Photo, codec: ProgressiveCodec, settings: SenderSettings, allowed_s: float
-) -> Photo:
+def _cut_down_to_what_could_fit(photo: Photo, encode: Encode, settings: SenderSettings, allowed_s: float) -> Photo:
     """Spares the encoding of a photo whose base is far too large, as a small copy of it tells."""
     copy = downscale(photo, max_pixels=TRIAL_PIXELS)
     if photo.size <= TRIAL_MARGIN * copy.size:
         return photo
-    seconds_per_pixel = base_seconds(_encode(codec, copy, settings), settings) / (copy.shape[0] * copy.shape[1])
+    seconds_per_pixel = base_seconds(encode(copy), settings) / (copy.shape[0] * copy.shape[1])
     return downscale(photo, max_pixels=max(1, int(TRIAL_MARGIN * allowed_s / seconds_per_pixel)))
-
-
-def _encode(codec: ProgressiveCodec, photo: Photo, settings: SenderSettings) -> LayeredStream:
-    return codec.encode(photo, max_payload=max_segment_payload(settings.packet_size, settings.inner_parity))
 
 
 def _size(photo: Photo) -> str:

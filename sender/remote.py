@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from progressive.codec import ProgressiveCodec
+from progressive.contexts import context_for
 from progressive.display import Display
 from progressive.errors import RunError, UsageError
 from progressive.registry import load_codec
+from progressive.semantics.blend import DEFAULT_CONTEXT
 from progressive.transport.drive import drive
 from progressive.transport.udp import UdpAddress, UdpTransport, open_udp_sender, parse_udp_url
 from sender.display import SendingView
@@ -53,6 +55,7 @@ def stream_to_receivers(options: SenderOptions, display: Display) -> None:
 async def _stream(addresses: Sequence[UdpAddress], options: SenderOptions, display: Display) -> None:
     sources = find_sources(options.source)
     codec = load_codec(options.codec)
+    options = replace(options, context=context_for(codec, options.context, default=DEFAULT_CONTEXT))
     targets = [Target(address, await open_udp_sender(address)) for address in dict.fromkeys(addresses)]
     photos = _Photos(sources, options, codec, display)
     display.settings(options.in_words())
@@ -90,7 +93,12 @@ class _Photos:
         for source in self._sources:
             try:
                 return await asyncio.to_thread(
-                    prepare, source, self._codec, self._options.settings, full_size=self._options.full_size
+                    prepare,
+                    source,
+                    self._codec,
+                    self._options.settings,
+                    full_size=self._options.full_size,
+                    context=self._options.context,
                 )
             except UsageError as error:
                 if self._alone:

@@ -49,6 +49,14 @@ class ThumbnailCodec:
                 yield Segment(number, layer, (), payload, utility=1e6 / number)
 
 
+class ThumbnailCodecWithContexts(ThumbnailCodec):
+    """To classify, only the coarser thumbnail is made."""
+
+    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str = "reconstruct") -> LayeredStream:
+        stream = super().encode(photo, max_payload=max_payload)
+        return stream.keep(s for s in stream.segments if s.layer == 0) if context == "classify" else stream
+
+
 class ThumbnailDecoder:
     def __init__(self, header: StreamHeader) -> None:
         self.header = header
@@ -63,7 +71,8 @@ class ThumbnailDecoder:
     @property
     def status(self) -> DecoderStatus:
         layer = max((layer for layer, known in enumerate(self._known) if known), default=-1)
-        return DecoderStatus(self._known[0] == len(self._samples[0]), layer, len(self._ids), 0)
+        missing = 1 - self._known[0] / len(self._samples[0])
+        return DecoderStatus(not missing, layer, len(self._ids), 0, grey=missing, coarse=0)
 
     def push(self, segment_id: int, payload: bytes) -> bool:
         if segment_id in self._ids:

@@ -12,6 +12,7 @@ from PIL import __version__ as pillow_version
 from rich.console import Console
 from rich.progress import track
 
+from progressive.contexts import check_has_contexts, encode_in_context
 from progressive.errors import UsageError
 from progressive.evaluation.curves import Curve, curve
 from progressive.evaluation.meter import Meter, load_judges
@@ -19,7 +20,7 @@ from progressive.evaluation.peers import PEERS, check_peer, peer_points
 from progressive.evaluation.protocol import protocol, stream_settings
 from progressive.evaluation.report import FILES, save, text
 from progressive.evaluation.reuse import Key, in_words, origin, read_curves
-from progressive.evaluation.streams import check_has_contexts, encode_in_context, stream_points
+from progressive.evaluation.streams import stream_points
 from progressive.evaluation.summary import summarise
 from progressive.files import check_writable
 from progressive.metrics.recognition import LABELS_FILE, read_labels

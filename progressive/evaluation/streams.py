@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Iterator, Sequence
 
-from progressive.codec import Photo, ProgressiveCodec
+from progressive.codec import ProgressiveCodec
 from progressive.container import cut, file_size
-from progressive.errors import UsageError
 from progressive.evaluation.curves import Point, byte_limit
 from progressive.evaluation.meter import Meter
 from progressive.stream import LayeredStream, Segment
-
-
-def encode_in_context(
-    codec: ProgressiveCodec, photo: Photo, *, max_payload: int, context: str | None = None
-) -> LayeredStream:
-    """The photo's stream, ordered for a context if one is given; see `check_has_contexts`."""
-    ordering = {} if context is None else {"context": context}
-    return codec.encode(photo, max_payload=max_payload, **ordering)
-
-
-def check_has_contexts(codec: ProgressiveCodec) -> None:
-    """Raises UsageError if the codec has one order for its segments, whatever the picture is for."""
-    if "context" not in inspect.signature(codec.encode).parameters:
-        raise UsageError(f"{codec.name} orders its segments one way only: leave --context out")
 
 
 def stream_points(

@@ -11,6 +11,7 @@ import pytest
 from progressive import registry
 from progressive.__main__ import main
 from progressive.codec import DecoderStatus, Photo
+from progressive.container import read_stream
 from progressive.errors import BitstreamError
 from progressive.photos import read_photo, write_png
 from progressive.stream import LayeredStream, Segment, StreamHeader
@@ -46,7 +47,7 @@ class QuartersDecoder:
     @property
     def status(self) -> DecoderStatus:
         layer = max((int(i > 1) for i in self.means), default=-1)
-        return DecoderStatus(1 in self.means, layer, len(self.means), 0)
+        return DecoderStatus(1 in self.means, layer, len(self.means), 0, grey=1 - len(self.means) / 4, coarse=0)
 
     def push(self, segment_id: int, payload: bytes) -> bool:
         if payload[:3] != b"mea":
@@ -61,14 +62,35 @@ class QuartersDecoder:
         return picture
 
 
+class Halves(Quarters):
+    """Two quarters at a time, of which the first alone shows nothing; to classify, the lower two come first."""
+
+    name = "halves"
+
+    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str = "reconstruct") -> LayeredStream:
+        stream = super().encode(photo, max_payload=max_payload)
+        first, second = stream.segments[:2], stream.segments[2:]
+        return stream.keep((*second, *first) if context == "classify" else (*first, *second))
+
+    def decoder(self, header: StreamHeader, *, device: str = "cpu") -> "HalvesDecoder":
+        return HalvesDecoder(header)
+
+
+class HalvesDecoder(QuartersDecoder):
+    def push(self, segment_id: int, payload: bytes) -> bool:
+        super().push(segment_id, payload)
+        return segment_id % 2 == 0 and segment_id - 1 in self.means
+
+
 @pytest.fixture(autouse=True)
-def quarters(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType("quarters_codec")
-    module.Quarters = Quarters  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "quarters_codec", module)
+def codecs_of_a_few_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("means")
+    monkeypatch.setitem(sys.modules, "means", module)
     like = registry.CODECS[registry.DEFAULT_CODEC]
-    entry = replace(like, number=NUMBER, factory="quarters_codec:Quarters", summary="four means")
-    monkeypatch.setitem(registry.CODECS, "quarters", entry)
+    for codec in (Quarters, Halves):
+        setattr(module, codec.__name__, codec)
+        entry = replace(like, number=NUMBER, factory=f"means:{codec.__name__}", summary="four means")
+        monkeypatch.setitem(registry.CODECS, codec.name, entry)
 
 
 @pytest.fixture
@@ -148,6 +170,34 @@ def test_a_limit_keeps_the_first_segments_that_fit(run: Run, photo: Path, option
     assert "all 2 segments" in run("decode", coded, photo.with_name("small.png"))[1]
 
 
+def test_a_limited_file_ends_with_a_segment_that_shows_something(run: Run, photo: Path) -> None:
+    coded = photo.with_name("small.prog")
+    status, out, _ = run("encode", photo, coded, "--codec", "halves", "--bytes", HEADER + 4 * RECORD - 1)
+    assert (status, "2 segments" in out, coded.stat().st_size) == (0, True, HEADER + 2 * RECORD)
+    least = HEADER + 2 * RECORD
+    for limit in (1, HEADER - 1, least - 1):
+        status, _, err = run("encode", photo, photo.with_name("none.prog"), "--codec", "halves", "--bytes", limit)
+        assert status == 2
+        assert err == f"error: no picture of this photo fits {limit} bytes: its smallest file takes {least}\n"
+    assert not photo.with_name("none.prog").exists()
+
+
+@pytest.mark.parametrize(("context", "first"), [((), 1), (("--context", "classify"), 3)])
+def test_the_context_orders_the_file(run: Run, photo: Path, context: tuple[str, ...], first: int) -> None:
+    coded = photo.with_name("ordered.prog")
+    status, out, _ = run("encode", photo, coded, "--codec", "halves", *context)
+    assert (status, "for classify" in out) == (0, bool(context))
+    assert read_stream(coded.read_bytes()).segments[0][0] == first
+
+
+def test_a_picture_says_how_much_of_it_is_missing(run: Run, coded: Path) -> None:
+    size = HEADER + 3 * RECORD
+    _, out, _ = run("decode", coded, coded.with_name("cut.png"), "--bytes", size)
+    assert out.endswith("8x20, 3 of 4 segments; the file is cut, 25% of the picture grey\n")
+    _, out, _ = run("decode", coded, coded.with_name("whole.png"))
+    assert out.endswith("8x20, all 4 segments\n")
+
+
 def test_info_and_codecs_say_what_there_is(run: Run, coded: Path) -> None:
     status, out, _ = run("info", coded)
     assert status == 0
@@ -181,6 +231,8 @@ def test_a_wrong_call_is_refused_in_one_line_before_anything_is_written(run: Run
         ("encode", photo, out, "--codec", "quarters", "--bpp", "nan"),
         ("encode", photo, out, "--codec", "quarters", "--bpp", "-1"),
         ("encode", photo, out, "--codec", "quarters", "--bpp", "1", "--bytes", "20kB"),
+        ("encode", photo, out, "--codec", "quarters", "--context", "classify"),
+        ("encode", photo, out, "--codec", "halves", "--context", "admire"),
         ("decode", photo.with_name("missing.prog"), photo.with_name("out.png")),
         ("encode", photo),
         ("paint",),

@@ -1,4 +1,5 @@
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -12,8 +13,9 @@ import pytest
 from conftest import CommandLine
 
 from progressive.display import Display
-from progressive.errors import ProgressiveError, RunError
+from progressive.errors import BitstreamError, ProgressiveError, RunError
 from progressive.photos import read_photo, sample_photo, write_png
+from progressive.stream import StreamHeader
 from receiver import run
 from receiver import session as receiver_session
 from receiver.__main__ import main
@@ -189,7 +191,10 @@ def test_a_sender_that_stops_half_way_leaves_the_best_picture(tmp_path: Path) ->
 def test_without_the_whole_base_the_receiver_has_failed(tmp_path: Path) -> None:
     receiver = Receiver(tmp_path / "out", silence_s=0.3)
     send_part(receiver.address, packets=1)
-    assert "the base did not arrive, the best picture is kept" in str(receiver.result())
+    error = str(receiver.result())
+    assert re.search(
+        r"the base did not arrive, the best picture is kept \([1-9]\d% of the picture grey\): lower", error
+    )
     assert (tmp_path / "out" / "final.png").exists()
 
 
@@ -204,6 +209,27 @@ def test_a_stream_of_an_unknown_codec_is_a_failure_not_a_crash(monkeypatch: pyte
     monkeypatch.setattr(fake_codec, "NUMBER", 201)
     send_part(receiver.address, packets=3)
     assert "cannot be decoded: the stream was made by codec number 201" in str(receiver.result())
+
+
+def test_streams_that_cannot_be_decoded_are_announced_once_and_the_others_shown(
+    monkeypatch: pytest.MonkeyPatch, photos: Path, tmp_path: Path
+) -> None:
+    write_png(photos / "3.png", read_photo(photos / "1.png"))
+    receiver = Receiver(tmp_path / "out")
+    decoder_of, headers = fake_codec.ThumbnailCodec.decoder, list[StreamHeader]()
+
+    def only_the_last(self: fake_codec.ThumbnailCodec, header: StreamHeader, *, device: str) -> Any:
+        headers.append(header)
+        if len(headers) < 3:
+            raise BitstreamError("the stream needs model 01, but model 02 is installed")
+        return decoder_of(self, header, device=device)
+
+    monkeypatch.setattr(fake_codec.ThumbnailCodec, "decoder", only_the_last)
+    stream_to_receivers(options(photos, receiver.address), Recorder())
+    reason = "a stream cannot be decoded: the stream needs model 01, but model 02 is installed"
+    assert str(receiver.result()) == reason
+    assert receiver.display.notes.count(reason) == 1
+    assert read_photo(tmp_path / "out" / "final.png").shape == (128, 256, 3)
 
 
 def test_a_photo_that_was_announced_and_never_comes_is_a_failure(

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 
 import progressive.display
 from progressive.photos import read_photo, sample_photo, write_png
+from progressive.registry import CODECS
 from sender import local
 from sender.__main__ import main
 
@@ -71,6 +73,40 @@ def test_the_header_echoes_every_setting_parsed_and_one_line_closes_the_run(
     link = "loss 1% in bursts of 2 packets, rate 50 kbit/s, seed 0, virtual clock"
     assert f"channel     ge:loss=1%,burst=2: {link}" in header
     assert header[-1].startswith("astronaut: layer 1, PSNR ")
+
+
+@pytest.mark.parametrize(("asked", "context", "layer"), [((), "hybrid", 1), (("--context", "classify"), "classify", 0)])
+def test_the_photo_is_ordered_for_a_context_that_the_run_echoes(
+    call: CommandLine,
+    monkeypatch: pytest.MonkeyPatch,
+    photo: Path,
+    tmp_path: Path,
+    asked: tuple[str, ...],
+    context: str,
+    layer: int,
+) -> None:
+    factory = "fake_codec:ThumbnailCodecWithContexts"
+    monkeypatch.setitem(CODECS, "contextual", replace(CODECS["thumbnails"], factory=factory))
+    run = ("--fast", "--codec", "contextual", "--channel", "none", "--output", tmp_path / "out")
+    outcome = call(main, photo, *run, *asked)
+    assert outcome.status == 0, outcome.err
+    assert f"codec       contextual, context {context}" in outcome.out.splitlines()
+    report = report_of(tmp_path / "out")
+    settings, events = report["settings"], report["events"]
+    assert isinstance(settings, dict)
+    assert isinstance(events, list)
+    assert (settings["context"], events[-1]["layer"]) == (context, layer)
+
+
+def test_a_codec_of_one_order_is_sent_without_a_context(call: CommandLine, photo: Path, tmp_path: Path) -> None:
+    outcome = call(main, photo, *FAST, "--output", tmp_path / "out")
+    assert "codec       thumbnails" in outcome.out.splitlines()
+    settings = report_of(tmp_path / "out")["settings"]
+    assert isinstance(settings, dict)
+    assert settings["context"] is None
+    refused = call(main, photo, *FAST, "--output", tmp_path / "out", "--context", "hybrid")
+    assert (refused.status, refused.err.count("\n")) == (2, 1)
+    assert "thumbnails orders its segments one way only" in refused.err
 
 
 def test_the_same_seed_gives_the_same_run_and_another_one_another(

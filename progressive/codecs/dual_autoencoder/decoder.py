@@ -46,7 +46,8 @@ class DualAutoencoderDecoder:
     @property
     def status(self) -> DecoderStatus:
         complete = self._state is not None and all(bool(c.known.all()) for c in self._state)
-        return DecoderStatus(complete, self._layer, self._decoded, sum(map(len, self._waiting.values())))
+        waiting = sum(map(len, self._waiting.values()))
+        return DecoderStatus(complete, self._layer, self._decoded, waiting, *self._gaps())
 
     def push(self, segment_id: int, payload: bytes) -> bool:
         if not 1 <= segment_id <= MAX_SEGMENTS:
@@ -63,6 +64,14 @@ class DualAutoencoderDecoder:
             return False
         self._retry(contents.tile)
         return True
+
+    def _gaps(self) -> tuple[float, float]:
+        """Shares of the luma blocks in tiles of which nothing is known, and of those interpolated elsewhere."""
+        if self._state is None:
+            return 1.0, 0.0
+        known, side = self._state[0].known, self._layout.tile
+        begun = known[::side, ::side].repeat(side, 0).repeat(side, 1)[: known.shape[0], : known.shape[1]]
+        return 1 - float(begun.mean()), float((begun & ~known).mean())
 
     def picture(self) -> Photo:
         if self._state is None or not self._decoded:

@@ -43,7 +43,7 @@ class RmpgcDecoder:
         complete = len(self._tiles) == self._layout.tiles and all(t.base_complete for t in self._tiles.values())
         waiting = sum(count for waiting in self._waiting.values() for _, count in waiting)
         waiting += sum(map(len, self._fragments.values()))
-        return DecoderStatus(complete, self._layer, self._decoded, waiting)
+        return DecoderStatus(complete, self._layer, self._decoded, waiting, *self._gaps())
 
     def push(self, segment_id: int, payload: bytes) -> bool:
         if not 1 <= segment_id <= MAX_SEGMENTS:
@@ -72,6 +72,13 @@ class RmpgcDecoder:
             with torch.inference_mode():
                 self._picture = self._renderer.picture(self._layout, self._tiles)
         return self._picture.copy()
+
+    def _gaps(self) -> tuple[float, float]:
+        """Shares of the photo's blocks in tiles of which no stage of the base is known, and not all stages are."""
+        blocks = self._layout.rows * self._layout.columns
+        known = [(tile.rows * tile.columns, tile.base_complete) for tile in self._tiles.values()]
+        grey = blocks - sum(count for count, _ in known)
+        return grey / blocks, sum(count for count, complete in known if not complete) / blocks
 
     def _assembled(self, piece: Contents) -> Contents | None:
         """The whole that a piece completes; None as long as fragments are missing."""
