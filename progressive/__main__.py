@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -279,24 +278,32 @@ def _segment_size(limit: int | None) -> int:
 
 
 def _cut_to_what_shows(coder: ProgressiveCodec, stream: LayeredStream, limit: int) -> LayeredStream:
-    """The longest prefix of the stream whose file fits the limit, up to the last segment that changes the picture.
+    """What of the stream makes a file of at most the limit, without segments that would wait for others for ever.
 
     Raises UsageError if no file that shows anything fits.
     """
-    first = next(_changes(coder, stream), 0)
-    least = file_size(stream.keep(stream.segments[:first]))
-    if least > limit:
-        raise UsageError(f"no picture of this photo fits {limit} bytes: its smallest file takes {least}")
-    fitting = cut(stream, limit)
-    return fitting.keep(fitting.segments[: max(_changes(coder, fitting), default=0)])
+    smallest = _until_it_shows(coder, stream)
+    if file_size(smallest) > limit:
+        raise UsageError(f"no picture of this photo fits {limit} bytes: its smallest file takes {file_size(smallest)}")
+    return _what_shows(coder, cut(stream, limit))
 
 
-def _changes(coder: ProgressiveCodec, stream: LayeredStream) -> Iterator[int]:
-    """The numbers of segments, from the start, after which the picture has changed."""
+def _until_it_shows(coder: ProgressiveCodec, stream: LayeredStream) -> LayeredStream:
+    """The shortest prefix of a stream that shows anything."""
     decoder = coder.decoder(stream.header)
-    for count, segment in enumerate(stream.segments, 1):
-        if decoder.push(segment.id, segment.payload):
-            yield count
+    changes = (decoder.push(segment.id, segment.payload) for segment in stream.segments)
+    count = next((number for number, changed in enumerate(changes, 1) if changed), 0)
+    return stream.keep(stream.segments[:count])
+
+
+def _what_shows(coder: ProgressiveCodec, stream: LayeredStream) -> LayeredStream:
+    """The segments that change the picture, and all that they depend on."""
+    decoder = coder.decoder(stream.header)
+    needed = {segment.id for segment in stream.segments if decoder.push(segment.id, segment.payload)}
+    for segment in reversed(stream.segments):
+        if segment.id in needed:
+            needed.update(segment.depends_on)
+    return stream.keep(segment for segment in stream.segments if segment.id in needed)
 
 
 def _parse_rates(text: str) -> tuple[float, ...]:

@@ -69,8 +69,8 @@ class Halves(Quarters):
 
     def encode(self, photo: Photo, *, max_payload: int = 1000, context: str = "reconstruct") -> LayeredStream:
         stream = super().encode(photo, max_payload=max_payload)
-        first, second = stream.segments[:2], stream.segments[2:]
-        return stream.keep((*second, *first) if context == "classify" else (*first, *second))
+        parts = [replace(s, depends_on=(s.id - 1,) if s.id % 2 == 0 else ()) for s in stream.segments]
+        return stream.keep([*parts[2:], *parts[:2]] if context == "classify" else parts)
 
     def decoder(self, header: StreamHeader, *, device: str = "cpu") -> "HalvesDecoder":
         return HalvesDecoder(header)
