@@ -38,9 +38,16 @@ CODECS: dict[str, Entry] = {
         recipe="progressive.training.dual_autoencoder:train",
         weights="dual_autoencoder.safetensors",
     ),
+    "rmpgc": Entry(
+        2,
+        "progressive.codecs.rmpgc.codec:Rmpgc",
+        "a multi-scale latent in nested planes, sent in the order of what each block's next plane is worth",
+        recipe="progressive.training.rmpgc:train",
+        weights="rmpgc.safetensors",
+    ),
 }
 
-DEFAULT_CODEC = "dual_autoencoder"
+DEFAULT_CODEC = "rmpgc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +57,14 @@ class Recipe:
     Fields:
         function: `module:name` of what trains it.
         weights: name of its file in `progressive/weights`.
-        taught: it learns from a classifier, whose weights it takes as `teacher`.
     """
 
     function: str
     weights: str
-    taught: bool = False
 
 
 RECIPES: dict[str, Recipe] = {
-    "importance": Recipe("progressive.training.importance:train", "importance.safetensors", taught=True),
+    "importance": Recipe("progressive.training.importance:train", "importance.safetensors"),
 }
 """Networks that no codec owns."""
 

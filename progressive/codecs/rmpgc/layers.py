@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.backends import nnpack
 
 from progressive.errors import UsageError
 
@@ -129,7 +130,12 @@ class Depthwise(Layer):
             self.weight[:, 0, 1, 1] += 0.7
 
     def convolve(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        return F.conv2d(x, weight, bias, padding=1, groups=len(bias))
+        if self.rounding != "exact":
+            return F.conv2d(x, weight, bias, padding=1, groups=len(bias))
+        with nnpack.flags(
+            enabled=False
+        ):  # chosen where there is no oneDNN; its 3x3 filters are Winograd's, which round
+            return F.conv2d(x, weight, bias, padding=1, groups=len(bias))
 
 
 class Mix(nn.Module):

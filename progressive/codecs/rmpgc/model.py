@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from progressive.codecs.rmpgc import layout, quantiser
 from progressive.codecs.rmpgc.analysis import Analysis
-from progressive.codecs.rmpgc.layers import layers_of
+from progressive.codecs.rmpgc.layers import MAX_ACTIVATION, Layer, layers_of
 from progressive.codecs.rmpgc.layout import PLANES
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.synthesis import Dequantiser, Synthesis
@@ -38,8 +39,21 @@ M = TypeVar("M", bound=nn.Module)
 COARSE_BASE_TABLE, FINE_BASE_TABLE, ESCAPE_TABLE = "base_coarse", "base_fine", "escape"
 
 
+ANSWER_ITEMS = 32
+
+MAX_REASON = 200
+"""Characters of what PyTorch says is wrong with weights."""
+
+
 def plane_table(plane: int) -> str:
     return f"plane{plane}"
+
+
+TABLE_NAMES = (
+    COARSE_BASE_TABLE,
+    FINE_BASE_TABLE,
+    *(f"{plane_table(plane)}.{tier}" for plane in range(1, PLANES + 1) for tier in range(layout.TIERS)),
+)
 
 
 class Model:
@@ -60,15 +74,16 @@ class Model:
             self.dequantiser = _restored(Dequantiser(), _below(self._tensors, DEQUANTISER))
             self.synthesis = _restored(Synthesis(), _below(self._tensors, SYNTHESIS))
             self.analysis = _restored(Analysis(), _below(self._tensors, ANALYSIS))
-            self.tables = {
-                name: FrequencyTable(table.numpy().astype(np.int64))
-                for name, table in _below(self._tensors, TABLES).items()
-            } | {ESCAPE_TABLE: escape_table()}
-            self.tiers = {int(name): tiers for name, tiers in _below(self._tensors, TIERS).items()}
+            self.tables = {name: self._table(name) for name in TABLE_NAMES} | {ESCAPE_TABLE: escape_table()}
+            self.tiers = {plane: self._tensors[f"{TIERS}{plane}"] for plane in range(1, PLANES + 1)}
             self.known_answer = self._tensors[KNOWN_ANSWER]
         except (KeyError, RuntimeError, ValueError) as error:
-            raise UsageError(f"the weights are not those of an rmpgc model ({str(error).splitlines()[0]})") from error
+            reason = " ".join(str(error).split())[:MAX_REASON]
+            raise UsageError(f"the weights are not those of an rmpgc model ({reason})") from error
         check_known_answer(self.networks, self.known_answer)
+
+    def _table(self, name: str) -> FrequencyTable:
+        return FrequencyTable(self._tensors[TABLES + name].numpy().astype(np.int64))
 
     @cached_property
     def id(self) -> bytes:
@@ -111,22 +126,43 @@ def integers_of(networks: ProbabilityNetworks) -> dict[str, Tensor]:
 
 
 def known_answer(networks: ProbabilityNetworks) -> Tensor:
-    """What the exact networks make of fixed inputs, folded into one integer a layer, int64 [layers]."""
-    sums: list[Tensor] = []
+    """What the exact networks make of fixed inputs, folded into two integers a layer, int64 [2 * layers].
+
+    The first half are the outputs of layers as they follow each other, the second half the sums of each by itself.
+    """
+    outputs: list[Tensor] = []
 
     def fold(_: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> None:
-        values = output.permute(0, 2, 3, 1).flatten().to(torch.int64)
-        weights = torch.arange(1, len(values) + 1, device=values.device) % 251 + 1
-        sums.append((values * weights).sum().cpu())
+        outputs.append(_folded(output))
 
     hooks = [layer.register_forward_hook(fold) for _, layer in layers_of(networks)]
     try:
         with torch.inference_mode(), one_thread():
             _exercise(networks)
+            sums = [_folded(_sums_of(layer)) for _, layer in layers_of(networks)]
     finally:
         for hook in hooks:
             hook.remove()
-    return torch.stack(sums)
+    return torch.stack(outputs + sums)
+
+
+def _sums_of(layer: Layer) -> Tensor:
+    """The unrounded sums of a layer: no input is zero, so that they tell one unit of any one weight, bias or shift.
+
+    Some libraries have other methods for many items, so there are many.
+    """
+    weight = layer.weight
+    channels = len(weight) if weight.shape[-1] > 1 else weight.shape[1]
+    shape = (ANSWER_ITEMS, 3, 3, channels)
+    numbers = torch.arange(1, 1 + math.prod(shape), device=weight.device) * 7919 % MAX_ACTIVATION + 1
+    return layer.convolve(numbers.to(weight.dtype).reshape(shape).permute(0, 3, 1, 2), weight, layer.bias)
+
+
+def _folded(output: Tensor) -> Tensor:
+    """One integer that changes with any one value of an output [N, C, h, w]."""
+    values = output.permute(0, 2, 3, 1).flatten().to(torch.int64)
+    weights = torch.arange(1, len(values) + 1, device=values.device) % 251 + 1
+    return (values * weights).sum().cpu()
 
 
 def check_known_answer(networks: ProbabilityNetworks, expected: Tensor) -> None:

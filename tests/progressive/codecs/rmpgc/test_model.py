@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import warnings
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from frozen_rmpgc import frozen_tensors
 from safetensors.torch import save
 from torch import Tensor
 
+from progressive.codecs.rmpgc import model as model_module
 from progressive.codecs.rmpgc.codec import Rmpgc
 from progressive.codecs.rmpgc.layers import layers_of
 from progressive.codecs.rmpgc.model import Model, check_known_answer, exact_networks, integers_of, known_answer
@@ -17,7 +20,6 @@ from progressive.errors import BitstreamError, UsageError
 from progressive.stream import StreamHeader
 
 NETWORKS = "probability."
-LAYERS = [name for name, _ in layers_of(ProbabilityNetworks())]
 
 
 def changed(name: str, by: int = 1) -> dict[str, Tensor]:
@@ -29,13 +31,23 @@ def changed(name: str, by: int = 1) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize(
-    "name", ["probability.base.3.first.weight", "known_answer", "dequantiser.inward", "synthesis.leave.bias"]
+    "name",
+    [
+        "probability.base.3.first.weight",
+        "known_answer",
+        "dequantiser.inward",
+        "synthesis.leave.bias",
+        "tiers.2",
+        "tables.base_fine",
+        "tables.plane3.1",
+    ],
 )
-def test_a_missing_tensor_is_refused_in_one_line(name: str) -> None:
+def test_a_missing_tensor_is_named_in_one_line(name: str) -> None:
     tensors = {key: t for key, t in frozen_tensors().items() if key != name}
     with pytest.raises(UsageError, match="not those of an rmpgc model") as raised:
         Model(tensors)
     assert "\n" not in str(raised.value)
+    assert name.split(".", 1)[-1] in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +108,28 @@ def test_the_known_answer_is_the_same_on_any_number_of_threads_and_in_any_arithm
             check_known_answer(model.networks, model.known_answer)
     finally:
         torch.set_num_threads(threads)
-    layers = [tensors.numel() for name, tensors in frozen_tensors().items() if name.endswith(".shift")]
-    assert len(model.known_answer) == len(layers)
+
+
+def test_one_unit_of_one_number_of_any_layer_is_told(model: Model) -> None:
+    networks = copy.deepcopy(model.networks)
+    for number, (_, layer) in enumerate(layers_of(networks)):
+        expected = model_module._folded(model_module._sums_of(layer))
+        for numbers in (layer.weight.data.view(-1), layer.bias.data):
+            place = 37 * number % len(numbers)
+            numbers[place] += 1
+            assert model_module._folded(model_module._sums_of(layer)) != expected
+            numbers[place] -= 1
+    check_known_answer(networks, model.known_answer)
+    layer.weight.data.view(-1)[0] += 1
+    with pytest.raises(UsageError, match="do not give their known answer"):
+        check_known_answer(networks, model.known_answer)
+
+
+def test_the_known_answer_is_the_same_without_onednn(model: Model) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch warns of Intel GPUs
+        with torch.backends.mkldnn.flags(enabled=False):
+            check_known_answer(model.networks, model.known_answer)
 
 
 def test_training_takes_up_the_stored_integers(model: Model) -> None:
@@ -105,5 +137,5 @@ def test_training_takes_up_the_stored_integers(model: Model) -> None:
     networks = ProbabilityNetworks()
     for name, layer in layers_of(networks):
         layer.restore(stored[f"{name}.weight"], stored[f"{name}.bias"], stored[f"{name}.shift"])
-    answer = known_answer(exact_networks(integers_of(networks)))
-    assert torch.equal(answer, model.known_answer)
+    outputs = known_answer(exact_networks(integers_of(networks)))[: len(model.known_answer) // 2]
+    assert torch.equal(outputs, model.known_answer[: len(outputs)])
