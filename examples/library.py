@@ -10,14 +10,14 @@ import sys
 
 from progressive.metrics import psnr
 from progressive.photos import read_photo, sample_photo, write_png
-from progressive.registry import load_codec
+from progressive.registry import DEFAULT_CODEC, load_codec
 
 LOSS = 0.1
 
 
 def main() -> None:
     photo = read_photo(sys.argv[1]) if len(sys.argv) > 1 else sample_photo()
-    codec = load_codec("dual_autoencoder")
+    codec = load_codec(DEFAULT_CODEC)
     stream = codec.encode(photo, max_payload=1000)
     base = [s for s in stream.segments if s.layer == 0]
     rng = random.Random(1)
