@@ -266,8 +266,11 @@ def test_on_the_virtual_clock_a_busy_receiver_serves_many_packets_with_one_pictu
     assert lazy[-1]["psnr"] == eager[-1]["psnr"]
 
 
-def test_the_sample_photo_shows_early_over_a_lossy_link_of_50_kbps(call: CommandLine, tmp_path: Path) -> None:
-    outcome = call(main, "--fast", "--quiet", "--codec", "dual_autoencoder", "--output", tmp_path / "out")
+@pytest.mark.parametrize("codec", ["dual_autoencoder", "rmpgc"])
+def test_the_sample_photo_shows_early_over_a_lossy_link_of_50_kbps(
+    call: CommandLine, tmp_path: Path, codec: str
+) -> None:
+    outcome = call(main, "--fast", "--quiet", "--codec", codec, "--output", tmp_path / "out")
     assert outcome.status == 0, outcome.err
     events = report_of(tmp_path / "out")["events"]
     assert isinstance(events, list)
