@@ -27,6 +27,7 @@ from progressive.errors import BitstreamError, UsageError
 from progressive.semantics.blend import check_context
 from progressive.semantics.coarse_map import CoarseMap
 from progressive.stream import MAX_PIXELS, MAX_SEGMENTS, MAX_SIDE, LayeredStream, StreamHeader
+from progressive.threads import one_thread
 
 MIN_PAYLOAD = 4 * LARGEST_PREFIX
 """Smaller segments would be mostly prefix."""
@@ -117,10 +118,12 @@ class Rmpgc:
         return RmpgcDecoder(header, self._model, self._networks(device), self._renderer(device))
 
     def _tiles(self, photo: Photo, layout: Layout) -> Iterator[CodedTile]:
-        with torch.inference_mode():
+        with torch.inference_mode(), one_thread():
             latent = latent_of(photo, layout, self._model.analysis)
-            for number in range(layout.tiles):
-                yield code_tile(latent, layout, number, self._model, self._networks("cpu"))
+        for number in range(layout.tiles):
+            with torch.inference_mode(), one_thread():
+                tile = code_tile(latent, layout, number, self._model, self._networks("cpu"))
+            yield tile
 
     def _drafts(
         self, number: int, tile: CodedTile, layout: Layout, importance: CoarseMap | None, context: str, max_payload: int

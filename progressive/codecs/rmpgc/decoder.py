@@ -15,6 +15,7 @@ from progressive.codecs.rmpgc.tile import LevelResult, TileState
 from progressive.entropy.coders import RangeSymbolDecoder
 from progressive.errors import BitstreamError
 from progressive.stream import MAX_SEGMENTS, StreamHeader
+from progressive.threads import one_thread
 
 
 class RmpgcDecoder:
@@ -119,7 +120,7 @@ class RmpgcDecoder:
         if not _ready(contents, tile):
             return False
         coder = RangeSymbolDecoder(self._model.tables, contents.code)
-        with torch.inference_mode():
+        with torch.inference_mode(), one_thread():
             result: LevelResult | list[tuple[Tensor, Tensor]]
             if contents.level:
                 result = tile.code_level(coder, contents.level, list(contents.blocks))
