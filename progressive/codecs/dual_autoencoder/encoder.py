@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -27,6 +26,7 @@ from progressive.codecs.dual_autoencoder.segments import (
 )
 from progressive.codecs.dual_autoencoder.state import Component, Target, empty_state, tile_of
 from progressive.entropy.coders import CostMeter, RangeSymbolEncoder
+from progressive.layers.ordering import numbered
 from progressive.stream import Segment
 
 
@@ -56,33 +56,7 @@ def ordered(drafts: Sequence[Draft]) -> tuple[Segment, ...]:
     """Numbers the drafts from 1: the coarse base of every tile, so that the first picture is whole; the rest of the
     base; then always the best utility per byte whose needs are met.
     """
-
-    def place(index: int) -> tuple[int, float, int]:
-        draft = drafts[index]
-        return min(draft.contents.stage, FIRST_PLANE), -draft.density, index
-
-    waiting = {id(d): len(d.needs) for d in drafts}
-    dependants: dict[int, list[int]] = {}
-    for index, draft in enumerate(drafts):
-        for need in draft.needs:
-            dependants.setdefault(id(need), []).append(index)
-    ready = [place(index) for index, draft in enumerate(drafts) if not draft.needs]
-    heapq.heapify(ready)
-    ids: dict[int, int] = {}
-    segments: list[Segment] = []
-    while ready:
-        *_, index = heapq.heappop(ready)
-        draft = drafts[index]
-        ids[id(draft)] = len(segments) + 1
-        needs = tuple(sorted(ids[id(n)] for n in draft.needs))
-        segments.append(
-            Segment(len(segments) + 1, draft.contents.layer, needs, draft.contents.to_bytes(), draft.utility)
-        )
-        for dependant in dependants.get(id(draft), ()):
-            waiting[id(drafts[dependant])] -= 1
-            if not waiting[id(drafts[dependant])]:
-                heapq.heappush(ready, place(dependant))
-    return tuple(segments)
+    return numbered(drafts, lambda d: (min(d.contents.stage, FIRST_PLANE), -d.density))
 
 
 class _TileEncoder:

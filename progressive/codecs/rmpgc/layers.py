@@ -11,6 +11,7 @@ Legend: N items, C channels, h x w positions. Tensors are [N, C, h, w] in channe
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import torch
@@ -30,7 +31,7 @@ EXACT = 2**24
 """Integers below this are exact in float32, and so are their sums as long as these stay below it."""
 
 
-class Layer(nn.Module):
+class Layer(nn.Module, ABC):
     """What the two convolutions share: float weights to train, rounded ones to compute with.
 
     `rounding` chooses how it computes: "none" (floats), "straight-through" (rounded weights and activations, gradients
@@ -54,8 +55,9 @@ class Layer(nn.Module):
         self.scale, self.activation = scale, activation
         self.rounding = "none"
 
+    @abstractmethod
     def convolve(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        raise NotImplementedError
+        """The layer's sums, whatever its numbers are."""
 
     def forward(self, x: Tensor) -> Tensor:
         if self.rounding == "exact":

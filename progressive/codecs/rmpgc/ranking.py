@@ -6,7 +6,6 @@ block says what the picture is for (RMPGC Eq. 12). A target rate is a cut in thi
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ from progressive.codecs.rmpgc.encoder import CodedTile
 from progressive.codecs.rmpgc.layout import LEVELS, STAGES
 from progressive.codecs.rmpgc.segments import LARGEST_PREFIX, Contents
 from progressive.entropy.tables import FrequencyTable
+from progressive.layers.ordering import numbered
 from progressive.stream import Segment
 
 SLACK_BITS = 64
@@ -72,32 +72,7 @@ def ordered(drafts: Sequence[Draft]) -> tuple[Segment, ...]:
     """Numbers the drafts from 1: stage by stage the base of all tiles, so that the first picture is whole; then always
     the best utility per byte whose needs are met.
     """
-
-    def place(index: int) -> tuple[int, float, int]:
-        draft = drafts[index]
-        return draft.stage, -draft.density if draft.contents.level else 0.0, index
-
-    waiting = {id(d): len(d.needs) for d in drafts}
-    dependants: dict[int, list[int]] = {}
-    for index, draft in enumerate(drafts):
-        for need in draft.needs:
-            dependants.setdefault(id(need), []).append(index)
-    ready = [place(index) for index, draft in enumerate(drafts) if not draft.needs]
-    heapq.heapify(ready)
-    ids: dict[int, int] = {}
-    segments: list[Segment] = []
-    while ready:
-        *_, index = heapq.heappop(ready)
-        draft = drafts[index]
-        ids[id(draft)] = len(segments) + 1
-        needs = tuple(sorted(ids[id(n)] for n in draft.needs))
-        contents = draft.contents
-        segments.append(Segment(len(segments) + 1, contents.layer, needs, contents.to_bytes(), draft.utility))
-        for dependant in dependants.get(id(draft), ()):
-            waiting[id(drafts[dependant])] -= 1
-            if not waiting[id(drafts[dependant])]:
-                heapq.heappush(ready, place(dependant))
-    return tuple(segments)
+    return numbered(drafts, lambda d: (d.stage, -d.density if d.contents.level else 0.0))
 
 
 def _packed(
