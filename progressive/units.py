@@ -68,11 +68,29 @@ _SIZE = _Quantity(
 )
 _TIME = _Quantity(
     "time",
-    {"us": Decimal("1e-6"), "ms": Decimal("1e-3"), "s": Decimal(1), "min": Decimal(60), "h": Decimal(3600)},
+    {
+        "ns": Decimal("1e-9"),
+        "us": Decimal("1e-6"),
+        "ms": Decimal("1e-3"),
+        "s": Decimal(1),
+        "min": Decimal(60),
+        "h": Decimal(3600),
+    },
     "a number and a unit such as 80ms, 10s or 2min",
 )
 _PERCENT = _Quantity(
     "share", {"": Decimal(1), "%": Decimal("0.01")}, "a percentage such as 10%, or a share such as 0.1"
+)
+_FREQUENCY = _Quantity(
+    "frequency", _with_prefixes({"Hz": "1"}), "a number of at least 0 and a unit such as 10Hz, 200kHz or 2.4GHz"
+)
+_DISTANCE = _Quantity(
+    "distance", {"m": Decimal(1), "km": Decimal(1000)}, "a number of at least 0 and a unit such as 50m or 1.5km"
+)
+_SPEED = _Quantity(
+    "speed",
+    {"m/s": Decimal(1), "km/h": 1 / Decimal("3.6")},
+    "a number of at least 0 and a unit such as 1.4m/s or 5km/h",
 )
 _DECIBEL = _Quantity("level in decibel", {"dB": Decimal(1)}, "a number and dB, such as 12dB or -3.5dB")
 
@@ -95,10 +113,7 @@ def parse_size(text: str) -> int:
 
 def parse_time(text: str) -> float:
     """Seconds of `80ms`, `10s`, `2min`; raises UsageError if negative."""
-    time_s = float(_TIME.parse(text))
-    if not 0 <= time_s < math.inf:
-        raise _TIME.refusal(text)
-    return time_s
+    return _at_least_zero(_TIME, text)
 
 
 def parse_percent(text: str) -> float:
@@ -109,6 +124,28 @@ def parse_percent(text: str) -> float:
     if share >= 1 and "%" not in text:
         raise _PERCENT.refusal(text, "without % it must be below 1")
     return share
+
+
+def parse_frequency(text: str) -> float:
+    """Hertz of `10Hz`, `200kHz`, `2.4GHz`; raises UsageError if negative."""
+    return _at_least_zero(_FREQUENCY, text)
+
+
+def parse_distance(text: str) -> float:
+    """Metres of `50m`, `1.5km`; raises UsageError if negative."""
+    return _at_least_zero(_DISTANCE, text)
+
+
+def parse_speed(text: str) -> float:
+    """Metres per second of `1.4m/s`, `5km/h`; raises UsageError if negative."""
+    return _at_least_zero(_SPEED, text)
+
+
+def _at_least_zero(quantity: _Quantity, text: str) -> float:
+    value = float(quantity.parse(text))
+    if not 0 <= value < math.inf:
+        raise quantity.refusal(text)
+    return value
 
 
 def parse_decibel(text: str) -> float:
@@ -133,7 +170,7 @@ def format_time(time_s: float, *, digits: int | None = None) -> str:
     """`80 ms`, `10 s`: exact, or with this many significant digits."""
     if time_s == 0:
         return "0 s"
-    return _TIME.format(time_s, {"us": 0, "ms": 1e-3, "s": 1}, digits)
+    return _TIME.format(time_s, {"ns": 0, "us": 1e-6, "ms": 1e-3, "s": 1}, digits)
 
 
 def format_percent(share: float, *, digits: int | None = None) -> str:
@@ -144,3 +181,18 @@ def format_percent(share: float, *, digits: int | None = None) -> str:
 def format_decibel(level_db: float, *, digits: int | None = None) -> str:
     """`12 dB`: exact, or with this many significant digits."""
     return _DECIBEL.format(level_db, {"dB": 0}, digits)
+
+
+def format_frequency(frequency_hz: float, *, digits: int | None = None) -> str:
+    """`10 Hz`, `2.4 GHz`: exact, or with this many significant digits."""
+    return _FREQUENCY.format(frequency_hz, {"Hz": 0, "kHz": 1e3, "MHz": 1e6, "GHz": 1e9}, digits)
+
+
+def format_distance(distance_m: float, *, digits: int | None = None) -> str:
+    """`50 m`, `1.5 km`: exact, or with this many significant digits."""
+    return _DISTANCE.format(distance_m, {"m": 0, "km": 1e3}, digits)
+
+
+def format_speed(speed_mps: float, *, digits: int | None = None) -> str:
+    """`1.4 m/s`: exact, or with this many significant digits."""
+    return _SPEED.format(speed_mps, {"m/s": 0}, digits)

@@ -1,4 +1,5 @@
 import contextlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -76,6 +77,32 @@ def test_percent_refuses_a_bare_number_that_may_be_either(text: str) -> None:
         units.parse_percent(text)
 
 
+@pytest.mark.parametrize(
+    ("parse", "text", "value"),
+    [
+        (units.parse_time, "100ns", 1e-7),
+        (units.parse_frequency, "10Hz", 10),
+        (units.parse_frequency, "2.4 GHz", 2.4e9),
+        (units.parse_frequency, "868MHz", 868e6),
+        (units.parse_distance, "1.5km", 1500),
+        (units.parse_distance, "0m", 0),
+        (units.parse_speed, "1.4m/s", 1.4),
+        (units.parse_speed, "36km/h", 10),
+    ],
+)
+def test_what_a_radio_needs_is_read_in_base_units(parse: Callable[[str], float], text: str, value: float) -> None:
+    assert parse(text) == pytest.approx(value, rel=1e-15)
+
+
+@pytest.mark.parametrize("parse", [units.parse_frequency, units.parse_distance, units.parse_speed])
+@pytest.mark.parametrize("text", ["-1Hz", "-5km/h", "-2m", "10", "10hz", "1mm", "5kph", "1e999GHz", ""])
+def test_negative_and_unknown_quantities_of_a_radio_say_what_is_accepted(
+    parse: Callable[[str], float], text: str
+) -> None:
+    with pytest.raises(UsageError, match="use a number of at least 0 and a unit"):
+        parse(text)
+
+
 def test_decibel_is_read_with_its_sign_and_needs_its_unit() -> None:
     assert units.parse_decibel("12dB") == 12
     assert units.parse_decibel("-3.5 dB") == -3.5
@@ -97,7 +124,11 @@ def test_decibel_is_read_with_its_sign_and_needs_its_unit() -> None:
         (units.format_time(0), "0 s"),
         (units.format_time(90), "90 s"),
         (units.format_percent(0.07), "7%"),
+        (units.format_time(3e-7), "300 ns"),
         (units.format_decibel(-3.5), "-3.5 dB"),
+        (units.format_frequency(868e6), "868 MHz"),
+        (units.format_distance(1500), "1.5 km"),
+        (units.format_speed(1.4), "1.4 m/s"),
     ],
 )
 def test_values_print_as_a_person_writes_them(printed: str, expected: str) -> None:
@@ -108,10 +139,13 @@ POSITIVE = st.floats(min_value=1e-6, max_value=1e15)
 
 
 @given(POSITIVE)
-def test_bandwidth_time_and_percent_parse_back_exactly(value: float) -> None:
+def test_quantities_parse_back_exactly(value: float) -> None:
     assert units.parse_bandwidth(units.format_bandwidth(value)) == value
     assert units.parse_time(units.format_time(value)) == value
     assert units.parse_percent(units.format_percent(value)) == value
+    assert units.parse_frequency(units.format_frequency(value)) == value
+    assert units.parse_distance(units.format_distance(value)) == value
+    assert units.parse_speed(units.format_speed(value)) == value
 
 
 @given(st.integers(0, 2**53))
@@ -138,6 +172,9 @@ def test_any_text_is_a_quantity_or_a_usage_error(text: str) -> None:
         units.parse_time,
         units.parse_percent,
         units.parse_decibel,
+        units.parse_frequency,
+        units.parse_distance,
+        units.parse_speed,
     ):
         with contextlib.suppress(UsageError):
             parse(text)
