@@ -17,8 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from progressive.codecs.rmpgc import quantiser
-from progressive.codecs.rmpgc.layout import LEVELS, PLANES, SCALES, STAGES, STRIDES
-from progressive.codecs.rmpgc.quantiser import STEP
+from progressive.codecs.rmpgc.layout import LEVELS, PLANES, SCALES, STAGES, STRIDES, TIERS
 from progressive.codecs.rmpgc.synthesis import Dequantiser, in_plane, spread, state_of, whole_planes
 from progressive.training.rmpgc_relaxation import crossing
 
@@ -156,7 +155,8 @@ def indices_of(latent: list[Tensor]) -> list[list[Tensor]]:
     latent = [y.detach() for y in latent]
     indices = [[quantiser.base_index(y) for y in latent]]
     for plane in range(1, PLANES + 1):
-        indices.append([3 * n + quantiser.refine(y, n, plane) for y, n in zip(latent, indices[-1], strict=True)])
+        refined = [(n, quantiser.refine(y, n, plane)) for y, n in zip(latent, indices[-1], strict=True)]
+        indices.append([quantiser.child_of(n, symbols, plane) for n, symbols in refined])
     return indices
 
 
@@ -164,7 +164,10 @@ def slope_of(states: Tensor) -> Tensor:
     """Bits that a photo in each of these states pays for a unit of squared error, [N].
 
     At high rates a bin of width w has the error w^2 / 12 a coefficient, which falls by 2 ln 2 of itself with each bit;
-    w shrinks threefold a plane, which is two levels.
+    levels in the middle of a plane count with the width that lies between.
     """
-    levels = (states - BASE).clamp(min=0).float().mean((1, 2))
-    return 6 / math.log(2) / STEP**2 * 3.0**levels
+    planes = (states - BASE).clamp(min=0).float().mean((1, 2)) / TIERS
+    widths = torch.tensor([math.log(quantiser.width_of(plane)) for plane in range(PLANES + 1)], device=states.device)
+    below = planes.long().clamp(max=PLANES - 1)
+    width = torch.exp(torch.lerp(widths[below], widths[below + 1], planes - below))
+    return 6 / math.log(2) / width**2

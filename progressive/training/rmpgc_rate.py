@@ -21,12 +21,15 @@ from torch import Tensor
 from progressive.codecs.rmpgc import quantiser
 from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LUMA, PLANES, SCALES, TIERS
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
-from progressive.codecs.rmpgc.quantiser import DEAD_ZONE, STEP, ZERO_SHARE
+from progressive.codecs.rmpgc.quantiser import narrowing_gain, outer_gain
 from progressive.training.rmpgc_relaxation import Crossing, crossing
 
 LOG_SCALE_RANGE = (-3.2, 4.0)
 
-FIRST_SLOPES = (0.103, 0.12, 0.126)
+SURE = 30.0
+"""Log-odds of what cannot be otherwise: the upper half of a bin lies outward."""
+
+FIRST_SLOPES = (0.118, 0.127, 0.142, 0.126)
 """Of each plane: symbols that are expected to remove more squared error a bit come first. Measured so that these are
 half of the bits; the stored tables have thresholds of their own."""
 
@@ -42,7 +45,7 @@ def base_bits(index: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
 
 
 def plane_bits(symbols: Tensor, parents: Tensor, parameters: Tensor) -> Tensor:
-    """Bits of plane symbols {-1, 0, 1} given their parent indices, elementwise; parameters [N, 4, C, h, w]."""
+    """Bits of plane symbols {-1, 0, 1} given their parent indices, elementwise; parameters [N, 3 or 4, C, h, w]."""
     zero, sign = _odds(parents, parameters)
     coded = symbols.abs()
     return (F.softplus(zero) - coded * zero + coded * F.softplus(-sign * symbols)) / math.log(2)
@@ -52,7 +55,8 @@ def _odds(parents: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
     """Log-odds of a symbol that is not zero, and of the sign being plus."""
     inside = parents == 0
     zero = torch.where(inside, parameters[:, 0], parameters[:, 2])
-    sign = torch.where(inside, parameters[:, 1], parameters[:, 3] * torch.sign(parents))
+    outward = parameters[:, 3] if parameters.shape[1] == 4 else SURE
+    sign = torch.where(inside, parameters[:, 1], outward * torch.sign(parents))
     return zero, sign
 
 
@@ -61,8 +65,8 @@ def expected_slope(parents: Tensor, parameters: Tensor) -> Tensor:
     zero, sign = _odds(parents, parameters)
     coded, outward = torch.sigmoid(zero), torch.sigmoid(sign)
     bits = _entropy(coded) + coded * _entropy(outward)
-    outer, narrowing = DEAD_ZONE * (1 + ZERO_SHARE) / 2, STEP**2 / 12 * (1 - 1 / 9)
-    return torch.where(parents == 0, coded * outer**2, narrowing) / bits
+    parts = parameters.shape[1] - 1
+    return torch.where(parents == 0, coded * outer_gain(parts), narrowing_gain(parts)) / bits
 
 
 def _entropy(probability: Tensor) -> Tensor:
@@ -220,7 +224,7 @@ class PlaneLoss:
         indices, bits = [], []
         for scale, side in enumerate(BLOCK_SIDES):
             symbols = quantiser.refine(self._latent[scale].detach(), parents[scale], self._plane)
-            indices.append(3 * parents[scale] + symbols)
+            indices.append(quantiser.child_of(parents[scale], symbols, self._plane))
             inside, parent = blocks_of(symbols, side), blocks_of(parents[scale], side)
             features = self._networks.plane_features(self._plane, scale, self._contexts[scale], parent, carried)
             parameters, later, seen = self._look(scale, features, inside, parent, tiers)
@@ -274,7 +278,9 @@ class PlaneLoss:
     ) -> None:
         side = BLOCK_SIDES[scale]
         step = crossing(self._latent[scale], index, self._plane)
-        step = Crossing(blocks_of(step.direction, side), blocks_of(step.share, side)).within(symbols)
+        step = Crossing(blocks_of(step.direction, side), blocks_of(step.share, side)).within(
+            symbols, parents, self._plane
+        )
         with torch.no_grad():
             difference = coded * plane_bits(symbols + step.direction, parents, parameters) - cost
         self.marginal = self.marginal + (step.share * difference).sum((1, 2, 3))

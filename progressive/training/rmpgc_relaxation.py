@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from progressive.codecs.rmpgc.quantiser import STEP, bin_of
+from progressive.codecs.rmpgc.quantiser import SPLITS, bin_of, width_of
 
 RAMP = 0.25
 """Width of the ramps, as a share of the bins': narrow ones are truer, wide ones reach more coefficients."""
@@ -31,9 +31,12 @@ class Crossing:
     direction: Tensor
     share: Tensor
 
-    def within(self, symbols: Tensor) -> Crossing:
-        """Without those that would leave the symbols -1, 0, 1."""
-        stays = (symbols + self.direction).abs() <= 1
+    def within(self, symbols: Tensor, parents: Tensor, plane: int) -> Crossing:
+        """Without those that would leave the bins of these parents, given their symbols of a plane."""
+        neighbours = symbols + self.direction
+        stays = neighbours.abs() <= 1
+        if SPLITS[plane - 1] == 2:
+            stays &= neighbours * torch.sign(parents) >= 0
         return Crossing(self.direction * stays, self.share * stays)
 
 
@@ -45,8 +48,3 @@ def crossing(latent: Tensor, index: Tensor, plane: int) -> Crossing:
     share = torch.maximum(above, below).clamp(0, 0.5)
     direction = torch.where(share > 0, torch.sign(above - below), 0).detach()
     return Crossing(direction, share - share.detach())
-
-
-def width_of(plane: int) -> float:
-    """Width of a plane's bins outside the base's dead zone."""
-    return STEP / 3.0**plane

@@ -23,12 +23,13 @@ def start_from_marginals(networks: ProbabilityNetworks, latent: list[Tensor]) ->
         spread = (latent[scale] / quantiser.STEP).square().mean((0, 2, 3)).sqrt().clamp(min=0.05)
         log_scale = torch.log(spread / 1.4).clamp(-2.5, 3)
         _set_outputs(networks.base[scale], [torch.zeros_like(log_scale), log_scale], scale)
-        for plane, parents, finer in zip(networks.planes, indices, indices[1:], strict=False):
+        for plane, parts, parents, finer in zip(networks.planes, quantiser.SPLITS, indices, indices[1:], strict=False):
             assert isinstance(plane, PlaneNetworks)
-            symbols, inside = finer[scale] - 3 * parents[scale], parents[scale] == 0
+            symbols, inside = finer[scale] - parts * parents[scale], parents[scale] == 0
             zero, beyond = _log_odds(symbols, inside), _log_odds(symbols, ~inside)
             even = torch.zeros_like(zero)
-            _set_outputs(plane.passes[scale], [zero, even, beyond, even + SIGN_OF_PARENT], scale)
+            signs = [even + SIGN_OF_PARENT] if parts == 3 else []
+            _set_outputs(plane.passes[scale], [zero, even, beyond, *signs], scale)
 
 
 def _log_odds(symbols: Tensor, among: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import xlogy
 from torch import Tensor
 
 from progressive.codecs.rmpgc import coding
@@ -17,7 +18,7 @@ from progressive.codecs.rmpgc.coding import BASE_ROWS, PARENT_ROWS, PLANE_ROWS, 
 from progressive.codecs.rmpgc.layout import PLANES, TIERS
 from progressive.codecs.rmpgc.model import ESCAPE_TABLE
 from progressive.codecs.rmpgc.probability import MEAN_STEPS, ODDS_STEPS, SCALE_STEPS, ProbabilityNetworks
-from progressive.codecs.rmpgc.quantiser import DEAD_ZONE, MAX_INDEX, STEP, ZERO_SHARE
+from progressive.codecs.rmpgc.quantiser import MAX_INDEX, SPLITS, narrowing_gain, outer_gain
 from progressive.codecs.rmpgc.synthesis import Dequantiser
 from progressive.codecs.rmpgc.tile import Target, TileState, code_everything
 from progressive.entropy.coders import CountCollector
@@ -38,10 +39,10 @@ def fit_tiers(
     """Plane -> the tier of each table row, uint8 [PLANE_ROWS]: rows by falling slope, half of the bits first."""
     alike = {plane: torch.zeros(PLANE_ROWS, dtype=torch.uint8) for plane in range(1, PLANES + 1)}
     counter = _counted(networks, alike, dequantiser, latents)
-    distribution, tiers = _plane_prior(), {}
-    bits = -(distribution * np.log2(distribution)).sum(1)
-    order = np.argsort(-expected_slopes(), kind="stable")
+    tiers = {}
     for plane, rows in alike.items():
+        order = np.argsort(-expected_slopes(plane), kind="stable")
+        bits = _entropies(_plane_prior(plane))
         spent = (counter[table_of(plane, 0)].sum(1) * bits)[order].cumsum()
         late = order[spent > FIRST_TIER * spent[-1]]
         tiers[plane] = rows.clone()
@@ -64,14 +65,18 @@ def fit_tables(
     return {name: torch.from_numpy(table.astype(np.int32)) for name, table in chosen.items()}
 
 
-def expected_slopes() -> Table:
-    """Squared error removed a bit by a symbol of each row, in a plane whose parents have bins of the base's widths."""
-    distribution = _plane_prior()
-    bits = -(distribution * np.log2(distribution)).sum(1)
-    outer = DEAD_ZONE * (1 + ZERO_SHARE) / 2
-    narrowing = STEP**2 / 12 * (1 - 1 / 9)
+def expected_slopes(plane: int) -> Table:
+    """Squared error removed a bit by a symbol of each row of a plane, as if its parents had the base's bins."""
+    distribution, parts = _plane_prior(plane), SPLITS[plane - 1]
     inside = np.arange(PLANE_ROWS) < PARENT_ROWS
-    return np.asarray(np.where(inside, (1 - distribution[:, 0]) * outer**2, narrowing) / bits)
+    return np.asarray(
+        np.where(inside, (1 - distribution[:, 0]) * outer_gain(parts), narrowing_gain(parts))
+    ) / _entropies(distribution)
+
+
+def _entropies(distribution: Table) -> Table:
+    """Bits of a symbol of each row."""
+    return np.asarray(-xlogy(distribution, distribution).sum(1) / np.log(2))
 
 
 def _counted(
@@ -96,7 +101,9 @@ def _with_prior(counts: dict[str, Table], prior: dict[str, Table]) -> dict[str, 
 
 def _priors() -> dict[str, Table]:
     base = {name: _base_prior(reach) for name, reach in REACHES.items()}
-    return base | {table_of(plane, tier): _plane_prior() for plane in range(1, PLANES + 1) for tier in range(TIERS)}
+    return base | {
+        table_of(plane, tier): _plane_prior(plane) for plane in range(1, PLANES + 1) for tier in range(TIERS)
+    }
 
 
 def _base_prior(reach: int) -> Table:
@@ -112,11 +119,13 @@ def _base_prior(reach: int) -> Table:
     return np.concatenate([inside, 1 - inside.sum(1, keepdims=True)], 1).clip(min=0)
 
 
-def _plane_prior() -> Table:
+def _plane_prior(plane: int) -> Table:
     """The trained distribution of each row's log-odds, [PLANE_ROWS, 3]."""
     row = np.arange(PLANE_ROWS) % PARENT_ROWS
     nonzero = _logistic((row // coding.SIGN_ROWS + coding.LEAST_ZERO) / ODDS_STEPS)
     outward = _logistic((row % coding.SIGN_ROWS + coding.LEAST_SIGN) / ODDS_STEPS)
+    if SPLITS[plane - 1] == 2:
+        outward[PARENT_ROWS:] = 1
     return np.stack([1 - nonzero, nonzero * outward, nonzero * (1 - outward)], 1)
 
 

@@ -1,7 +1,8 @@
 """What the encoder writes: the true symbols, or cheaper ones where the truth is not worth its bits.
 
-A decoder accepts any symbols, so the encoder may take the middle third, or the next smaller index of the base, wherever
-what that adds to the squared error is less than the bits it saves are worth (rate-distortion optimised quantisation).
+A decoder accepts any symbols, so the encoder may take the middle or lower part of a bin, or the next smaller index of
+the base, wherever what that adds to the squared error is less than the bits it saves are worth (rate-distortion
+optimised quantisation).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from progressive.entropy.tables import FrequencyTable
 Tables = Mapping[str, FrequencyTable]
 
 BASE_PRICE = 0.1
-LEVEL_PRICES = (0.05, 0.02, 0.008, 0.003, 0.0008, 0.0002)
+LEVEL_PRICES = (0.05, 0.03, 0.014, 0.007, 0.0035, 0.0018, 0.0009, 0.0003)
 """Squared error, in squared coefficients, that a bit is worth in the base and at each level: about what the next level
 gives for it."""
 
@@ -83,8 +84,8 @@ def level_choices(
     symbols = quantiser.refine(values, parents, plane)
     if tables is None:
         return Choices(symbols)
-    chosen, middle = dequantiser(3 * parents + symbols, plane, scale), dequantiser(3 * parents, plane, scale)
-    loss = _added(values, chosen, middle).masked_fill(symbols == 0, torch.inf)
+    chosen, plain = (dequantiser(quantiser.child_of(parents, s, plane), plane, scale) for s in (symbols, 0))
+    loss = _added(values, chosen, plain).masked_fill(symbols == 0, torch.inf)
     return Choices(symbols, loss, LEVEL_PRICES[level - 1], tables)
 
 

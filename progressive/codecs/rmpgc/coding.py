@@ -47,7 +47,7 @@ PLANE_ROWS = 2 * PARENT_ROWS
 """The first half of a plane's rows is for parents that are zero, the second for those that are not."""
 
 ZERO, OUTWARD, INWARD = 0, 1, 2
-"""Symbols of a plane: the middle third; the one farther from zero than the middle (or positive); the other."""
+"""Symbols of a plane: the middle third or lower half; the part farther from zero (or positive); the other third."""
 
 
 @dataclass
@@ -93,7 +93,7 @@ def code_plane_pass(
     """Codes the symbols of a plane wherever a mask says so.
 
     Args:
-        parameters: of the pass, [N, 4, C, h, w].
+        parameters: of the pass, [N, 3 or 4, C, h, w].
         parents: indices of the plane before, [N, C, h, w].
         mask: where to code, bool [N, C, h, w].
         choices: symbols {-1, 0, 1}, [N, C, h, w], which a decoder does not have.
@@ -132,10 +132,10 @@ def table_of(plane: int, tier: int) -> str:
 
 
 def _plane_rows(parameters: Ints, side: Ints) -> Ints:
-    """Rows for parameters [4, S] and the signs of the parents [S]."""
+    """Rows for parameters [3 or 4, S] and the signs of the parents [S]."""
     outside = side != 0
     zero = np.where(outside, parameters[2], parameters[0])
-    sign = np.where(outside, parameters[3], parameters[1])
+    sign = np.where(outside, parameters[3] if len(parameters) == 4 else 0, parameters[1])
     rows = (zero - LEAST_ZERO).clip(0, ZERO_ROWS - 1) * SIGN_ROWS + (sign - LEAST_SIGN).clip(0, SIGN_ROWS - 1)
     return np.asarray(rows + outside * np.int32(PARENT_ROWS), np.int32)
 

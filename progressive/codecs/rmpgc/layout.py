@@ -31,7 +31,7 @@ BLOCK_SIDES = tuple(BLOCK // s for s in STRIDES)
 TILE = 512
 """Side of a tile in pixels."""
 
-PLANES = 3
+PLANES = 4
 """Enhance planes; plane 0 is the base."""
 
 TIERS = 2

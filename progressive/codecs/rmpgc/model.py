@@ -89,7 +89,7 @@ class Model:
     def id(self) -> bytes:
         """Eight bytes that name what decides the latents."""
         geometry = f"{layout.CHANNELS}{layout.TIERS}{layout.STAGES}{layout.TILE}{PLANES}"
-        steps = f"{quantiser.STEP}{quantiser.DEAD_ZONE}{quantiser.ZERO_SHARE}{quantiser.MAX_INDEX}"
+        steps = f"{quantiser.STEP}{quantiser.DEAD_ZONE}{quantiser.SPLITS}{quantiser.MAX_INDEX}"
         return _digest(self._tensors, (NETWORKS, TABLES, TIERS), geometry + steps)
 
     @cached_property

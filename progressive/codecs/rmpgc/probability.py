@@ -21,9 +21,10 @@ from torch import Tensor, nn
 
 from progressive.codecs.rmpgc.layers import MAX_ACTIVATION, UNIT, Depthwise, Mix, Pointwise, layers_of
 from progressive.codecs.rmpgc.layout import CHANNELS, CHROMA, LUMA, SCALES
+from progressive.codecs.rmpgc.quantiser import SPLITS
 
 CHAIN_WIDTHS = (32, 48, 64, 64, 48)
-PLANE_WIDTHS = (48, 32, 32)
+PLANE_WIDTHS = (48, 32, 32, 32)
 CARRIED = 16
 """Channels that a plane hands from one scale to the next."""
 
@@ -49,7 +50,7 @@ class Passes(nn.Module):
     Args:
         width: channels of the features.
         scale: number of the scale.
-        parameters: outputs a coefficient: 2 in the base, 4 in a plane.
+        parameters: outputs a coefficient: 2 in the base, 3 in a plane of halves, 4 in one of thirds.
         hidden: channels inside the second and third pass.
         steps: output integers a unit of each parameter.
     """
@@ -95,7 +96,9 @@ class ProbabilityNetworks(nn.Module):
         self.down = nn.ModuleList([Pointwise(4 * w[i + 1], w[i]) for i in range(SCALES - 1)])
         self.join = nn.ModuleList([Pointwise(2 * w[i], w[i]) for i in range(SCALES - 1)])
         self.context = nn.ModuleList([Mix(w[i]) for i in range(SCALES)])
-        self.planes = nn.ModuleList([PlaneNetworks(width) for width in PLANE_WIDTHS])
+        self.planes = nn.ModuleList(
+            [PlaneNetworks(w, 1 + parts) for w, parts in zip(PLANE_WIDTHS, SPLITS, strict=True)]
+        )
 
     def set_rounding(self, rounding: str) -> None:
         """ "none" or "straight-through", for training."""
@@ -135,7 +138,7 @@ class ProbabilityNetworks(nn.Module):
         return features
 
     def pass_parameters(self, plane: int, scale: int, number: int, features: Tensor, luma: Tensor | None) -> Tensor:
-        """Parameters of one pass, [N, 4, C, h, w], given luma symbols [N, C, h, w]; none are needed for the first."""
+        """Parameters of one pass, [N, P, C, h, w], given luma symbols [N, C, h, w]; none are needed for the first."""
         networks: PlaneNetworks = self.planes[plane - 1]  # type: ignore[assignment]
         passes: Passes = networks.passes[scale]  # type: ignore[assignment]
         return passes.parameters_of(number, features, None if luma is None else self._describe(luma, 64.0))
@@ -158,7 +161,8 @@ class ProbabilityNetworks(nn.Module):
             context: features at the blocks, [N, W, h, w].
             index: their indices of plane - 1, [N, C, h, w].
             carried: what the plane's coarser scale handed on; None at the coarsest.
-            code: codes a pass; the parameters are (zero, sign) if the parent bin is zero, then the same if it is not.
+            code: codes a pass; the parameters are (zero, sign) if the parent bin is zero, then the same if it is not,
+                but no sign where it is halved.
         Returns:
             symbols [N, C, h, w], and what is handed to the next scale, as `carry` says.
         """
@@ -178,7 +182,7 @@ class ProbabilityNetworks(nn.Module):
 class PlaneNetworks(nn.Module):
     """The networks of one enhance plane, which look at one block at a time."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, parameters: int) -> None:
         super().__init__()
         hidden = 32 if width > 32 else 24
         self.enter = nn.ModuleList()
@@ -187,7 +191,7 @@ class PlaneNetworks(nn.Module):
         for i in range(SCALES):
             inputs = CHAIN_WIDTHS[i] + 2 * CHANNELS[i] + (CARRIED if i else 0)
             self.enter.append(nn.Sequential(Pointwise(inputs, width), Mix(width)))
-            self.passes.append(Passes(width, i, 4, hidden, ODDS_STEPS))
+            self.passes.append(Passes(width, i, parameters, hidden, ODDS_STEPS))
             if i < SCALES - 1:
                 self.carry.append(_upwards(width + 2 * CHANNELS[i], CARRIED))
 

@@ -22,7 +22,7 @@ from progressive.stream import Segment
 SLACK_BITS = 64
 """What a range code may take beyond the ideal, with room to spare."""
 
-FILLED = (0.5, 0.7, 1.0, 1.0, 1.0, 1.0)
+FILLED = (0.5, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0, 1.0)
 """The share of the payload limit that segments of each level fill: the less has arrived, the finer the steps."""
 
 

@@ -19,6 +19,9 @@ WIDTH = 64
 EXPANDED = 128
 DEPTH = 3
 COARSE_WIDTH = 96
+KINDS = 3
+"""Sizes of an index that have shares of their own in the dequantiser: 1, 2, and all beyond."""
+
 COARSE = 4
 """The coarse branch works at 1/16 of the photo's resolution."""
 
@@ -45,7 +48,7 @@ class Dequantiser(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        shape = (SCALES, 2, PLANES + 1, 2)
+        shape = (SCALES, 2, PLANES + 1, KINDS)
         self.inward: Tensor
         self.register_buffer("inward", torch.zeros(shape))
 
@@ -62,8 +65,7 @@ class Dequantiser(nn.Module):
         reach = quantiser.reach(plane)
         index = torch.arange(-reach, reach + 1, device=self.inward.device)
         lower, upper = quantiser.bin_of(index.to(self.inward), plane)
-        near, far = self.inward[scale, :, plane].unbind(1)
-        share = torch.where(index.abs() <= 1, near[:, None], far[:, None])
+        share = self.inward[scale, :, plane][:, (index.abs() - 1).clamp(0, KINDS - 1)]
         return (lower + upper) / 2 - torch.sign(index) * share * (upper - lower)
 
     def at_level(self, index: Tensor, symbols: Tensor, tiers: Tensor, level: int, scale: int) -> Tensor:
@@ -76,7 +78,9 @@ class Dequantiser(nn.Module):
         plane, begun = divmod(level, TIERS)
         values: Tensor = self(index, plane, scale)
         if begun:
-            values = torch.where(tiers < begun, self(3 * index + symbols, plane + 1, scale), values)
+            values = torch.where(
+                tiers < begun, self(quantiser.child_of(index, symbols, plane + 1), plane + 1, scale), values
+            )
         return values
 
     def fit(self, latent: list[Tensor], index: list[Tensor], plane: int) -> None:
@@ -86,7 +90,8 @@ class Dequantiser(nn.Module):
             share = torch.sign(n) * ((lower + upper) / 2 - value) / (upper - lower)
             for colour, chosen in enumerate((slice(LUMA[scale]), slice(LUMA[scale], None))):
                 size, found = n[:, chosen].abs(), share[:, chosen]
-                for kind, inside in enumerate((size == 1, size > 1)):
+                for kind in range(KINDS):
+                    inside = size == kind + 1 if kind < KINDS - 1 else size >= KINDS
                     if inside.any():
                         self.inward[scale, colour, plane, kind] = found[inside].mean()
 

@@ -16,6 +16,7 @@ from progressive.codecs.rmpgc.choices import Choices, Tables, base_choices, leve
 from progressive.codecs.rmpgc.coding import BasePasses, checkerboard, code_plane_pass, rows_everywhere, table_of
 from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, LUMA, SCALES, STAGES, TIERS, plane_and_tier
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
+from progressive.codecs.rmpgc.quantiser import child_of
 from progressive.codecs.rmpgc.synthesis import Dequantiser
 from progressive.entropy.coders import SymbolCoder
 
@@ -129,10 +130,10 @@ class TileState:
 
     def keep_level(self, result: LevelResult) -> None:
         chosen = torch.tensor(result.blocks, device=self._device)
-        whole = plane_and_tier(result.level)[1] == TIERS - 1
+        plane, tier = plane_and_tier(result.level)
         for scale in range(SCALES):
-            if whole:
-                self.index[scale][chosen] = 3 * self.index[scale][chosen] + result.symbols[scale]
+            if tier == TIERS - 1:
+                self.index[scale][chosen] = child_of(self.index[scale][chosen], result.symbols[scale], plane)
                 self.symbols[scale][chosen] = 0
             else:
                 self.symbols[scale][chosen] = result.symbols[scale]

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from progressive.__main__ import main
-from progressive.codecs.rmpgc.layout import STAGES, TIERS
+from progressive.codecs.rmpgc.layout import LEVELS, STAGES
 from progressive.codecs.rmpgc.synthesis import state_of
 from progressive.errors import RunError, UsageError
 from progressive.photos import downscale, sample_photo
@@ -178,7 +178,7 @@ def test_states_are_drawn_over_all_conditions(pool: PhotoPool) -> None:
 
     latent = [y.expand(400, -1, -1, -1) for y in phase.model.analysis(photos[:1])]
     states = draw_states(photos, latent, phase.semantics.importance, np.random.default_rng(1))
-    assert set(states.flatten().tolist()) == set(range(state_of(len(STAGES), 3 * TIERS) + 1))
+    assert set(states.flatten().tolist()) == set(range(state_of(len(STAGES), LEVELS) + 1))
     even = (states == states[:, :1, :1]).flatten(1).all(1)
     base = (states == BASE).flatten(1).all(1)
     missing = (states < BASE).flatten(1).all(1)

@@ -14,7 +14,7 @@ from progressive.codecs.rmpgc.coding import LEAST_SIGN, LEAST_ZERO, PARENT_ROWS,
 from progressive.codecs.rmpgc.layout import PLANES, TIERS, Layout
 from progressive.codecs.rmpgc.model import Model
 from progressive.codecs.rmpgc.picture import latent_of
-from progressive.codecs.rmpgc.quantiser import DEAD_ZONE, STEP, ZERO_SHARE
+from progressive.codecs.rmpgc.quantiser import SPLITS, narrowing_gain, outer_gain
 from progressive.codecs.rmpgc.tile import Target, TileState, code_everything
 from progressive.entropy.coders import CostMeter
 from progressive.entropy.tables import TOTAL, FrequencyTable
@@ -52,13 +52,14 @@ def tables(model: Model, tiers: dict[int, Tensor], latent: list[Tensor]) -> dict
     return fit_tables(model.networks, tiers, model.dequantiser, [latent])
 
 
-def test_expected_slopes_are_error_removed_over_bits() -> None:
-    slopes = expected_slopes()
+@pytest.mark.parametrize("plane", range(1, PLANES + 1))
+def test_expected_slopes_are_error_removed_over_bits(plane: int) -> None:
+    """With even odds a symbol other than zero costs a bit, and its sign half a bit on average, where it has one."""
+    slopes, parts = expected_slopes(plane), SPLITS[plane - 1]
     assert slopes.shape == (PLANE_ROWS,)
     assert (slopes > 0).all()
-    outer = DEAD_ZONE * (1 + ZERO_SHARE) / 2
-    assert slopes[EVEN_ODDS] == pytest.approx(0.5 * outer**2 / 1.5)
-    assert slopes[PARENT_ROWS + EVEN_ODDS] == pytest.approx(STEP**2 / 12 * (8 / 9) / 1.5)
+    assert slopes[EVEN_ODDS] == pytest.approx(0.5 * outer_gain(parts) / 1.5)
+    assert slopes[PARENT_ROWS + EVEN_ODDS] == pytest.approx(narrowing_gain(parts) / (1.5 if parts == 3 else 1))
     likelier = slopes[EVEN_ODDS + SIGN_ROWS * np.arange(0, 8)]
     assert (np.diff(likelier) > 0).all()
 
@@ -66,28 +67,29 @@ def test_expected_slopes_are_error_removed_over_bits() -> None:
 def test_the_first_tier_has_the_best_slopes_and_half_of_the_bits(
     model: Model, latent: list[Tensor], tiers: dict[int, Tensor]
 ) -> None:
-    slopes, seen = expected_slopes(), Seen()
+    seen = Seen()
     alike = {plane: torch.zeros(PLANE_ROWS, dtype=torch.uint8) for plane in tiers}
     with torch.inference_mode():
         state = TileState(*latent[0].shape[2:], model.networks, alike)
         code_everything(state, Target.of(latent, model.dequantiser, None), seen)
     assert sorted(tiers) == list(range(1, PLANES + 1))
     for plane, tier in tiers.items():
-        later = tier.numpy().astype(bool)
+        slopes, later = expected_slopes(plane), tier.numpy().astype(bool)
         assert slopes[~later].min() >= slopes[later].max()
         rows = np.concatenate(seen.rows[table_of(plane, 0)])
-        bits = entropy_of_rows()[rows]
+        bits = entropy_of_rows(plane)[rows]
         assert bits[~later[rows]].sum() / bits.sum() == pytest.approx(0.5, abs=0.1)
 
 
-def entropy_of_rows() -> NDArray[np.float64]:
+def entropy_of_rows(plane: int) -> NDArray[np.float64]:
     def entropy(odds: NDArray[np.float64]) -> NDArray[np.float64]:
         p = 1 / (1 + np.exp(-odds))
         return -p * np.log2(p) - (1 - p) * np.log2(1 - p)
 
     row = np.arange(PLANE_ROWS) % PARENT_ROWS
     zero, sign = (row // SIGN_ROWS + LEAST_ZERO) / 4, (row % SIGN_ROWS + LEAST_SIGN) / 4
-    return entropy(zero) + entropy(sign) / (1 + np.exp(-zero))
+    certain = (np.arange(PLANE_ROWS) >= PARENT_ROWS) & (SPLITS[plane - 1] == 2)
+    return entropy(zero) + np.where(certain, 0, entropy(sign) / (1 + np.exp(-zero)))
 
 
 def test_tables_fit_the_photos_they_were_counted_on(

@@ -45,8 +45,8 @@ def test_losses_are_what_the_cheaper_symbol_adds_to_the_squared_error() -> None:
     symbols = quantiser.refine(VALUES, index, 1)
     level = level_choices(VALUES, index, 2, 1, 4, dequantiser, TABLES)
     assert level.loss is not None
-    added = (VALUES - dequantiser(3 * index, 1, 4)).square() - (
-        VALUES - dequantiser(3 * index + symbols, 1, 4)
+    added = (VALUES - dequantiser(2 * index, 1, 4)).square() - (
+        VALUES - dequantiser(2 * index + symbols, 1, 4)
     ).square()
     torch.testing.assert_close(level.loss, torch.where(symbols == 0, torch.inf, added))
     assert (base.loss[index.abs() > 1] > 0).all()

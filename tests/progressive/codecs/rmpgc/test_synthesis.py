@@ -37,7 +37,7 @@ def test_in_a_block_between_two_levels_the_first_tier_is_finer() -> None:
     tiers = torch.tensor([0, 0, 1, 1], dtype=torch.uint8).view(4, 1, 1).repeat(3, 1, 1)[None]
     dequantiser = Dequantiser()
     values = dequantiser.at_level(index, symbols, tiers, 1, 0)
-    coarse, fine = dequantiser(index, 0, 0), dequantiser(3 * index + symbols, 1, 0)
+    coarse, fine = dequantiser(index, 0, 0), dequantiser(2 * index + symbols, 1, 0)
     assert torch.equal(values, torch.where(tiers == 0, fine, coarse))
     assert not torch.equal(values, coarse)
     assert torch.equal(dequantiser.at_level(index, symbols, tiers, 2, 0), dequantiser(index, 1, 0))

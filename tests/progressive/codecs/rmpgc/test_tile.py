@@ -11,7 +11,7 @@ from progressive.codec import Photo
 from progressive.codecs.rmpgc.layout import BLOCK_SIDES, CHANNELS, LEVELS, PLANES, SCALES, STAGES, Layout
 from progressive.codecs.rmpgc.model import Model
 from progressive.codecs.rmpgc.picture import latent_of
-from progressive.codecs.rmpgc.quantiser import base_index, bin_of, refine
+from progressive.codecs.rmpgc.quantiser import base_index, bin_of, child_of, refine
 from progressive.codecs.rmpgc.tile import LevelResult, Target, TileState, code_everything, to_blocks
 from progressive.entropy.coders import CostMeter, RangeSymbolDecoder, RangeSymbolEncoder
 
@@ -131,7 +131,7 @@ def test_nothing_changes_until_it_is_kept(model: Model, target: Target) -> None:
 def test_true_symbols_are_the_nested_indices_and_chosen_ones_lie_near(model: Model, latent: list[Tensor]) -> None:
     index = [base_index(y) for y in latent]
     for plane in range(1, PLANES + 1):
-        index = [3 * n + refine(y, n, plane) for y, n in zip(latent, index, strict=True)]
+        index = [child_of(n, refine(y, n, plane), plane) for y, n in zip(latent, index, strict=True)]
     expected = [to_blocks(n, side).to(torch.int16) for n, side in zip(index, BLOCK_SIDES, strict=True)]
     true, chosen = fresh(model), fresh(model)
     meters = [CostMeter(model.tables, len(BLOCKS)) for _ in range(2)]
