@@ -63,6 +63,17 @@ class Window:
     def blocks(self) -> int:
         return self.height * self.width
 
+    def inside(self, other: Window) -> Window:
+        """The same blocks, counted from the first one of another rectangle."""
+        return Window(self.top - other.top, self.left - other.left, self.height, self.width)
+
+    def common(self, other: Window) -> Window | None:
+        """The blocks that are in both."""
+        top, left = max(self.top, other.top), max(self.left, other.left)
+        height = min(self.top + self.height, other.top + other.height) - top
+        width = min(self.left + self.width, other.left + other.width) - left
+        return Window(top, left, height, width) if height > 0 and width > 0 else None
+
     def slices(self, unit: int) -> tuple[slice, slice]:
         """Its rows and columns in a grid of `unit` cells a block."""
         return (

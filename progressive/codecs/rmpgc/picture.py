@@ -1,4 +1,4 @@
-"""From photos to padded tensors and back, and the transforms in strips, so that memory is bounded by the width.
+"""From photos to padded tensors and back, and the transforms piece by piece, so that memory is bounded.
 
 Legend: H, W of the photo; a padded photo has whole blocks.
 """
@@ -13,49 +13,56 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from progressive.codec import Photo
-from progressive.codecs.rmpgc.layout import BLOCK, CHANNELS, SCALES, STRIDES, Layout
+from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, CHANNELS, Layout, Window
 
-STRIP_PIXELS = 4_000_000
-"""Photos larger than this are transformed in strips of about so many pixels."""
+PIECE = 32
+"""Side in blocks of the pieces that large photos are transformed in: four megapixels."""
 
 MARGIN = 6
-"""Blocks above and below a strip that take part in its transform; beyond them nothing is felt any more."""
+"""Blocks around a piece that take part in its transform; beyond them nothing is felt any more."""
 
 
-def padded(photo: Photo, layout: Layout, top: int, bottom: int) -> Tensor:
-    """Rows of blocks top..bottom of a photo [H, W, 3], edges repeated to whole blocks: RGB 0..1, [1, 3, h, w]."""
-    rows = np.array(photo[top * BLOCK : bottom * BLOCK])
-    pixels = torch.from_numpy(rows).permute(2, 0, 1)[None].float() / 255
-    height, width = (bottom - top) * BLOCK - pixels.shape[2], layout.columns * BLOCK - pixels.shape[3]
-    return F.pad(pixels, (0, width, 0, height), mode="replicate")
+def padded(photo: Photo, window: Window) -> Tensor:
+    """Some blocks of a photo [H, W, 3], edges repeated to whole blocks: RGB 0..1, [1, 3, h, w]."""
+    rows, columns = window.slices(BLOCK)
+    pixels = torch.from_numpy(np.array(photo[rows, columns])).permute(2, 0, 1)[None].float() / 255
+    below, right = window.height * BLOCK - pixels.shape[2], window.width * BLOCK - pixels.shape[3]
+    return F.pad(pixels, (0, right, 0, below), mode="replicate")
 
 
-def strips(layout: Layout) -> list[tuple[int, int]]:
-    """Rows of blocks (first, one after the last) of each strip."""
-    each = max(MARGIN, STRIP_PIXELS // (layout.columns * BLOCK * BLOCK))
-    if layout.rows <= each + 2 * MARGIN:
-        return [(0, layout.rows)]
-    return [(top, min(top + each, layout.rows)) for top in range(0, layout.rows, each)]
+def pieces(layout: Layout) -> list[Window]:
+    """The pieces of a photo, row by row; of one that is hardly larger than a piece, the whole."""
+    tops, lefts = (_starts(blocks) for blocks in (layout.rows, layout.columns))
+    return [
+        Window(top, left, bottom - top, right - left)
+        for top, bottom in zip(tops, [*tops[1:], layout.rows], strict=True)
+        for left, right in zip(lefts, [*lefts[1:], layout.columns], strict=True)
+    ]
 
 
-def with_margin(strip: tuple[int, int], layout: Layout) -> tuple[int, int]:
-    return max(0, strip[0] - MARGIN), min(layout.rows, strip[1] + MARGIN)
+def with_margin(piece: Window, layout: Layout) -> Window:
+    top, left = max(0, piece.top - MARGIN), max(0, piece.left - MARGIN)
+    bottom = min(layout.rows, piece.top + piece.height + MARGIN)
+    right = min(layout.columns, piece.left + piece.width + MARGIN)
+    return Window(top, left, bottom - top, right - left)
 
 
 def latent_of(photo: Photo, layout: Layout, analyse: Callable[[Tensor], list[Tensor]]) -> list[Tensor]:
-    """The latent of a whole photo, strip by strip: five scales [1, C, h, w]."""
+    """The latent of a whole photo, piece by piece: five scales [1, C, h, w]."""
     latent = [
-        torch.empty(1, c, layout.rows * BLOCK // s, layout.columns * BLOCK // s)
-        for c, s in zip(CHANNELS, STRIDES, strict=True)
+        torch.empty(1, channels, layout.rows * side, layout.columns * side)
+        for channels, side in zip(CHANNELS, BLOCK_SIDES, strict=True)
     ]
-    for strip in strips(layout):
-        top, bottom = with_margin(strip, layout)
-        part = analyse(padded(photo, layout, top, bottom))
-        for scale in range(SCALES):
-            unit = BLOCK // STRIDES[scale]
-            inside = slice((strip[0] - top) * unit, (strip[1] - top) * unit)
-            latent[scale][:, :, strip[0] * unit : strip[1] * unit] = part[scale][:, :, inside]
+    for piece in pieces(layout):
+        around = with_margin(piece, layout)
+        part = analyse(padded(photo, around))
+        for whole, values, side in zip(latent, part, BLOCK_SIDES, strict=True):
+            whole[:, :, *piece.slices(side)] = values[:, :, *piece.inside(around).slices(side)]
     return latent
+
+
+def _starts(blocks: int) -> list[int]:
+    return list(range(0, blocks, PIECE)) if blocks > PIECE + 2 * MARGIN else [0]
 
 
 def to_photo(pixels: Tensor, height: int, width: int) -> Photo:

@@ -1,4 +1,4 @@
-"""One synthesis of whatever is known: dequantise, inverse transform, refine, in strips where the photo is large."""
+"""One synthesis of whatever is known: dequantise, inverse transform, refine; of large photos piece by piece."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from progressive.codec import Photo
-from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, CHANNELS, SCALES, Layout
+from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, CHANNELS, Layout, Window
 from progressive.codecs.rmpgc.model import Model
-from progressive.codecs.rmpgc.picture import strips, to_photo, with_margin
+from progressive.codecs.rmpgc.picture import pieces, to_photo, with_margin
 from progressive.codecs.rmpgc.synthesis import MISSING, state_of
 from progressive.codecs.rmpgc.tile import TileState
 
@@ -30,14 +30,14 @@ class Renderer:
         if not tiles:
             return picture
         states = self._states(layout, tiles)
-        for strip in strips(layout):
-            top, bottom = with_margin(strip, layout)
-            here = states[top:bottom]
-            pixels = self._synthesis(self._values(layout, tiles, top, bottom), here[None])
+        for piece in pieces(layout):
+            around = with_margin(piece, layout)
+            here = states[around.slices(1)]
+            pixels = self._synthesis(self._values(layout, tiles, around), here[None])
             known = (here != MISSING).repeat_interleave(BLOCK, 0).repeat_interleave(BLOCK, 1)
-            pixels = torch.where(known, pixels, 128 / 255)
-            first, last = strip[0] * BLOCK, min(strip[1] * BLOCK, layout.height)
-            picture[first:last] = to_photo(pixels[:, :, first - top * BLOCK :], last - first, layout.width)
+            pixels = torch.where(known, pixels, 128 / 255)[:, :, *piece.inside(around).slices(BLOCK)]
+            place = picture[piece.slices(BLOCK)]
+            place[:] = to_photo(pixels, *place.shape[:2])
         return picture
 
     def _states(self, layout: Layout, tiles: Mapping[int, TileState]) -> Tensor:
@@ -49,30 +49,31 @@ class Renderer:
             states[window.slices(1)] = state_of(tile.stages, 0) + levels
         return states.to(self._device)
 
-    def _values(self, layout: Layout, tiles: Mapping[int, TileState], top: int, bottom: int) -> list[Tensor]:
-        """The coefficients of rows of blocks top..bottom, five scales [1, C, h, w]; zero where nothing is known."""
-        values: list[Tensor] = []
-        for scale in range(SCALES):
-            unit, channels = BLOCK_SIDES[scale], CHANNELS[scale]
-            grid = torch.zeros(bottom - top, layout.columns, channels, unit, unit, device=self._device)
-            for number, tile in tiles.items():
-                window = layout.window(number)
-                first, last = max(top, window.top), min(bottom, window.top + window.height)
-                if first >= last or scale >= len(tile.index):
-                    continue
-                columns = slice(window.left, window.left + window.width)
-                inside = slice((first - window.top) * window.width, (last - window.top) * window.width)
-                levels = tile.levels[inside]
-                blocks = self._dequantised(tile, inside, levels, scale)
-                shape = (last - first, window.width, *blocks.shape[1:])
-                grid[first - top : last - top, columns] = blocks.reshape(shape)
-            values.append(
-                grid.permute(2, 0, 3, 1, 4).reshape(1, channels, (bottom - top) * unit, layout.columns * unit)
-            )
-        return values
+    def _values(self, layout: Layout, tiles: Mapping[int, TileState], piece: Window) -> list[Tensor]:
+        """The coefficients of some blocks, five scales [1, C, h, w]; zero where nothing is known."""
+        grids = [
+            torch.zeros(piece.height, piece.width, channels, side, side, device=self._device)
+            for channels, side in zip(CHANNELS, BLOCK_SIDES, strict=True)
+        ]
+        for number, tile in tiles.items():
+            window = layout.window(number)
+            common = window.common(piece)
+            if common is None:
+                continue
+            places = np.arange(window.blocks).reshape(window.height, window.width)
+            chosen = places[common.inside(window).slices(1)].ravel()
+            for scale in range(len(tile.index)):
+                blocks = self._dequantised(tile, chosen, scale)
+                shape = (common.height, common.width, *blocks.shape[1:])
+                grids[scale][common.inside(piece).slices(1)] = blocks.reshape(shape)
+        return [
+            grid.permute(2, 0, 3, 1, 4).reshape(1, grid.shape[2], piece.height * side, piece.width * side)
+            for grid, side in zip(grids, BLOCK_SIDES, strict=True)
+        ]
 
-    def _dequantised(self, tile: TileState, inside: slice, levels: NDArray[np.uint8], scale: int) -> Tensor:
+    def _dequantised(self, tile: TileState, blocks: NDArray[np.int64], scale: int) -> Tensor:
         """The coefficients of some of a tile's blocks, each at its own level, [B, C, s, s]."""
+        levels, inside = tile.levels[blocks], torch.from_numpy(blocks)
         index, symbols = (t[scale][inside].to(self._device).float() for t in (tile.index, tile.symbols))
         tiers = tile.tiers[scale][inside].to(self._device)
         values = torch.empty_like(index)

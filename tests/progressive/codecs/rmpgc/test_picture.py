@@ -8,9 +8,9 @@ from skimage import data
 from progressive.codec import Photo
 from progressive.codecs.rmpgc import picture
 from progressive.codecs.rmpgc.codec import Rmpgc
-from progressive.codecs.rmpgc.layout import BLOCK, STAGES, Layout
+from progressive.codecs.rmpgc.layout import BLOCK, STAGES, Layout, Window
 from progressive.codecs.rmpgc.model import Model
-from progressive.codecs.rmpgc.picture import MARGIN, latent_of, padded, strips, to_photo, with_margin
+from progressive.codecs.rmpgc.picture import MARGIN, latent_of, padded, pieces, to_photo, with_margin
 from progressive.codecs.rmpgc.segments import Contents
 from progressive.metrics import psnr
 from progressive.stream import LayeredStream
@@ -19,15 +19,14 @@ WIDE = Layout(700, 90)
 """Two tiles of two rows of blocks."""
 
 
-@pytest.fixture(scope="module")
-def tall() -> Photo:
-    """Narrow and more than two strips high."""
-    return np.asarray(data.astronaut()[:, 200:250], np.uint8).repeat(4, 0)[:1700].copy()
+LONG = 1000
+"""Pixels of a side that is cut into pieces where these are one block long."""
 
 
-@pytest.fixture
-def narrow_strips(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picture, "STRIP_PIXELS", 1)
+@pytest.fixture(scope="module", params=["high", "wide"])
+def stripe(request: pytest.FixtureRequest) -> Photo:
+    high = np.asarray(data.astronaut()[:, 200:250], np.uint8).repeat(4, 0)[:LONG].copy()
+    return high if request.param == "high" else high.transpose(1, 0, 2).copy()
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +52,11 @@ def shown(codec: Rmpgc, stream: LayeredStream, *, tiles: set[int], steps: set[in
 def test_a_photo_is_padded_to_whole_blocks_with_its_edges() -> None:
     photo = np.arange(70 * 50 * 3, dtype=np.uint32).astype(np.uint8).reshape(70, 50, 3)
     layout = Layout(50, 70)
-    pixels = padded(photo, layout, 0, layout.rows)
+    pixels = padded(photo, Window(0, 0, 2, 1))
     assert pixels.shape == (1, 3, 128, 64)
     assert torch.equal(pixels[0, :, 90, 60], pixels[0, :, 69, 49])
     assert np.array_equal(to_photo(pixels, 70, 50), photo)
-    assert torch.equal(padded(photo, layout, 1, 2), pixels[:, :, 64:])
+    assert torch.equal(padded(photo, Window(1, 0, 1, 1)), pixels[:, :, 64:])
 
 
 def test_to_photo_rounds_and_clips() -> None:
@@ -65,37 +64,42 @@ def test_to_photo_rounds_and_clips() -> None:
     assert to_photo(values, 1, 4)[0, :, 0].tolist() == [0, 0, 1, 255]
 
 
-@pytest.mark.parametrize("rows", [1, 12, 19, 26, 40])
-def test_strips_cover_every_row_once(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    layout = Layout(BLOCK, rows * BLOCK - 5)
-    monkeypatch.setattr(picture, "STRIP_PIXELS", 7 * BLOCK * BLOCK)
-    covered = [row for first, last in strips(layout) for row in range(first, last)]
-    assert covered == list(range(rows))
-    for strip in strips(layout):
-        top, bottom = with_margin(strip, layout)
-        assert 0 <= top <= strip[0] < strip[1] <= bottom <= rows
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (20, 3), (3, 45), (33, 90)])
+def test_pieces_cover_every_block_once(monkeypatch: pytest.MonkeyPatch, rows: int, columns: int) -> None:
+    layout = Layout(columns * BLOCK - 5, rows * BLOCK - 5)
+    monkeypatch.setattr(picture, "PIECE", 8)
+    covered = np.zeros((rows, columns), int)
+    for piece in pieces(layout):
+        covered[piece.slices(1)] += 1
+        assert max(piece.height, piece.width) <= 8 + 2 * MARGIN
+        around = with_margin(piece, layout)
+        seen = np.zeros((rows, columns), int)
+        seen[around.slices(1)] += 1
+        assert seen[piece.slices(1)].all()
+        assert seen.sum() == around.blocks
+        assert around.blocks <= (piece.height + 2 * MARGIN) * (piece.width + 2 * MARGIN)
+    assert (covered == 1).all()
 
 
-@pytest.mark.usefixtures("narrow_strips")
-def test_a_latent_made_in_strips_is_the_whole_one(model: Model, tall: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
-    layout = Layout(tall.shape[1], tall.shape[0])
-    assert len(strips(layout)) > 2
+def test_a_latent_made_in_pieces_is_the_whole_one(model: Model, stripe: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = Layout(stripe.shape[1], stripe.shape[0])
     with torch.inference_mode():
-        parts = latent_of(tall, layout, model.analysis)
-        monkeypatch.setattr(picture, "STRIP_PIXELS", 10**9)
-        assert len(strips(layout)) == 1
-        whole = latent_of(tall, layout, model.analysis)
+        assert len(pieces(layout)) == 1
+        whole = latent_of(stripe, layout, model.analysis)
+        monkeypatch.setattr(picture, "PIECE", 1)
+        assert len(pieces(layout)) == 16
+        parts = latent_of(stripe, layout, model.analysis)
     for part, expected in zip(parts, whole, strict=True):
         torch.testing.assert_close(part, expected, atol=2e-3, rtol=0)
 
 
-def test_a_picture_made_in_strips_is_the_whole_one_to_a_grey_level(
-    codec: Rmpgc, tall: Photo, monkeypatch: pytest.MonkeyPatch
+def test_a_picture_made_in_pieces_is_the_whole_one_to_a_grey_level(
+    codec: Rmpgc, stripe: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stream = codec.encode(tall)
+    stream = codec.encode(stripe)
     pictures = []
-    for pixels in (10**9, 1):
-        monkeypatch.setattr(picture, "STRIP_PIXELS", pixels)
+    for side in (10**9, 1):
+        monkeypatch.setattr(picture, "PIECE", side)
         decoder = codec.decoder(stream.header)
         for segment in stream.segments[: len(stream.segments) // 2]:
             decoder.push(segment.id, segment.payload)
