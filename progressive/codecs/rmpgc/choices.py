@@ -8,7 +8,7 @@ optimised quantisation).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -43,6 +43,10 @@ class Choices:
     price: float = 0.0
     tables: Tables | None = None
 
+    def at_level(self, level: int) -> Choices:
+        """Those of a plane, for the first or the second of its levels."""
+        return replace(self, price=LEVEL_PRICES[level - 1])
+
     def part(self, channels: slice) -> Choices:
         loss = None if self.loss is None else self.loss[:, channels]
         return Choices(self.symbols[:, channels], loss, self.price, self.tables)
@@ -60,11 +64,14 @@ class Choices:
         places: Tensor,
     ) -> NDArray[np.bool_]:
         """Where to write another symbol instead of the true one, for table symbols at flat positions, [S]."""
+        found = np.zeros(len(rows), bool)
         if self.loss is None or self.tables is None:
-            return np.zeros(len(rows), bool)
-        bits = self.tables[table].bits
-        loss = self.loss.reshape(-1)[places].cpu().numpy()
-        return np.asarray(loss < self.price * (bits[rows, symbols] - bits[rows, instead]))
+            return found
+        differ = np.flatnonzero(symbols != instead)
+        bits, of = self.tables[table].bits, rows[differ]
+        loss = self.loss.reshape(-1)[places[torch.from_numpy(differ).to(places.device)]].cpu().numpy()
+        found[differ] = loss < self.price * (bits[of, symbols[differ]] - bits[of, instead[differ]])
+        return found
 
 
 def base_choices(values: Tensor, scale: int, dequantiser: Dequantiser, tables: Tables | None) -> Choices:
@@ -77,16 +84,16 @@ def base_choices(values: Tensor, scale: int, dequantiser: Dequantiser, tables: T
     return Choices(index, loss.masked_fill(index == 0, torch.inf), BASE_PRICE, tables)
 
 
-def level_choices(
-    values: Tensor, parents: Tensor, level: int, plane: int, scale: int, dequantiser: Dequantiser, tables: Tables | None
+def plane_choices(
+    values: Tensor, parents: Tensor, plane: int, scale: int, dequantiser: Dequantiser, tables: Tables | None
 ) -> Choices:
-    """For one scale of a level of some blocks, given their indices of the plane before."""
+    """For one scale of a plane of some blocks, given their indices of the plane before; its price is of a level."""
     symbols = quantiser.refine(values, parents, plane)
     if tables is None:
         return Choices(symbols)
     chosen, plain = (dequantiser(quantiser.child_of(parents, s, plane), plane, scale) for s in (symbols, 0))
     loss = _added(values, chosen, plain).masked_fill(symbols == 0, torch.inf)
-    return Choices(symbols, loss, LEVEL_PRICES[level - 1], tables)
+    return Choices(symbols, loss, tables=tables)
 
 
 def _added(values: Tensor, chosen: Tensor, cheaper: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, STAGES, Layout, Window
+from progressive.codecs.rmpgc.layout import BLOCK_SIDES, STAGES, Layout, Window
 from progressive.codecs.rmpgc.model import Model
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.records import Recorder
@@ -57,26 +57,29 @@ def code_tile(
     target = Target.of(inside, model.dequantiser, model.tables)
     values = target.blocks
     state = TileState(window.height, window.width, networks, model.tiers)
-    error = float(_errors(values, state, 0, model.dequantiser).sum())
     stages, base_gains = [], []
-    for _ in STAGES:
+    for scales in STAGES:
         recorder = Recorder()
         state.keep_stage(state.code_stage(recorder, target.base))
         stages.append(recorder)
-        remaining = float(_errors(values, state, 0, model.dequantiser).sum())
-        base_gains.append(error - remaining)
-        error = remaining
+        base_gains.append(sum(_gain_of_base(values, state, scale, model.dequantiser) for scale in scales))
     errors = _errors(values, state, 0, model.dequantiser)
     levels, bits, gains = [], [], []
-    for level in range(1, LEVELS + 1):
+    for level, choices in target.levels(state):
         recorder = Recorder()
-        state.keep_level(state.code_level(recorder, level, list(range(window.blocks)), target.level(level, state)))
+        state.keep_level(state.code_level(recorder, level, list(range(window.blocks)), choices))
         remaining_errors = _errors(values, state, level, model.dequantiser)
         levels.append(recorder)
         bits.append(recorder.bits(model.tables, window.blocks))
         gains.append((errors - remaining_errors).double().cpu().numpy())
         errors = remaining_errors
     return CodedTile(window, stages, levels, np.stack(bits), np.stack(gains), np.array(base_gains), _complexity(values))
+
+
+def _gain_of_base(values: list[Tensor], state: TileState, scale: int, dequantiser: Dequantiser) -> float:
+    """Squared error that the base of one scale removes from the tile, in 8-bit steps summed over samples."""
+    remaining = values[scale] - dequantiser(state.index[scale].float(), 0, scale)
+    return float((values[scale].square() - remaining.square()).sum() * ENERGIES[scale])
 
 
 def _errors(values: list[Tensor], state: TileState, level: int, dequantiser: Dequantiser) -> Tensor:

@@ -5,16 +5,17 @@ Legend: B blocks of the tile, row by row; C coefficients a position; s x s posit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from progressive.codecs.rmpgc.choices import Choices, Tables, base_choices, level_choices
+from progressive.codecs.rmpgc.choices import Choices, Tables, base_choices, plane_choices
 from progressive.codecs.rmpgc.coding import BasePasses, checkerboard, code_plane_pass, rows_everywhere, table_of
-from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, LUMA, SCALES, STAGES, TIERS, plane_and_tier
+from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LUMA, PLANES, SCALES, STAGES, TIERS, plane_and_tier
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.quantiser import child_of
 from progressive.codecs.rmpgc.synthesis import Dequantiser
@@ -225,13 +226,26 @@ class Target:
         return base_choices(self.latent[scale], scale, self.dequantiser, self.tables)
 
     def level(self, level: int, state: TileState) -> ChoicesOfScale:
-        plane = plane_and_tier(level)[0]
+        """For a level of the plane after the one that the state has; both levels of a plane choose from the same."""
+        return partial(_at_level, self._plane(plane_and_tier(level)[0], state), level)
 
-        def choices(scale: int) -> Choices:
-            parents = state.index[scale].float()
-            return level_choices(self.blocks[scale], parents, level, plane, scale, self.dequantiser, self.tables)
+    def levels(self, state: TileState) -> Iterator[tuple[int, ChoicesOfScale]]:
+        """All levels in turn, for a state that is moved on by each before the next is asked for."""
+        for plane in range(1, PLANES + 1):
+            choices = self._plane(plane, state)
+            for tier in range(TIERS):
+                level = 1 + TIERS * (plane - 1) + tier
+                yield level, partial(_at_level, choices, level)
 
-        return choices
+    def _plane(self, plane: int, state: TileState) -> list[Choices]:
+        return [
+            plane_choices(self.blocks[scale], state.index[scale].float(), plane, scale, self.dequantiser, self.tables)
+            for scale in range(SCALES)
+        ]
+
+
+def _at_level(choices: list[Choices], level: int, scale: int) -> Choices:
+    return choices[scale].at_level(level)
 
 
 def code_everything(state: TileState, target: Target, coder: SymbolCoder) -> None:
@@ -239,8 +253,8 @@ def code_everything(state: TileState, target: Target, coder: SymbolCoder) -> Non
     for _ in STAGES:
         state.keep_stage(state.code_stage(coder, target.base))
     blocks = list(range(state.rows * state.columns))
-    for level in range(1, LEVELS + 1):
-        state.keep_level(state.code_level(coder, level, blocks, target.level(level, state)))
+    for level, choices in target.levels(state):
+        state.keep_level(state.code_level(coder, level, blocks, choices))
 
 
 def to_blocks(values: Tensor, side: int) -> Tensor:

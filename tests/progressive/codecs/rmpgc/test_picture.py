@@ -51,7 +51,6 @@ def shown(codec: Rmpgc, stream: LayeredStream, *, tiles: set[int], steps: set[in
 
 def test_a_photo_is_padded_to_whole_blocks_with_its_edges() -> None:
     photo = np.arange(70 * 50 * 3, dtype=np.uint32).astype(np.uint8).reshape(70, 50, 3)
-    layout = Layout(50, 70)
     pixels = padded(photo, Window(0, 0, 2, 1))
     assert pixels.shape == (1, 3, 128, 64)
     assert torch.equal(pixels[0, :, 90, 60], pixels[0, :, 69, 49])
