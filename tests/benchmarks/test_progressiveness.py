@@ -21,10 +21,11 @@ from progressive.codecs.rmpgc.model import WEIGHTS
 from progressive.codecs.rmpgc.quantiser import DEAD_ZONE, MAX_INDEX, STEP, base_index
 from progressive.codecs.rmpgc.synthesis import Dequantiser
 from progressive.photos import sample_photo
+from progressive.training.rmpgc_conditions import BASE, movable_values_under
 from progressive.training.rmpgc_evaluation import bits_per_pixel, psnr_of_levels
 from progressive.training.rmpgc_export import read_model
 from progressive.training.rmpgc_model import Trainee
-from progressive.training.rmpgc_rate import bits_of_planes
+from progressive.training.rmpgc_rate import bits_of_planes, rate_of_planes
 
 
 def crop(top: int, left: int, height: int, width: int) -> Tensor:
@@ -82,6 +83,32 @@ def test_finer_bins_show_more_and_cost_more(model: Trainee) -> None:
     found = np.array([rounded(SingleRate(model, gain)).measured(PHOTO) for gain in (1.0, 2.0, 4.0, 8.0)])
     assert (np.diff(found[:, 0]) > 0).all()
     assert (np.diff(found[:, 1]) > 0.5).all()
+
+
+def test_it_starts_with_the_checkpoints_prediction_for_finer_bins(model: Trainee, layered: LayeredPhoto) -> None:
+    bits, db = rounded(SingleRate(model, 4.0)).measured(PHOTO)
+    assert bits < 2 * layered.bits_by_level(db)
+
+
+def test_gradients_are_the_recipes_where_there_is_no_gain(model: Trainee) -> None:
+    found = []
+    for single in (True, False):
+        latent = [y.requires_grad_() for y in model.analysis(PHOTO)]
+        if single:
+            alone = rounded(SingleRate(model, 1.0))
+            coded = alone.coded(latent, moving=True)
+            marginal, (values, bend) = coded.marginal, alone.movable_values(coded)
+        else:
+            late = torch.zeros(1, *latent[0].shape[2:], dtype=torch.bool)
+            rate = rate_of_planes(model.networks, latent, late, marginal=True)
+            states = torch.full(late.shape, BASE)
+            marginal = rate.marginal_base
+            values, bend = movable_values_under(model.dequantiser, latent, rate.indices, rate.tiers, states)
+        loss = marginal.sum() + bend.sum() + sum((v - y).square().sum() for v, y in zip(values, latent, strict=True))
+        found.append(torch.autograd.grad(loss, latent))
+    for ours, recipes in zip(*found, strict=True):
+        assert ours.abs().sum() > 0
+        torch.testing.assert_close(ours, recipes, rtol=1e-3, atol=1e-4)
 
 
 def test_layers_cost_and_show_what_the_recipe_reports(model: Trainee, layered: LayeredPhoto) -> None:
