@@ -22,8 +22,8 @@ from progressive.stream import Segment
 SLACK_BITS = 64
 """What a range code may take beyond the ideal, with room to spare."""
 
-FILLED = (0.5, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0, 1.0)
-"""The share of the payload limit that segments of each level fill: the less has arrived, the finer the steps."""
+FILLED = (0.6, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+"""The share of the payload limit that segments of each level fill: the first steps are fine ones."""
 
 
 @dataclass(eq=False)
