@@ -10,7 +10,7 @@ from channel_sim.radio.bounds import check_range
 from channel_sim.radio.motion import Motion
 from channel_sim.radio.path_loss import SPEED_OF_LIGHT_MPS, PathLoss
 from progressive.errors import UsageError
-from progressive.units import format_decibel, format_distance, format_frequency, format_time
+from progressive.units import format_decibel, format_distance, format_frequency, format_power, format_time
 
 BOLTZMANN = 1.380649e-23
 NOISE_TEMPERATURE_K = 290.0
@@ -191,7 +191,7 @@ class Budget:
     def __str__(self) -> str:
         gains = f", gains {format_decibel(self.gains_db)}" if self.gains_db else ""
         return (
-            f"{self.power_dbm:g} dBm in {format_frequency(self.bandwidth_hz)}{gains}, "
+            f"{format_power(self.power_dbm)} in {format_frequency(self.bandwidth_hz)}{gains}, "
             f"noise figure {format_decibel(self.noise_figure_db)}, {self.path_loss}"
         )
 

@@ -25,7 +25,7 @@ from channel_sim.radio.settings import Profile, TappedDelayLine
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 
-SINUSOIDS = 32
+SINUSOIDS = 24
 """Of one tap; a dozen and more taps add up."""
 
 MOST_FREQUENCIES = 48
