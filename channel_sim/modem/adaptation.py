@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from typing import NamedTuple
 
@@ -23,8 +24,9 @@ can bear, must not carry it away so far that it takes long to return."""
 
 
 class _Report(NamedTuple):
-    """A packet's outcome on each link, [links]: when it is known, and what it does to the margin."""
+    """A packet's outcome: when it is known, first on any link and on each, and what it does to the margins, [links]."""
 
+    earliest_s: float
     known_s: Floats
     change_db: Floats
 
@@ -56,16 +58,15 @@ class OuterLoop:
         return np.maximum(affordable, 0)
 
     def sent(self, known_s: Floats, schemes: Schemes, lost: Bools) -> None:
-        """Notes what became of a packet and when the sender learns of it, in seconds, [links] each."""
+        """Notes what became of a packet and when the sender learns of it, in seconds, never falling, [links] each."""
         change_db = np.where(lost, np.where(schemes > 0, STEP_DB, 0.0), -self._less_db)
-        self._reports.append(_Report(known_s, change_db))
+        self._reports.append(_Report(float(known_s.min()), known_s.astype(np.float64), change_db))
 
     def learn(self, now_s: Floats) -> None:
         """Corrects the margins by what is known by now, [links] in seconds, never falling."""
-        for report in self._reports:
+        latest_s = now_s.max()
+        for report in itertools.takewhile(lambda report: report.earliest_s <= latest_s, self._reports):
             due = report.known_s <= now_s
-            if not due.any():
-                break
             corrected = np.clip(self.margin_db + report.change_db, LEAST_MARGIN_DB, GREATEST_MARGIN_DB)
             self.margin_db = np.where(due, corrected, self.margin_db)
             report.known_s[due] = np.inf

@@ -95,7 +95,7 @@ _LOWEST_DB, _HIGHEST_DB, _STEPS_PER_DB = -20.0, 40.0, 20
 
 
 def bit_error_rate(schemes: NDArray[np.intp], snr_db: Floats) -> Floats:
-    """As `Mcs.bit_error_rate` for the schemes of these numbers, [...] each, from a table: within 1 %, and fast."""
+    """As `Mcs.bit_error_rate` for the schemes of these numbers, [...] each, from a table: within 2 %, and fast."""
     table = _log_bit_error_rates()
     position = (np.clip(snr_db, _LOWEST_DB, _HIGHEST_DB) - _LOWEST_DB) * _STEPS_PER_DB
     below = np.minimum(position.astype(np.intp), table.shape[1] - 2)

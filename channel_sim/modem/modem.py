@@ -74,7 +74,7 @@ class ModemBank:
         self._radio = radio
         self._rng = np.random.default_rng(seed)
         self._sample_s = _coherence_s(radio.settings) / SAMPLES_PER_COHERENCE
-        self._loop = OuterLoop(radio.links, settings.target)
+        self._loop = OuterLoop(radio.links, settings.target) if settings.mcs == AUTO else None
 
     def transmit(self, start_s: Floats, size_bytes: int) -> Transmissions:
         """Sends a packet on every link.
@@ -92,11 +92,12 @@ class ModemBank:
         rates = bit_error_rate(schemes[:, None], snr_db)
         survival = 1 - packet_error_rate(rates, bits / samples)
         lost = self._rng.random(len(schemes)) >= survival.prod(axis=1)
-        self._loop.sent(start_s + duration_s + self.settings.report_delay_s, schemes, lost)
+        if self._loop is not None:
+            self._loop.sent(start_s + duration_s + self.settings.report_delay_s, schemes, lost)
         return Transmissions(duration_s, lost, rates.mean(axis=1), schemes, snr_db[:, samples // 2])
 
     def _schemes(self, start_s: Floats) -> Schemes:
-        if self.settings.mcs != AUTO:
+        if self._loop is None:
             return np.full(len(start_s), MCS_NAMES.index(self.settings.mcs))
         self._loop.learn(start_s)
         reported_s = np.maximum(start_s - self.settings.report_delay_s, 0)
@@ -104,7 +105,8 @@ class ModemBank:
 
     def _snr_db(self, times_s: Floats) -> Floats:
         """SNR in dB on each link at its own times in seconds, [links, samples] -> [links, samples]."""
-        return self._radio.snr_db(times_s)
+        together = np.all(times_s == times_s[0])
+        return self._radio.snr_db(times_s[0] if together else times_s)
 
 
 class ModemState:
