@@ -20,8 +20,8 @@ class RadioChannel:
 
         distance -> path loss -> mean SNR -> shadowing -> local mean SNR -> fading -> SNR
 
-    The SNR at a time depends on the settings, the seed, the link's number and that time alone: times may be asked for
-    in any order, again and again, and the first links are the same however many there are.
+    The SNR at a time depends on the settings, the seed, the link's number and that time alone, but for rounding: times
+    may be asked for in any order, again and again, and the first links are the same however many there are.
 
     Args:
         settings: what the air does.

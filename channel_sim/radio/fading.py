@@ -14,21 +14,15 @@ from channel_sim.radio.settings import Nakagami, Rayleigh, Rician, Variation
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 
-SINUSOIDS = 64
-"""Of a flat process: the envelope's distribution is then within 0.003 of Rayleigh's."""
-
-MOST_QUADRATURES = 8
-"""More Gaussian components than this would cost time and change nothing that a receiver could tell."""
-
 
 def scattering(
-    variation: Variation, doppler_hz: float | None, *, links: int, processes: int, sinusoids: int, seed: SeedSequence
+    variation: Variation, doppler_hz: float | None, *, links: int, processes: int, seed: SeedSequence
 ) -> Scattering:
     """The processes that vary as told: in blocks, or with a Doppler frequency (needed if there are no blocks)."""
     if variation.block_s is not None:
         return IndependentBlocks(variation.block_s, links=links, processes=processes, seed=seed)
     assert doppler_hz is not None
-    return ClarkeJakes(doppler_hz, links=links, processes=processes, sinusoids=sinusoids, seed=seed)
+    return ClarkeJakes(doppler_hz, links=links, processes=processes, seed=seed)
 
 
 class FlatFading:
@@ -45,13 +39,12 @@ class FlatFading:
     ) -> None:
         scattered_seed, los_seed = seed.spawn(2)
         self._settings = settings
-        self._quadratures = min(MOST_QUADRATURES, int(2 * settings.m)) if isinstance(settings, Nakagami) else 2
+        self._quadratures = round(2 * settings.m) if isinstance(settings, Nakagami) else 2
         self._scattering = scattering(
             settings.variation,
             doppler_hz,
             links=links,
             processes=(self._quadratures + 1) // 2,
-            sinusoids=SINUSOIDS,
             seed=scattered_seed,
         )
         self._los_cycles = np.random.default_rng(los_seed).random((links, 1))
@@ -76,10 +69,11 @@ class FlatFading:
         return gains
 
     def _reshaped(self, settings: Nakagami, scattered: Complexes) -> Complexes:
-        """The sum of 2 m squared Gaussian quadratures is Nakagami's power exactly where 2 m is a whole number.
+        """The sum of 2 m squared Gaussian quadratures, which is Nakagami's power where 2 m is a whole number.
 
-        Elsewhere, and above `MOST_QUADRATURES`, a monotone map from the nearest m below gives the exact distribution:
-        N. C. Beaulieu and C. Cheng, "Efficient Nakagami-m fading channel simulation", IEEE Trans. VT-54, 2005.
+        Elsewhere a monotone map from the nearest such m gives the exact distribution (N. C. Beaulieu and C. Cheng,
+        "Efficient Nakagami-m fading channel simulation", IEEE Trans. VT-54, 2005), with level crossing rates that
+        differ from the closed form by less than 8 % at half the rms for m of 0.8 and more, and by more in deeper fades.
         """
         quadratures = np.stack([scattered.real, scattered.imag], axis=2).reshape(
             len(scattered), -1, scattered.shape[-1]
@@ -97,7 +91,9 @@ def _nakagami_power(power: Floats, m: float, to_m: float) -> Floats:
     from scipy.special import gammainc, gammaincc, gammainccinv, gammaincinv
 
     # Each half by its own tail: the probability of the other end rounds to one.
-    deep = gammaincinv(to_m, gammainc(m, m * power))
-    high = gammainccinv(to_m, gammaincc(m, m * power))
-    mapped: Floats = np.where(power < 1, deep, high) / to_m
+    mapped = np.empty_like(power)
+    low = power < 1
+    mapped[low] = gammaincinv(to_m, gammainc(m, m * power[low]))
+    mapped[~low] = gammainccinv(to_m, gammaincc(m, m * power[~low]))
+    mapped /= to_m
     return mapped

@@ -83,14 +83,14 @@ class Nakagami:
     """Fading of any depth: m = 1 is Rayleigh's, less is deeper, more is shallower.
 
     Fields:
-        m: shape, 0.5 to 100.
+        m: shape, 0.5 to 20. Its dynamics are exact where 2 m is a whole number (see `fading`).
     """
 
     m: float
     variation: Variation = Variation()
 
     def __post_init__(self) -> None:
-        check_range("a Nakagami shape m", self.m, 0.5, 100)
+        check_range("a Nakagami shape m", self.m, 0.5, 20)
 
     def __str__(self) -> str:
         return f"Nakagami fading, m {self.m:g}{self.variation}"

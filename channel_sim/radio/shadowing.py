@@ -9,26 +9,25 @@ from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
 from channel_sim.radio.settings import Shadowing
-from channel_sim.radio.sinusoids import SumOfSinusoids, stratified
+from channel_sim.radio.sinusoids import SumOfSinusoids
 
 Floats = NDArray[np.float64]
 
-SINUSOIDS = 64
+SINUSOIDS = 256
 
 
 class ShadowingProcess:
     """Levels with E[S(x) S(x + d)] = deviation^2 exp(-|d| / correlation distance), independent from link to link.
 
     M. Gudmundson, "Correlation model for shadow fading in mobile radio systems", Electronics Letters, 1991. The
-    spatial spectrum of that correlation is Cauchy's distribution, from which the sinusoids' frequencies are drawn.
+    spatial spectrum of that correlation is Cauchy's distribution; the sinusoids' frequencies are evenly spaced
+    quantiles of it.
     """
 
     def __init__(self, settings: Shadowing, *, links: int, seed: SeedSequence) -> None:
-        rng = np.random.default_rng(seed)
-        draws = [(stratified(rng, (SINUSOIDS,)), rng.random(SINUSOIDS)) for _ in range(links)]
-        quantiles, phases = (np.stack(drawn) for drawn in zip(*draws, strict=True))
+        quantiles = (np.arange(SINUSOIDS) + 0.5) / SINUSOIDS
         radians_per_m = np.tan(np.pi / 2 * quantiles) / settings.correlation_m
-        self._sum = SumOfSinusoids(radians_per_m / (2 * np.pi), phases)
+        self._sum = SumOfSinusoids(radians_per_m / (2 * np.pi), (links,), np.random.default_rng(seed))
         self._deviation_db = settings.deviation_db
 
     def level_db(self, travelled_m: Floats) -> Floats:

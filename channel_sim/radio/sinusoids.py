@@ -10,43 +10,26 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 
-_ELEMENTS_AT_ONCE = 2**19
-"""Few enough for the processor's cache."""
-
 
 class SumOfSinusoids:
-    """Complex processes of unit power, z(x) = sum over n of exp(2 pi j (f_n x + p_n)) / sqrt(N).
+    """Independent complex processes of unit power, z(x) = sum over n of exp(2 pi j (f_n x + p_n)) / sqrt(N).
 
-    With random phases z is circularly symmetric and, for N of a few tens, Gaussian but for errors of order 1 / N; its
-    autocorrelation is the Fourier transform of the law that the frequencies were drawn from. All amplitudes are equal:
-    the mean power over time is then one for each single process, not only on average over many.
+    All share the frequencies; random phases of their own make them independent, circularly symmetric and, for N of a
+    few tens, Gaussian but for errors of order 1 / N. The autocorrelation is the mean of exp(2 pi j f_n x), for a single
+    process over a long time as for many at one time.
 
     Args:
-        frequencies: in cycles per unit of x, [..., N].
-        phases: in cycles, [..., N].
+        frequencies: in cycles per unit of x, all different, [N].
+        shape: how many processes, in any arrangement; those of the first rows do not depend on how many rows there are.
+        rng: draws the phases.
     """
 
-    def __init__(self, frequencies: Floats, phases: Floats) -> None:
-        self._frequencies = frequencies[..., None, :]
-        self._phases = phases[..., None, :]
+    def __init__(self, frequencies: Floats, shape: tuple[int, ...], rng: np.random.Generator) -> None:
+        count = len(frequencies)
+        self._frequencies = frequencies[:, None]
+        self._phasors: Complexes = np.exp(2j * np.pi * rng.random((*shape, count))) / math.sqrt(count)
 
     def at(self, x: Floats) -> Complexes:
-        """The processes at these x, [T] -> [..., T]. A value does not depend on what else is asked for."""
-        *processes, _, sinusoids = self._frequencies.shape
-        values = np.empty((*processes, len(x)), dtype=np.complex128)
-        step = max(1, _ELEMENTS_AT_ONCE // (math.prod(processes) * sinusoids))
-        for start in range(0, len(x), step):
-            some = slice(start, start + step)
-            cycles = self._frequencies * x[some, None] + self._phases
-            cycles -= np.floor(cycles)
-            # The whole cycles are gone, so single precision (an error of 1e-7) is enough and many times faster.
-            angles = (2 * np.pi * cycles).astype(np.float32)
-            values.real[..., some] = np.cos(angles).sum(axis=-1)
-            values.imag[..., some] = np.sin(angles).sum(axis=-1)
-        values /= math.sqrt(sinusoids)
+        """The processes at these x, [T] -> [*shape, T]; but for rounding, it does not matter what else is asked for."""
+        values: Complexes = self._phasors @ np.exp(2j * np.pi * self._frequencies * x)
         return values
-
-
-def stratified(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-    """Uniform numbers in [0, 1), one in each of N equal strata, [..., N] for a shape (..., N)."""
-    return (np.arange(shape[-1]) + rng.random(shape)) / shape[-1]

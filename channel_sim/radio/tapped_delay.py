@@ -25,13 +25,10 @@ from channel_sim.radio.settings import Profile, TappedDelayLine
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 
-SINUSOIDS = 24
-"""Of one tap; a dozen and more taps add up."""
-
 MOST_FREQUENCIES = 48
 """At which the band is sampled: beyond, the mean over the band hardly changes."""
 
-_ELEMENTS_AT_ONCE = 2**19
+_ELEMENTS_AT_ONCE = 2**17
 
 LOS_DOPPLER = 0.7
 """Doppler shift of the line of sight over the largest one: TR 38.901, 7.7.2."""
@@ -115,7 +112,6 @@ class TappedDelayLineFading:
             doppler_hz,
             links=links,
             processes=len(powers),
-            sinusoids=SINUSOIDS,
             seed=scattered_seed,
         )
 
