@@ -47,7 +47,11 @@ class RadioChannel:
         self._fading = _fading(settings, links, fading_seed)
 
     def snr_db(self, times_s: Floats) -> Floats:
-        """SNR at these times, [T] in seconds, none negative -> [links, T] in dB; -inf where there is no path at all."""
+        """SNR in dB, [links, T]; -inf where there is no path at all.
+
+        Args:
+            times_s: in seconds, none negative, [T], or each link's own, [links, T].
+        """
         times_s = np.asarray(times_s, dtype=np.float64)
         mean_db = self.local_mean_db(times_s)
         if self._fading is None:
@@ -60,16 +64,16 @@ class RadioChannel:
         return snr_db
 
     def local_mean_db(self, times_s: Floats) -> Floats:
-        """SNR without small-scale fading, [T] in seconds -> [links, T] in dB."""
+        """SNR without small-scale fading, of the same shape and at the same times as `snr_db`."""
         settings = self.settings
         times_s = np.asarray(times_s, dtype=np.float64)
-        if times_s.ndim != 1 or not np.all(times_s >= 0):
-            raise UsageError("a radio channel is asked for a list of times that are not negative")
-        mean_db = np.full(len(times_s), settings.mean_snr_db or 0.0)
+        if times_s.ndim not in {1, 2} or times_s.shape[:-1] not in {(), (self.links,)} or not np.all(times_s >= 0):
+            raise UsageError("a radio channel is asked for times of 0 and more: one list, or a list for each link")
+        mean_db = np.full(times_s.shape, settings.mean_snr_db or 0.0)
         if settings.budget is not None and settings.motion is not None:
             loss_db = settings.budget.path_loss.loss_db(settings.motion.distance_m(times_s))
             mean_db = settings.budget.snr_without_loss_db - loss_db
-        links_db = np.tile(mean_db, (self.links, 1))
+        links_db = np.array(np.broadcast_to(mean_db, (self.links, times_s.shape[-1])))
         if self._shadowing is not None:
             travelled_m = np.zeros_like(times_s) if settings.motion is None else settings.motion.travelled_m(times_s)
             links_db = links_db + self._shadowing.level_db(travelled_m)

@@ -51,7 +51,7 @@ class FlatFading:
         self._doppler_hz = doppler_hz or 0.0
 
     def gains(self, times_s: Floats) -> Complexes:
-        """Complex gains at these times in seconds, [T] -> [links, T], of unit mean power."""
+        """Complex gains at these times in seconds, [T] or [links, T] -> [links, T], of unit mean power."""
         scattered = self._scattering.gains(times_s)
         match self._settings:
             case Rayleigh():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -22,7 +23,7 @@ class Scattering(Protocol):
     """Independent processes on independent links; the first links are the same however many there are."""
 
     def gains(self, times_s: Floats) -> Complexes:
-        """Complex gains at these times, [T] -> [links, processes, T]."""
+        """Complex gains at these times, [T] or each link's own [links, T] -> [links, processes, T]."""
         ...
 
 
@@ -36,7 +37,8 @@ class ClarkeJakes:
 
     def __init__(self, doppler_hz: float, *, links: int, processes: int, seed: SeedSequence) -> None:
         angles = 2 * np.pi * (np.arange(PATHS) + 1 / 8) / PATHS
-        self._sum = SumOfSinusoids(doppler_hz * np.cos(angles), (links, processes), np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        self._sum = SumOfSinusoids(doppler_hz * np.cos(angles), links=links, processes=processes, rng=rng)
 
     def gains(self, times_s: Floats) -> Complexes:
         return self._sum.at(times_s)
@@ -61,5 +63,6 @@ class IndependentBlocks:
             counter = np.array([0, 0, 0, block], dtype=np.uint64)
             gaussian = Generator(Philox(key=self._key, counter=counter)).standard_normal(self._shape)
             drawn[..., index] = gaussian[..., 0] + 1j * gaussian[..., 1]
-        scattered: Complexes = drawn[..., which] / np.sqrt(2)
+        which = np.broadcast_to(which.reshape(times_s.shape), (self._shape[0], times_s.shape[-1]))
+        scattered: Complexes = np.take_along_axis(drawn, which[:, None, :], axis=2) / math.sqrt(2)
         return scattered

@@ -27,10 +27,12 @@ class ShadowingProcess:
     def __init__(self, settings: Shadowing, *, links: int, seed: SeedSequence) -> None:
         quantiles = (np.arange(SINUSOIDS) + 0.5) / SINUSOIDS
         radians_per_m = np.tan(np.pi / 2 * quantiles) / settings.correlation_m
-        self._sum = SumOfSinusoids(radians_per_m / (2 * np.pi), (links,), np.random.default_rng(seed))
+        self._sum = SumOfSinusoids(
+            radians_per_m / (2 * np.pi), links=links, processes=1, rng=np.random.default_rng(seed)
+        )
         self._deviation_db = settings.deviation_db
 
     def level_db(self, travelled_m: Floats) -> Floats:
-        """What shadowing adds to the SNR after these ways, [T] -> [links, T], in dB; zero on average."""
-        levels: Floats = self._deviation_db * math.sqrt(2) * self._sum.at(travelled_m).real
+        """What shadowing adds to the SNR after these ways, [T] or [links, T] -> [links, T], in dB; zero on average."""
+        levels: Floats = self._deviation_db * math.sqrt(2) * self._sum.at(travelled_m)[:, 0].real
         return levels

@@ -20,16 +20,20 @@ class SumOfSinusoids:
 
     Args:
         frequencies: in cycles per unit of x, all different, [N].
-        shape: how many processes, in any arrangement; those of the first rows do not depend on how many rows there are.
+        links: how many rows of processes; the first rows are the same however many there are.
+        processes: in each row.
         rng: draws the phases.
     """
 
-    def __init__(self, frequencies: Floats, shape: tuple[int, ...], rng: np.random.Generator) -> None:
+    def __init__(self, frequencies: Floats, *, links: int, processes: int, rng: np.random.Generator) -> None:
         count = len(frequencies)
         self._frequencies = frequencies[:, None]
-        self._phasors: Complexes = np.exp(2j * np.pi * rng.random((*shape, count))) / math.sqrt(count)
+        self._phasors: Complexes = np.exp(2j * np.pi * rng.random((links, processes, count))) / math.sqrt(count)
 
     def at(self, x: Floats) -> Complexes:
-        """The processes at these x, [T] -> [*shape, T]; but for rounding, it does not matter what else is asked for."""
-        values: Complexes = self._phasors @ np.exp(2j * np.pi * self._frequencies * x)
+        """The processes at these x, [T] or each link's own [links, T] -> [links, processes, T].
+
+        But for rounding, a value does not depend on what else is asked for.
+        """
+        values: Complexes = self._phasors @ np.exp(2j * np.pi * self._frequencies * x[..., None, :])
         return values

@@ -116,23 +116,31 @@ class TappedDelayLineFading:
         )
 
     def gains(self, times_s: Floats) -> Complexes:
-        """Complex gains of the taps at these times in seconds, [T] -> [links, taps, T]."""
+        """Complex gains of the taps at these times in seconds, [T] or [links, T] -> [links, taps, T]."""
         gains: Complexes = self._amplitudes[:, None] * self._scattering.gains(times_s)
         gains[:, 0] += self._los_amplitude * np.exp(2j * np.pi * (self._los_cycles + self._los_shift_hz * times_s))
         return gains
 
     def effective_snr(self, mean_snr: Floats, times_s: Floats) -> Floats:
-        """Effective SNR over the band, as a ratio, where the mean over fading is `mean_snr`; both [links, T]."""
-        transform = np.exp(-2j * np.pi * self._frequencies_hz[:, None] * self.delays_s)
+        """Effective SNR over the band, as a ratio, where the mean over fading is `mean_snr`; both [links, T].
+
+        The times are [T] or [links, T], in seconds.
+        """
         effective = np.empty_like(mean_snr)
-        step = max(1, _ELEMENTS_AT_ONCE // (len(mean_snr) * max(transform.shape)))
-        for start in range(0, len(times_s), step):
+        step = max(1, _ELEMENTS_AT_ONCE // (len(mean_snr) * max(len(self._frequencies_hz), len(self.delays_s))))
+        for start in range(0, times_s.shape[-1], step):
             some = slice(start, start + step)
-            response = transform @ self.gains(times_s[some])
+            response = frequency_response(self.gains(times_s[..., some]), self.delays_s, self._frequencies_hz)
             snr = mean_snr[:, None, some] * (response.real**2 + response.imag**2)
             mapped = capacity_snr(snr, axis=1) if self._beta is None else exponential_snr(snr, self._beta, axis=1)
             effective[:, some] = mapped
         return effective
+
+
+def frequency_response(gains: Complexes, delays_s: Floats, frequencies_hz: Floats) -> Complexes:
+    """Response of taps, [links, taps, T], with delays [taps], at offsets [F] from the carrier -> [links, F, T]."""
+    response: Complexes = np.exp(-2j * np.pi * frequencies_hz[:, None] * delays_s) @ gains
+    return response
 
 
 def capacity_snr(snr: Floats, *, axis: int) -> Floats:
