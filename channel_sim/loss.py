@@ -110,15 +110,17 @@ def draw_trials(
     Args:
         settings: of the losses.
         trials: how many runs.
-        packets: how many packets, or when each is sent, [packets] in seconds, never falling; bursts in time need this.
+        packets: how many packets, or when each is sent, [packets] or [trials, packets] in seconds, never falling;
+            bursts in time need this.
         seed: of all runs.
     """
     rng = np.random.default_rng(seed)
     bad: Bools = rng.random(trials) < _share_of_bad(settings)
     gaps_s = _gaps_s(settings, packets, 0.0)
-    fates = np.empty((trials, len(gaps_s)), dtype=np.bool_)
-    for rows in _slices(trials, _FATES_AT_ONCE // max(1, len(gaps_s))):
-        fates[rows], _ = _draw(settings, bad[rows], gaps_s, rng)
+    gaps_s = np.broadcast_to(gaps_s, (trials, gaps_s.shape[-1]))
+    fates = np.empty(gaps_s.shape, dtype=np.bool_)
+    for rows in _slices(trials, _FATES_AT_ONCE // max(1, gaps_s.shape[1])):
+        fates[rows], _ = _draw(settings, bad[rows], gaps_s[rows], rng)
     return fates
 
 
@@ -141,12 +143,12 @@ class LossProcess:
         Args:
             packets: how many, or when each is sent, [packets] in seconds, never falling; bursts in time need this.
         """
-        gaps_s = _gaps_s(self.settings, packets, self._now_s)
-        if len(gaps_s) and not isinstance(packets, int | np.integer):
+        gaps_s = _gaps_s(self.settings, packets, self._now_s)[None]
+        if gaps_s.size and not isinstance(packets, int | np.integer):
             self._now_s = float(packets[-1])
-        fates = np.empty((1, len(gaps_s)), dtype=np.bool_)
-        for some in _slices(len(gaps_s), _FATES_AT_ONCE):
-            fates[:, some], self._bad = _draw(self.settings, self._bad, gaps_s[some], self._rng)
+        fates = np.empty(gaps_s.shape, dtype=np.bool_)
+        for some in _slices(gaps_s.size, _FATES_AT_ONCE):
+            fates[:, some], self._bad = _draw(self.settings, self._bad, gaps_s[:, some], self._rng)
         return fates.reshape(-1)
 
     def next_is_lost(self, now_s: float) -> bool:
@@ -159,9 +161,9 @@ def _share_of_bad(settings: LossSettings) -> float:
 
 
 def _gaps_s(settings: LossSettings, packets: int | Floats, before_s: float) -> Floats:
-    """Time since the packet before, [packets]; of no meaning where only their number is known."""
+    """Time since the packet before, [..., packets]; of no meaning where only their number is known."""
     if not isinstance(packets, int | np.integer):
-        gaps_s = np.diff(np.asarray(packets, dtype=np.float64), prepend=before_s)
+        gaps_s = np.diff(np.asarray(packets, dtype=np.float64), axis=-1, prepend=before_s)
         if np.any(gaps_s < 0):
             raise UsageError("packets are sent one after another: give times that never fall")
         return gaps_s
@@ -177,7 +179,7 @@ def _slices(count: int, step: int) -> Iterator[slice]:
 
 def _draw(settings: LossSettings, before: Bools, gaps_s: Floats, rng: Generator) -> tuple[Bools, Bools]:
     """Fates of the next packets of chains in these states, [chains] -> [chains, packets], and their states then."""
-    shape = (len(before), len(gaps_s))
+    shape = gaps_s.shape
     match settings:
         case LossModel():
             states = _advance(before, rng.random(shape), settings.to_bad, 1 - settings.to_good)
@@ -192,7 +194,7 @@ def _draw(settings: LossSettings, before: Bools, gaps_s: Floats, rng: Generator)
             uniforms = rng.random((*shape, 2))
             states = _advance(before, uniforms[..., 0], settings.p, 1 - settings.r)
             fates = uniforms[..., 1] < np.where(states, 1 - settings.h, 1 - settings.k)
-    return fates, states[:, -1] if len(gaps_s) else before
+    return fates, states[:, -1] if gaps_s.size else before
 
 
 def _advance(before: Bools, uniforms: Floats, to_bad: float | Floats, stay_bad: float | Floats) -> Bools:

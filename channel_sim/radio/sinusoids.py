@@ -35,5 +35,13 @@ class SumOfSinusoids:
 
         But for rounding, a value does not depend on what else is asked for.
         """
-        values: Complexes = self._phasors @ np.exp(2j * np.pi * self._frequencies * x[..., None, :])
+        values: Complexes = self._phasors @ _waves(self._frequencies * x[..., None, :])
         return values
+
+
+def _waves(cycles: Floats) -> NDArray[np.complex64]:
+    """exp(2 pi j cycles), to 3e-7: once whole cycles are gone, single precision does, and is ten times as fast."""
+    angles = (2 * np.pi * (cycles - np.floor(cycles))).astype(np.float32)
+    waves = np.empty(cycles.shape, dtype=np.complex64)
+    waves.real, waves.imag = np.cos(angles), np.sin(angles)
+    return waves
