@@ -76,7 +76,7 @@ def draw(figure: Figure) -> None:
     for model in models:
         distance_m = np.geomspace(1e3 if isinstance(model, Hata) else 10, 5e3, 200)
         left.semilogx(distance_m, model.loss_db(distance_m), label=str(model))
-    left.set(xlabel="distance (m)", ylabel="path loss (dB)")
+    left.set(xlabel="distance (m)", ylabel="path loss (dB)", ylim=(50, 215))
     left.legend(fontsize="x-small")
     ways_m = np.linspace(0, 250, 51)
     levels_db = _levels_db(tuple(ways_m))
