@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from channel_sim.link import Link
 from channel_sim.loss import GilbertElliott, LossProcess, LossSettings, TimedBursts
@@ -59,6 +60,10 @@ def fates_in_a_loop(model: LossModel, packets: int) -> list[bool]:
     return fates
 
 
+def draw(model: LossSettings, times_s: NDArray[np.float64]) -> None:
+    LossProcess(model, seed=0).draw(times_s)
+
+
 def send_one_by_one(spec: str, packets: int) -> None:
     link, data = Link(parse_channel(spec), seed=0), bytes(PACKET_BYTES)
     for packet in range(packets):
@@ -78,7 +83,7 @@ def main() -> None:
     loop_rate = loop_packets / processor_s(partial(fates_in_a_loop, LossModel(0.1, 5), loop_packets))
     print(f"{'a loop in Python':<33} {loop_rate / 1e6:6.1f} million fates/s")
     for name, model in MODELS.items():
-        rate = args.packets / processor_s(partial(LossProcess(model, seed=0).draw, times_s))
+        rate = args.packets / processor_s(partial(draw, model, times_s))
         print(f"{name:<33} {rate / 1e6:6.1f} million fates/s, {rate / loop_rate:.1f} times the loop")
 
     for spec in ("ep3+rate:10Mbps,delay=20ms", *BROADCASTS):
