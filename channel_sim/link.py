@@ -213,7 +213,7 @@ class Link:
         self._damage = np.random.default_rng(damage_seed)
         self._order = np.random.default_rng(order_seed)
         self._queue = Queue(settings.queue_bytes, settings.codel)
-        self._radio = None if settings.radio is None else RadioChannel(settings.radio, seed=radio_seed)
+        self.radio = None if settings.radio is None else RadioChannel(settings.radio, seed=radio_seed)
         self._transmitter = self._make_transmitter(modem_seed)
 
     def send(self, data: bytes, now: float) -> list[tuple[float, bytes]]:
@@ -250,15 +250,15 @@ class Link:
 
     def snr_db(self, now: float) -> float | None:
         """SNR of the radio channel at a time on the clock of `now`; None without a radio channel."""
-        if self._radio is None:
+        if self.radio is None:
             return None
-        time_s = now - (now if self.start_s is None else self.start_s)
-        return float(self._radio.snr_db(np.array([max(0.0, time_s)]))[0, 0])
+        time_s = 0.0 if self.start_s is None else max(0.0, now - self.start_s)
+        return float(self.radio.snr_db(np.array([time_s]))[0, 0])
 
     def _make_transmitter(self, modem_seed: np.random.SeedSequence) -> Transmitter:
         settings = self.settings
-        if self._radio is not None:
-            modem = ModemState(settings.modem or Modem(), self._radio, seed=modem_seed)
+        if self.radio is not None:
+            modem = ModemState(settings.modem or Modem(), self.radio, seed=modem_seed)
             return ThroughModem(modem, settings.rate_bps)
         match settings.trace:
             case DeliveryOpportunities() as trace:
