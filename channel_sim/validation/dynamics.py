@@ -20,14 +20,14 @@ TITLE = "Fading over time"
 NOTE = (
     "The autocorrelation of the complex gain over lags up to 3 periods of the Doppler frequency, of one link over "
     "2,000 periods and of 200 links over 100 periods, beside J0(2 pi f_D tau): the largest absolute difference. "
-    "Crossings into fades and the time spent in them, counted on 200 links over 100 periods at 200 samples a period, "
+    "Crossings into fades and the time spent in them, counted on 100 links over 100 periods at 200 samples a period, "
     "within 5 % of the closed forms (Rician with its strong path at right angles to the motion, Nakagami with 2 m a "
     "whole number)."
 )
 
 DOPPLER_HZ = 1.0
 VARIATION = Variation(doppler_hz=DOPPLER_HZ)
-LINKS, DURATION_S, STEP_S = 200, 100.0, 0.005
+LINKS, DURATION_S, STEP_S = 100, 100.0, 0.005
 FADES: tuple[tuple[FlatSettings, tuple[float, ...]], ...] = (
     (Rayleigh(VARIATION), (0.1, 0.3, 0.5, 1.0, 1.4)),
     (Rician(3, variation=VARIATION), (0.3, 0.5, 1.0, 1.4)),
