@@ -9,6 +9,15 @@ from channel_sim.radio.settings import Nakagami, Rayleigh, Rician, TappedDelayLi
 from channel_sim.radio.tapped_delay import PROFILES, TappedDelayLineFading, capacity_snr, exponential_snr
 from channel_sim.radio.theory import envelope_cdf, level_crossing_rate_hz, mean_fade_duration_s, outage_probability
 
+SUMS_OF_THE_TABLES = {
+    "A": (23, 58.1474, -282.9),
+    "B": (23, 34.1999, -153.8),
+    "C": (24, 62.0402, -229.8),
+    "D": (13, 53.226, -293.0),
+    "E": (14, 53.1368, -310.16),
+}
+"""Taps, delays and powers in dB, added up, so that a slip in an entry shows."""
+
 SNRS = np.array([[0.1, 3.0, 20.0, 0.0], [5.0, 5.0, 5.0, 5.0]])
 
 
@@ -19,7 +28,8 @@ def test_the_tables_are_the_standards() -> None:
         mean = np.average(taps.delays, weights=powers)
         spread = math.sqrt(np.average((np.array(taps.delays) - mean) ** 2, weights=powers))
         assert spread == pytest.approx(1, abs=0.01), profile  # the tables are rounded: D's is 0.994
-    assert [len(taps.delays) for taps in PROFILES.values()] == [23, 23, 24, 13, 14]
+        sums = (len(taps.delays), sum(taps.delays), sum(taps.powers_db) + (taps.los_db or 0))
+        assert sums == pytest.approx(SUMS_OF_THE_TABLES[profile]), profile
 
 
 @pytest.mark.parametrize("effective", [capacity_snr, lambda snr, axis: exponential_snr(snr, 2.0, axis=axis)])
@@ -52,6 +62,13 @@ def test_the_strong_path_of_rician_fading_turns_with_its_angle() -> None:
     fading = FlatFading(Rician(40, los_angle_deg=60), 10.0, links=1, seed=SeedSequence(1))
     gains = fading.gains(np.array([0.0, 0.05]))[0]
     assert np.angle(gains[1] / gains[0]) == pytest.approx(2 * np.pi * 5 * 0.05, abs=0.05)
+
+
+def test_a_single_link_has_no_preferred_phase_over_time() -> None:
+    # The mean of h^2 would be about 1 / 8 if the paths' Doppler shifts came in opposite pairs.
+    for seed in range(5):
+        gains = FlatFading(Rayleigh(), 1.0, links=1, seed=SeedSequence(seed)).gains(np.arange(0, 2000, 0.1))
+        assert abs(np.mean(gains**2)) < 0.02
 
 
 def test_a_doppler_frequency_of_zero_stands_still() -> None:
