@@ -112,7 +112,7 @@ def validate(
     """Compares every model with its closed form; status 1 if one does not hold."""
     from channel_sim.validation.page import write_page
 
-    write_page(output)
+    print(write_page(output))
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ class Topic(Protocol):
     def draw(self, figure: Figure) -> None: ...
 
 
-def write_page(folder: Path, topics: Sequence[str] = TOPICS) -> str:
+def write_page(folder: Path) -> str:
     """Makes all comparisons, writes the page and its figures, and sums up in a line.
 
     Raises UsageError before that if the folder cannot be written, RunError after it if a comparison does not hold.
@@ -48,7 +48,7 @@ def write_page(folder: Path, topics: Sequence[str] = TOPICS) -> str:
         raise UsageError(f"cannot write {folder}: {reason(error)}") from error
     check_writable(folder / PAGE)
     sections, figures, all_checks = [], {}, list[Check]()
-    for name in topics:
+    for name in TOPICS:
         topic = cast(Topic, importlib.import_module(f"channel_sim.validation.{name}"))
         checks = topic.checks()
         all_checks += checks
