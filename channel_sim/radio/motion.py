@@ -68,7 +68,7 @@ class Straight:
     def __str__(self) -> str:
         if not self.speed_mps:
             return f"at {format_distance(self.start_m)}"
-        way = {0: "away", 180: "approaching"}.get(self.heading_deg, f"heading {self.heading_deg:g} degrees")
+        way = {0.0: "away", 180.0: "approaching"}.get(self.heading_deg, f"heading {self.heading_deg:g} degrees")
         return f"from {format_distance(self.start_m)} at {format_speed(self.speed_mps, digits=3)}, {way}"
 
 
