@@ -3,5 +3,5 @@
 A topic has TITLE, NOTE (what is measured, with its sources), checks() and draw(figure); tests assert its checks.
 """
 
-TOPICS = ("envelopes", "dynamics", "large_scale", "selective", "bit_errors", "bursts", "link")
+TOPICS = ("envelopes", "dynamics", "large_scale", "selective", "peer", "bit_errors", "bursts", "link")
 """Modules of this package, in the order of the page."""
