@@ -1,13 +1,12 @@
 import numpy as np
-import pytest
 
 from channel_sim.validation import link
-from channel_sim.validation.check import Check
 
 
-@pytest.mark.parametrize("check", link.checks(), ids=lambda check: check.what)
-def test_the_link_holds_what_schedules_and_theory_say(check: Check) -> None:
-    assert check.holds, f"{check.measured} is not within {check.tolerance} of {check.expected}"
+def test_the_link_holds_what_schedules_theory_and_the_virtual_clock_say() -> None:
+    checks = link.checks()
+    assert len(checks) > 10
+    assert [check for check in checks if not check.holds] == []
 
 
 def test_the_real_links_lost_some_packets_and_kept_most() -> None:
