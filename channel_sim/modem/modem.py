@@ -10,7 +10,7 @@ from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
 from channel_sim.modem.adaptation import OuterLoop, Schemes
-from channel_sim.modem.mcs import EFFICIENCIES, MCS_NAMES, bit_error_rate, packet_error_rate
+from channel_sim.modem.mcs import EFFICIENCIES, MCS_NAMES, error_rates, packet_error_rate
 from channel_sim.modem.settings import AUTO, Modem
 from channel_sim.radio.channel import RadioChannel
 from channel_sim.radio.settings import Radio, TappedDelayLine
@@ -33,7 +33,7 @@ class Transmission(NamedTuple):
     Fields:
         duration_s: in the air.
         lost: whether a bit of it is wrong after decoding.
-        bit_error_rate: after decoding, mean over the packet, up to 1/2.
+        bit_error_rate: share of the decoded bits that are wrong on average where a packet is lost, up to 1/2; else 0.
         mcs: name of its modulation and coding scheme.
         snr_db: at its middle.
     """
@@ -89,12 +89,14 @@ class ModemBank:
         samples = min(MOST_SAMPLES, max(1, math.ceil(float(duration_s.max()) / self._sample_s)))
         fractions = (np.arange(samples) + 0.5) / samples
         snr_db = self._snr_db(start_s[:, None] + duration_s[:, None] * fractions)
-        rates = bit_error_rate(schemes[:, None], snr_db)
-        survival = 1 - packet_error_rate(rates, bits / samples)
-        lost = self._rng.random(len(schemes)) >= survival.prod(axis=1)
+        rates = error_rates(schemes[:, None], snr_db)
+        survival = np.prod(1 - packet_error_rate(rates.events, bits / samples), axis=1)
+        lost = self._rng.random(len(schemes)) >= survival
         if self._loop is not None:
             self._loop.sent(start_s + duration_s + self.settings.report_delay_s, schemes, lost)
-        return Transmissions(duration_s, lost, rates.mean(axis=1), schemes, snr_db[:, samples // 2])
+        # Events are rarer than wrong bits: those of a lost packet are the mean of all packets, shared among the lost.
+        damage_rate = np.where(lost, np.minimum(rates.bits.mean(axis=1) / (1 - survival * lost), 0.5), 0.0)
+        return Transmissions(duration_s, lost, damage_rate, schemes, snr_db[:, samples // 2])
 
     def _schemes(self, start_s: Floats) -> Schemes:
         if self._loop is None:

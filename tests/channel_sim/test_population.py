@@ -53,7 +53,7 @@ def test_outage_of_a_faded_broadcast_is_that_of_rayleigh() -> None:
     """The scheme's waterfall is steep: losses lie between the outages a decibel and a half about its threshold."""
     settings = parse_channel("rayleigh:snr=15dB,doppler=1Hz+modem:mcs=qpsk-1/2,bandwidth=1MHz")
     lost = draw_fates(settings, 20_000, [0.0], 1000, seed=3).mean()
-    outages = [1 - math.exp(-(10 ** ((6.44 + offset - 15) / 10))) for offset in (-1.5, 1.5)]
+    outages = [1 - math.exp(-(10 ** ((5.99 + offset - 15) / 10))) for offset in (-1.5, 1.5)]
     assert outages[0] < lost < outages[1]
 
 

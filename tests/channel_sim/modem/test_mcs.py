@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from channel_sim.modem.mcs import SCHEMES, THRESHOLDS_DB, Mcs, bit_error_rate, packet_error_rate
+from channel_sim.modem.mcs import SCHEMES, THRESHOLDS_DB, Mcs, error_rates, packet_error_rate
 
 NOISE_DBM = -174 + 73  # in 20 MHz
 STANDARD_RATES_MBPS = [6, 9, 12, 18, 24, 36, 48, 54]
@@ -42,14 +42,17 @@ def test_a_packet_twice_as_long_survives_as_often_as_two_in_a_row() -> None:
 def test_the_table_gives_the_rates_of_the_formula() -> None:
     snr_db = np.random.default_rng(0).uniform(-10, 30, 500)
     for number, scheme in enumerate(SCHEMES):
-        exact = scheme.bit_error_rate(snr_db)
-        told = exact > 1e-12
-        quick = bit_error_rate(np.full(500, number), snr_db)
-        assert quick[told] == pytest.approx(exact[told], rel=0.02)
-        assert quick[~told].max() < 1.1e-12
+        quick = error_rates(np.full(500, number), snr_db)
+        for exact, from_table in (
+            (scheme.event_rate(snr_db), quick.events),
+            (scheme.bit_error_rate(snr_db), quick.bits),
+        ):
+            told = exact > 1e-12
+            assert from_table[told] == pytest.approx(exact[told], rel=0.03)
+            assert from_table[~told].max() < 1.1e-12
 
 
 def test_without_a_signal_every_packet_is_lost_and_with_much_none() -> None:
     schemes = np.arange(len(SCHEMES))
-    assert np.all(packet_error_rate(bit_error_rate(schemes, np.full(8, -np.inf)), 800) == 1)
-    assert np.all(packet_error_rate(bit_error_rate(schemes, np.full(8, 99.0)), 12000) < 1e-12)
+    assert np.all(packet_error_rate(error_rates(schemes, np.full(8, -np.inf)).events, 800) == 1)
+    assert np.all(packet_error_rate(error_rates(schemes, np.full(8, 99.0)).events, 12000) < 1e-12)
