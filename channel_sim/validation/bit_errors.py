@@ -29,8 +29,8 @@ point, at every decibel from 0 to 20 of the mean SNR (Es / N0) where at least 10
 are exact (Proakis; Cho and Yoon, 2002). The tolerance is three standard errors, by the variance of the errors in a
 symbol: bits of one symbol do not err independently.
 
-On the right of the figure, what the modulation and coding schemes make of these rates: the share of packets of 1000 bytes
-that are lost on a steady channel, by the union bound over the error events of a hard-decision Viterbi decoder. It is no
+On the right of the figure, what the modulation and coding schemes make of these rates: the share of packets of 1000
+bytes lost on a steady channel, by the union bound over the error events of a hard-decision Viterbi decoder. It is no
 measurement; that a decoder loses a tenth of its packets within a decibel of it is tested.
 """
 
@@ -128,8 +128,8 @@ def draw(figure: Figure) -> None:
         color = [modulation.name for modulation in MODULATIONS].index(modulation_name)
         channels.plot(float(rest.split(" ")[0]), row.measured, ".", color=f"C{color}")
     channels.set(xlabel="mean SNR (dB)", ylabel="bit error rate", ylim=(1e-6, 0.6))
-    channels.legend(title="solid: AWGN, dashed: Rayleigh", fontsize="small")
+    channels.legend(title="solid: AWGN\ndashed: Rayleigh", fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     for scheme in SCHEMES:
         schemes.semilogy(grid_db, scheme.packet_error_rate(grid_db, 8000), label=scheme.name)
     schemes.set(xlabel="SNR (dB)", ylabel="packet error rate, 1000 bytes", ylim=(1e-3, 1.2))
-    schemes.legend(fontsize="small")
+    schemes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))

@@ -84,4 +84,4 @@ def draw(figure: Figure) -> None:
             axes.semilogy(at_least, (1 - 1 / model.burst) ** (at_least - 1), color=f"C{number}", linewidth=1)
             axes.semilogy(at_least, measured, ".", color=f"C{number}", label=f"{name}: {model}")
     axes.set(xlabel="packets lost in a row, at least", ylabel="share of bursts", ylim=(1e-3, 1.2))
-    axes.legend(title="dots: measured, lines: theory", fontsize="small")
+    axes.legend(title="dots: measured, lines: theory", fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
