@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 from channel_sim.link import Fate, LinkSettings
@@ -107,13 +108,14 @@ def figures(path: Path, now: float) -> dict[str, Any]:
     recent = [passage for passage in path.latest if now - FIGURES_S < passage.offered_s <= now]
     arrived = [passage for passage in recent if passage.arrivals]
     delays_s = sorted(passage.arrivals[0][0] - passage.offered_s for passage in arrived)
+    snr_db = path.there.snr_db(now)
     size = sum(len(passage.arrivals[0][1]) for passage in arrived)
     return {
         "to": str(path.address),
         **asdict(path.there.statistics),
         "rate_bps": size * 8 / FIGURES_S,
         "delay_s": delays_s[len(delays_s) // 2] if delays_s else None,
-        "snr_db": path.there.snr_db(now),
+        "snr_db": snr_db if snr_db is not None and isfinite(snr_db) else None,
         "mcs": recent[-1].mcs or None if recent else None,
         "answers": asdict(path.back.statistics),
     }

@@ -170,6 +170,15 @@ async def test_figures_tell_what_a_link_does_now() -> None:
         assert (later["rate_bps"], later["delay_s"]) == (0, None)
 
 
+async def test_figures_of_a_satellite_below_the_horizon_have_no_snr() -> None:
+    async with bench("freespace:2GHz,power=60dBm,bandwidth=1MHz+orbit:600km,start=0,peak=0") as ends:
+        ends.send(b"x")
+        await ends.receivers[0].take()
+        record = figures(ends.proxy.paths[0], asyncio.get_running_loop().time() + 1000)
+        assert record["snr_db"] is None
+        json.dumps(record, allow_nan=False)
+
+
 class Recorder(Display):
     def __init__(self) -> None:
         self.notes, self.events = list[str](), list[Mapping[str, Any]]()
