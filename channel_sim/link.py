@@ -1,16 +1,54 @@
-"""One direction of a simulated link: queue, rate, loss, delay. No clock and no sockets: `now` in, arrivals out."""
+"""One direction of a simulated link. No clock and no sockets: `now` in, arrivals out."""
 
 from __future__ import annotations
 
-from collections import deque
+import enum
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from channel_sim.loss import LossProcess
+from channel_sim.loss import LossProcess, LossSettings
+from channel_sim.modem.damage import damage
+from channel_sim.modem.mcs import packet_error_rate
+from channel_sim.modem.modem import ModemState
+from channel_sim.modem.settings import Modem
+from channel_sim.queue import CoDel, Queue
+from channel_sim.radio.bounds import check_range
+from channel_sim.radio.channel import RadioChannel
+from channel_sim.radio.settings import Radio
+from channel_sim.traces import DeliveryOpportunities, RateOverTime, Trace
+from channel_sim.transmission import (
+    AtOpportunities,
+    AtRateOverTime,
+    ConstantRate,
+    Immediate,
+    Sent,
+    ThroughModem,
+    Transmitter,
+)
 from progressive.errors import UsageError
-from progressive.loss_model import LossModel
 from progressive.units import format_bandwidth, format_percent, format_size, format_time
+
+
+@dataclass(frozen=True, slots=True)
+class Reordering:
+    """Some packets come late, so that others overtake them.
+
+    Fields:
+        share: of the packets, 0..1.
+        late_s: how much later these come, in seconds.
+    """
+
+    share: float
+    late_s: float
+
+    def __post_init__(self) -> None:
+        check_range("a share of late packets", self.share, 0, 1)
+        check_range("a late packet's delay", self.late_s, 0, 3600, "s")
+
+    def __str__(self) -> str:
+        return f"{format_percent(self.share)} late by {format_time(self.late_s)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,33 +57,61 @@ class LinkSettings:
 
     Fields:
         loss: the chain that decides which packets are lost; None loses none.
-        rate_bps: transmission rate in bits per second; None transmits in no time.
+        rate_bps: transmission rate in bits per second, with a radio channel the most that the modem is given; None
+            transmits in no time, or as fast as the modem or the trace does.
         delay_s: propagation delay in seconds.
         jitter_s: each packet is delayed further, uniformly between 0 and this; packets may overtake each other.
         queue_bytes: a packet that would wait together with more than this many bytes is dropped (the packet in
             transmission does not wait); None waits without limit.
+        codel: active management of the queue; None lets packets wait.
+        trace: a measured link to transmit over, instead of a rate or a radio channel.
+        radio: a radio channel to transmit over.
+        modem: what transmits over it; None is the default modem.
+        bit_error_rate: share of the bits that arrive wrong, each by itself, 0..0.5.
+        reordering: some packets come late; None for none.
+        duplicates: share of the delivered packets that come twice, 0..1.
+        deliver_damaged: packets with bit errors are delivered with them rather than lost.
     """
 
-    loss: LossModel | None = None
+    loss: LossSettings | None = None
     rate_bps: float | None = None
     delay_s: float = 0.0
     jitter_s: float = 0.0
     queue_bytes: int | None = None
+    codel: CoDel | None = None
+    trace: Trace | None = None
+    radio: Radio | None = None
+    modem: Modem | None = None
+    bit_error_rate: float = 0.0
+    reordering: Reordering | None = None
+    duplicates: float = 0.0
+    deliver_damaged: bool = False
 
     def __post_init__(self) -> None:
-        if self.rate_bps is not None and not self.rate_bps > 0:
+        if self.rate_bps is not None and not 0 < self.rate_bps < math.inf:
             raise UsageError(f"a link rate of {self.rate_bps:.4g} bit/s carries nothing: use more than 0")
-        if not (self.delay_s >= 0 and self.jitter_s >= 0):
-            raise UsageError("a link's delay and jitter cannot be negative")
-        if self.queue_bytes is not None and self.rate_bps is None:
-            raise UsageError("a link with a queue needs a rate: without one no packet ever waits")
+        check_range("a link's delay", self.delay_s, 0, 3600, "s")
+        check_range("a link's jitter", self.jitter_s, 0, 3600, "s")
+        check_range("a bit error rate", self.bit_error_rate, 0, 0.5)
+        check_range("a share of duplicates", self.duplicates, 0, 1)
+        if self.trace is not None and (self.rate_bps is not None or self.radio is not None):
+            raise UsageError("a trace says how fast the link is: leave out the trace, or rate and radio channel")
+        if self.modem is not None and self.radio is None:
+            raise UsageError("a modem needs a radio channel: add one, such as rayleigh:snr=12dB,doppler=10Hz")
+        if not self.has_rate:
+            for what, given in (("queue", self.queue_bytes), ("CoDel queue", self.codel)):
+                if given is not None:
+                    raise UsageError(f"a link with a {what} needs a rate: without one no packet ever waits")
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether packets take time to transmit."""
+        return not (self.rate_bps is None and self.trace is None and self.radio is None)
 
     def __str__(self) -> str:
         """One line for a person, such as 'loss 10% in bursts of 5 packets, rate 50kbps, delay 80ms'."""
-        parts = []
-        if self.loss is not None:
-            bursts = "" if self.loss.burst is None else f" in bursts of {self.loss.burst:g} packets"
-            parts.append(f"loss {format_percent(self.loss.loss)}{bursts}")
+        modem = (self.modem or Modem()) if self.radio else None
+        parts = [str(part) for part in (self.radio, modem, self.loss, self.trace) if part is not None]
         if self.rate_bps is not None:
             parts.append(f"rate {format_bandwidth(self.rate_bps)}")
         if self.delay_s:
@@ -54,68 +120,172 @@ class LinkSettings:
             parts.append(f"jitter {format_time(self.jitter_s)}")
         if self.queue_bytes is not None:
             parts.append(f"queue {format_size(self.queue_bytes)}")
+        if self.codel is not None:
+            parts.append(str(self.codel))
+        if self.bit_error_rate:
+            parts.append(f"bit error rate {self.bit_error_rate:g}")
+        if self.reordering is not None:
+            parts.append(str(self.reordering))
+        if self.duplicates:
+            parts.append(f"{format_percent(self.duplicates)} twice")
+        if self.deliver_damaged:
+            parts.append("damaged packets delivered")
         return ", ".join(parts) or "no impairment"
 
 
 @dataclass(slots=True)
 class LinkStatistics:
-    """What a link has done so far: packets offered, lost on the way, dropped at the queue, and bytes delivered."""
+    """What a link has done so far.
+
+    Fields:
+        offered: packets, all of which were
+        dropped: at the queue,
+        lost: on the way, or
+        delivered, of which some were
+        damaged: had bit errors, or
+        duplicated: came twice.
+        delivered_bytes: of the delivered packets, each counted once.
+    """
 
     offered: int = 0
     lost: int = 0
     dropped: int = 0
     delivered: int = 0
     delivered_bytes: int = 0
+    damaged: int = 0
+    duplicated: int = 0
+
+
+class Fate(enum.Enum):
+    """What became of a packet."""
+
+    DELIVERED = "delivered"
+    DAMAGED = "damaged"
+    LOST = "lost"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """How one packet passed the link; times are seconds on the clock of `now`.
+
+    Fields:
+        fate: what became of it.
+        offered_s: when the packet was offered.
+        begin_s: when its transmission began, or would have.
+        end_s: when its last bit left; `begin_s` for a packet dropped at the queue.
+        arrivals: (time, bytes), none if it is lost or dropped, two if it is duplicated.
+        mcs: name of the modem's modulation and coding scheme; empty without a modem.
+    """
+
+    fate: Fate
+    offered_s: float
+    begin_s: float
+    end_s: float
+    arrivals: list[tuple[float, bytes]]
+    mcs: str = ""
 
 
 class Link:
     """A one-way link that packets pass in this order.
 
-        queue (tail drop) -> transmission at the rate -> loss -> propagation delay and jitter -> arrival
+        queue -> transmission (rate, trace or modem) -> losses, bit errors -> duplication -> delay, jitter, reordering
 
-    A lost packet has used its share of the rate. Losses and jitter are drawn from separate streams of the seed, so
+    A lost packet has used its share of the rate. Whatever is random is drawn from a stream of the seed of its own, so
     that the same packets are lost whatever the jitter.
     """
 
-    def __init__(self, settings: LinkSettings, *, seed: int) -> None:
+    def __init__(self, settings: LinkSettings, *, seed: int, start_s: float | None = None) -> None:
+        """
+        Args:
+            settings: what the link does.
+            seed: of all that is random.
+            start_s: reading of the clock at which the radio channel or the trace starts; None starts it with the
+                first packet, so that a link does the same on any clock.
+        """
         self.settings = settings
         self.statistics = LinkStatistics()
-        loss_seed, jitter_seed = np.random.SeedSequence(seed).spawn(2)
-        self._loss = LossProcess(settings.loss, seed=loss_seed) if settings.loss is not None else None
+        self.start_s = start_s
+        seeds = np.random.SeedSequence(seed).spawn(6)
+        loss_seed, jitter_seed, radio_seed, modem_seed, damage_seed, order_seed = seeds
+        self._loss = None if settings.loss is None else LossProcess(settings.loss, seed=loss_seed)
         self._jitter = np.random.default_rng(jitter_seed)
-        self._waiting: deque[tuple[float, int]] = deque()
-        self._waiting_bytes = 0
-        self._idle_at = 0.0
+        self._damage = np.random.default_rng(damage_seed)
+        self._order = np.random.default_rng(order_seed)
+        self._queue = Queue(settings.queue_bytes, settings.codel)
+        self.radio = None if settings.radio is None else RadioChannel(settings.radio, seed=radio_seed)
+        self._transmitter = self._make_transmitter(modem_seed)
 
     def send(self, data: bytes, now: float) -> list[tuple[float, bytes]]:
         """Offers a packet at time `now` (never earlier than before), in seconds.
 
         Returns its arrivals as (time, bytes): none if the packet is lost or dropped.
         """
+        return self.carry(data, now).arrivals
+
+    def carry(self, data: bytes, now: float) -> Passage:
+        """As `send`, and says how the packet passed."""
+        if self.start_s is None:
+            self.start_s = now
         self.statistics.offered += 1
-        sent_at = self._transmit(len(data), now)
-        if sent_at is None:
+        begin_s = self._transmitter.begins_at(now - self.start_s)
+        if not self._queue.admits(len(data), now - self.start_s, begin_s):
             self.statistics.dropped += 1
-            return []
-        extra_s = self._jitter.uniform(0, self.settings.jitter_s)
-        if self._loss is not None and self._loss.next_is_lost():
+            return Passage(Fate.DROPPED, now, self.start_s + begin_s, self.start_s + begin_s, [])
+        sent = self._transmitter.transmit(len(data), begin_s)
+        delays_s = self._delays_s()
+        erased = self._loss is not None and self._loss.next_is_lost(begin_s)
+        received, damaged = self._damaged(data, sent)
+        end_s = self.start_s + sent.end_s
+        if erased or (damaged and not self.settings.deliver_damaged):
             self.statistics.lost += 1
-            return []
+            return Passage(Fate.LOST, now, self.start_s + begin_s, end_s, [], sent.mcs)
         self.statistics.delivered += 1
         self.statistics.delivered_bytes += len(data)
-        return [(sent_at + self.settings.delay_s + extra_s, data)]
+        self.statistics.damaged += damaged
+        self.statistics.duplicated += len(delays_s) - 1
+        fate = Fate.DAMAGED if damaged else Fate.DELIVERED
+        arrivals = [(end_s + delay_s, received) for delay_s in delays_s]
+        return Passage(fate, now, self.start_s + begin_s, end_s, arrivals, sent.mcs)
 
-    def _transmit(self, size: int, now: float) -> float | None:
-        """When the packet's last bit leaves, or None if the queue has no room for it."""
-        if self.settings.rate_bps is None:
-            return now
-        while self._waiting and self._waiting[0][0] <= now:
-            self._waiting_bytes -= self._waiting.popleft()[1]
-        starts_at = max(now, self._idle_at)
-        if starts_at > now:
-            if self.settings.queue_bytes is not None and self._waiting_bytes + size > self.settings.queue_bytes:
-                return None
-            self._waiting.append((starts_at, size))
-            self._waiting_bytes += size
-        self._idle_at = starts_at + size * 8 / self.settings.rate_bps
-        return self._idle_at
+    def snr_db(self, now: float) -> float | None:
+        """SNR of the radio channel at a time on the clock of `now`; None without a radio channel."""
+        if self.radio is None:
+            return None
+        time_s = 0.0 if self.start_s is None else max(0.0, now - self.start_s)
+        return float(self.radio.snr_db(np.array([time_s]))[0, 0])
+
+    def _make_transmitter(self, modem_seed: np.random.SeedSequence) -> Transmitter:
+        settings = self.settings
+        if self.radio is not None:
+            modem = ModemState(settings.modem or Modem(), self.radio, seed=modem_seed)
+            return ThroughModem(modem, settings.rate_bps)
+        match settings.trace:
+            case DeliveryOpportunities() as trace:
+                return AtOpportunities(trace)
+            case RateOverTime() as trace:
+                return AtRateOverTime(trace)
+        return Immediate() if settings.rate_bps is None else ConstantRate(settings.rate_bps)
+
+    def _delays_s(self) -> list[float]:
+        """How long a packet is on its way after its last bit left, twice if it is duplicated."""
+        settings = self.settings
+        jitters_s = [self._jitter.uniform(0, settings.jitter_s)]
+        late, twice, *again = self._order.random(4)
+        lates = [late]
+        if twice < settings.duplicates:
+            jitters_s.append(again[0] * settings.jitter_s)
+            lates.append(again[1])
+        order = settings.reordering
+        lates_s = [order.late_s if order is not None and late < order.share else 0.0 for late in lates]
+        return [settings.delay_s + jitter + late for jitter, late in zip(jitters_s, lates_s, strict=True)]
+
+    def _damaged(self, data: bytes, sent: Sent) -> tuple[bytes, bool]:
+        """What the receiver's modem makes of the packet, and whether that differs from it."""
+        damaged = sent.lost
+        if sent.lost and self.settings.deliver_damaged:
+            data = damage(data, sent.bit_error_rate, self._damage)
+        rate = self.settings.bit_error_rate
+        if rate and self._damage.random() < packet_error_rate(rate, 8 * len(data)):
+            data, damaged = damage(data, rate, self._damage), True
+        return data, damaged

@@ -1,26 +1,33 @@
-"""Named channels: six error patterns of packet networks, by mean loss and mean burst length."""
+"""The named channels of presets.toml."""
 
 from __future__ import annotations
 
+import tomllib
+from importlib.resources import files
 from typing import NamedTuple
 
 from channel_sim.link import LinkSettings
-from progressive.loss_model import LossModel
+from channel_sim.parts import composed, merged, parts_of_table
+from channel_sim.words import Fields
 
 
 class Preset(NamedTuple):
-    """A link and what it stands for."""
+    """A link, what it stands for, and where its parameters come from; `fields` are what it sets."""
 
     settings: LinkSettings
     summary: str
+    source: str
+    fields: Fields
 
 
-PRESETS: dict[str, Preset] = {
-    "none": Preset(LinkSettings(), "a perfect link"),
-    "ep1": Preset(LinkSettings(LossModel(0.0021, 6.5)), "rare but long bursts"),
-    "ep2": Preset(LinkSettings(LossModel(0.031, 1.6)), "light losses, short bursts"),
-    "ep3": Preset(LinkSettings(LossModel(0.065, 5.0)), "moderate losses, long bursts"),
-    "ep4": Preset(LinkSettings(LossModel(0.138, 1.7)), "heavy losses, short bursts"),
-    "ep5": Preset(LinkSettings(LossModel(0.214, 10.0)), "heavy losses, very long bursts"),
-    "ep6": Preset(LinkSettings(LossModel(0.324, 2.7)), "a third of all packets lost"),
-}
+def _load() -> dict[str, Preset]:
+    presets = {}
+    text = files("channel_sim").joinpath("presets.toml").read_text(encoding="utf-8")
+    for name, table in tomllib.loads(text).items():
+        summary, source = table.pop("summary"), table.pop("source")
+        fields = merged((part, part.read()) for part in parts_of_table(table))
+        presets[name] = Preset(composed(fields), summary, source, fields)
+    return presets
+
+
+PRESETS: dict[str, Preset] = _load()

@@ -1,102 +1,91 @@
-"""The short language that names a channel on a command line.
+"""The short language that names a channel on a command line, and the same as TOML.
 
     SPEC  = PART ("+" PART)*
-    PART  = PRESET | KIND ":" VALUE ("," KEY "=" VALUE)*  |  KIND ":" KEY "=" VALUE ("," KEY "=" VALUE)*
+    PART  = PRESET  |  NAME.toml  |  KIND  |  KIND ":" ITEM ("," ITEM)*
+    ITEM  = KEY "=" VALUE, or at first place VALUE alone, which is then of the kind's main key
 
-`ep3`, `loss:5%`, `ge:loss=10%,burst=5`, `rate:50kbps,delay=80ms,jitter=10ms,queue=16kB`, `ep2+delay:80ms`.
+`ep3`, `loss:5%`, `ge:loss=10%,burst=5`, `rayleigh:snr=12dB,doppler=10Hz+rate:50kbps,delay=80ms`, `ep2+delay:80ms`.
+
+In a TOML file `KIND = VALUE` and `[KIND]` tables of `KEY = VALUE` are parts, and `PRESET = true` is a preset.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import fields
-from typing import Any
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
 
 from channel_sim.link import LinkSettings
+from channel_sim.packet_words import KINDS
+from channel_sim.parts import Part, Value, composed, merged, parts_of_table
 from channel_sim.presets import PRESETS
+from channel_sim.words import Fields
 from progressive.errors import UsageError
-from progressive.loss_model import LossModel
-from progressive.units import parse_bandwidth, parse_percent, parse_size, parse_time
+from progressive.files import read_bytes
+
+MAX_FILE_BYTES = 1_000_000
 
 
-def parse_channel(spec: str) -> LinkSettings:
-    """The link that a channel spec describes; raises UsageError that names the part at fault and what is known."""
-    settings: dict[str, Any] = {}
+def parse_channel(spec: str, *, deliver_damaged: bool = False) -> LinkSettings:
+    """The link that a channel spec describes, which delivers packets with bit errors if told so, or else loses them.
+
+    Raises UsageError that names the part at fault, where it stands, and what is known.
+    """
     try:
-        for part in spec.split("+"):
-            given = _parse_part(part.strip())
-            if again := settings.keys() & given.keys():
-                raise UsageError(f"{part.strip()!r} gives {min(again).partition('_')[0]} a second time")
-            settings |= given
-        return LinkSettings(**settings)
+        fields = merged((part, _fields_of(part)) for part in _split(spec))
+        return composed(fields | {"deliver_damaged": deliver_damaged})
     except UsageError as error:
         raise UsageError(f"channel {spec[:80]!r}: {error}") from None
 
 
-def _parse_part(part: str) -> dict[str, Any]:
-    """The fields of LinkSettings that one part gives."""
-    if part in PRESETS:
-        preset = PRESETS[part].settings
-        return {f.name: value for f in fields(preset) if (value := getattr(preset, f.name)) != f.default}
-    kind, colon, text = part.partition(":")
-    if kind not in _KINDS or not colon:
-        known = (*PRESETS, "loss:5%", "ge:loss=10%,burst=5", "rate:50kbps,delay=80ms,jitter=10ms,queue=16kB")
-        raise UsageError(f"unknown part {part!r}: use {', '.join(known[:-1])} or {known[-1]}, joined with +")
-    keys, build = _KINDS[kind]
-    return build(_parse_values(kind, keys, part, text))
+def _split(spec: str) -> Iterator[Part]:
+    """The parts as written, with the columns where they begin, counted from 1."""
+    column = 1
+    for written in spec.split("+"):
+        text = written.strip()
+        at = column + written.index(text)
+        kind, colon, items = text.partition(":")
+        values = tuple(_values(items, at + len(kind) + 1)) if colon else ()
+        yield Part(kind, values, text, f"column {at}")
+        column += len(written) + 1
 
 
-def _parse_values(kind: str, keys: tuple[str, ...], part: str, text: str) -> dict[str, str]:
-    """KEY=VALUE pairs by key; a first value without a key belongs to the key that has the part's name."""
-    values: dict[str, str] = {}
-    for position, item in enumerate(text.split(",")):
+def _values(items: str, column: int) -> Iterator[Value]:
+    for number, item in enumerate(items.split(",")):
         key, equals, value = (word.strip() for word in item.partition("="))
-        if not equals and position == 0 and kind in keys:
-            key, value = kind, key
-        if key not in keys or not value:
-            raise UsageError(f"{item!r} in {part!r} is not understood: use {', '.join(f'{k}=...' for k in keys)}")
-        if key in values:
-            raise UsageError(f"{part!r} gives {key} a second time")
-        values[key] = value
-    return values
+        if not equals:
+            key, value = ("", key) if number == 0 else (key, "")
+        place = f"column {column + len(item) - len(item.lstrip())}"
+        yield Value(key, value, item, place)
+        column += len(item) + 1
 
 
-def _parse_burst(text: str) -> float:
+def _fields_of(part: Part) -> Fields:
+    if part.text.endswith(".toml"):
+        return _fields_of_file(Path(part.text))
+    return _fields_in(part)
+
+
+def _fields_in(part: Part) -> Fields:
+    if part.text in PRESETS:
+        return PRESETS[part.text].fields
+    if part.kind not in KINDS:
+        kinds = ", ".join(f"{kind}:" for kind in KINDS)
+        raise part.at_fault(
+            f"unknown part {part.text!r}: use {', '.join(PRESETS)}, NAME.toml, or one of {kinds} joined with +"
+        )
+    return part.read()
+
+
+def _fields_of_file(path: Path) -> Fields:
+    """What a TOML file gives; the paths of traces in it may be relative to its folder."""
+    text = read_bytes(path, limit=MAX_FILE_BYTES).decode("utf-8", errors="replace")
     try:
-        burst = float(text)
-    except ValueError:
-        burst = math.nan
-    if not math.isfinite(burst):
-        raise UsageError(f"{text!r} is not a mean number of packets lost in a row: use burst=5")
-    return burst
-
-
-def _bernoulli(values: dict[str, str]) -> dict[str, Any]:
-    return {"loss": LossModel(parse_percent(values["loss"]))}
-
-
-def _gilbert_elliott(values: dict[str, str]) -> dict[str, Any]:
-    if missing := {"loss", "burst"} - values.keys():
-        raise UsageError(f"ge lacks {' and '.join(sorted(missing))}: use ge:loss=10%,burst=5")
-    return {"loss": LossModel(parse_percent(values["loss"]), _parse_burst(values["burst"]))}
-
-
-_TRANSMISSION: dict[str, tuple[str, Callable[[str], float]]] = {
-    "rate": ("rate_bps", parse_bandwidth),
-    "delay": ("delay_s", parse_time),
-    "jitter": ("jitter_s", parse_time),
-    "queue": ("queue_bytes", parse_size),
-}
-
-
-def _transmission(values: dict[str, str]) -> dict[str, Any]:
-    return {field: parse(values[key]) for key, (field, parse) in _TRANSMISSION.items() if key in values}
-
-
-_KINDS: dict[str, tuple[tuple[str, ...], Callable[[dict[str, str]], dict[str, Any]]]] = {
-    "loss": (("loss",), _bernoulli),
-    "ge": (("loss", "burst"), _gilbert_elliott),
-    **dict.fromkeys(_TRANSMISSION, (tuple(_TRANSMISSION), _transmission)),
-}
-"""Part name -> (keys it takes, what they mean)."""
+        table = tomllib.loads(text)
+        trace = table.get("trace")
+        if isinstance(trace, str) and (path.parent / trace).is_file():
+            table["trace"] = str(path.parent / trace)
+        parts = parts_of_table(table)
+        return merged((part, _fields_in(part)) for part in parts)
+    except (UsageError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from None

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from progressive.errors import UsageError
+from progressive.units import format_percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ class LossModel:
                 f"no chain has loss {self.loss:.4g} with bursts of only {self.burst:.4g} packets: "
                 f"use bursts of {shortest:.4g} packets or more"
             )
+
+    def __str__(self) -> str:
+        """Such as 'loss 10% in bursts of 5 packets'."""
+        bursts = "" if self.burst is None else f" in bursts of {self.burst:g} packets"
+        return f"loss {format_percent(self.loss)}{bursts}"
 
     @property
     def to_good(self) -> float:

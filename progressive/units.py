@@ -92,6 +92,7 @@ _SPEED = _Quantity(
     {"m/s": Decimal(1), "km/h": 1 / Decimal("3.6")},
     "a number of at least 0 and a unit such as 1.4m/s or 5km/h",
 )
+_POWER = _Quantity("power", {"dBm": Decimal(1)}, "a number and dBm, such as 20dBm or -3dBm (1 mW is 0dBm)")
 _DECIBEL = _Quantity("level in decibel", {"dB": Decimal(1)}, "a number and dB, such as 12dB or -3.5dB")
 
 
@@ -150,10 +151,19 @@ def _at_least_zero(quantity: _Quantity, text: str) -> float:
 
 def parse_decibel(text: str) -> float:
     """The level of `12dB`, in dB; raises UsageError."""
-    level_db = float(_DECIBEL.parse(text))
-    if not math.isfinite(level_db):
-        raise _DECIBEL.refusal(text)
-    return level_db
+    return _finite(_DECIBEL, text)
+
+
+def parse_power(text: str) -> float:
+    """The power of `20dBm`, in dBm; raises UsageError."""
+    return _finite(_POWER, text)
+
+
+def _finite(level: _Quantity, text: str) -> float:
+    value = float(level.parse(text))
+    if not math.isfinite(value):
+        raise level.refusal(text)
+    return value
 
 
 def format_bandwidth(bandwidth_bps: float, *, digits: int | None = None) -> str:
@@ -181,6 +191,11 @@ def format_percent(share: float, *, digits: int | None = None) -> str:
 def format_decibel(level_db: float, *, digits: int | None = None) -> str:
     """`12 dB`: exact, or with this many significant digits."""
     return _DECIBEL.format(level_db, {"dB": 0}, digits)
+
+
+def format_power(power_dbm: float, *, digits: int | None = None) -> str:
+    """`20 dBm`: exact, or with this many significant digits."""
+    return _POWER.format(power_dbm, {"dBm": 0}, digits)
 
 
 def format_frequency(frequency_hz: float, *, digits: int | None = None) -> str:

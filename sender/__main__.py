@@ -37,8 +37,8 @@ def send(
         str | None,
         typer.Option(
             metavar="SPEC",
-            help="Link in here: a preset (python -m channel_sim presets), loss:5%, ge:loss=10%,burst=5, "
-            "rate:50kbps,delay=80ms,jitter=10ms,queue=16kB, or several joined with +.",
+            help="Link in here: a preset (python -m channel_sim presets), a .toml file, ge:loss=10%,burst=5, "
+            "rate:50kbps,delay=80ms,queue=16kB, rayleigh:snr=12dB,doppler=10Hz, trace:PATH, .. joined with +.",
             show_default="ep2",
         ),
     ] = None,
@@ -71,6 +71,13 @@ def send(
         str,
         typer.Option(metavar="BYTES", help="Parity bytes inside each datagram, for links that deliver damaged ones."),
     ] = "0",
+    deliver_damaged: Annotated[
+        bool,
+        typer.Option(
+            "--deliver-damaged",
+            help="Packets with bit errors arrive with them from the link in here, for inner parity.",
+        ),
+    ] = False,
     fast: Annotated[bool, typer.Option("--fast", help="Virtual clock instead of real time.")] = False,
     full_size: Annotated[bool, typer.Option("--full-size", help="Never downscale a photo.")] = False,
     one_way: Annotated[bool, typer.Option("--one-way", help="Receivers do not answer.")] = False,
@@ -93,7 +100,14 @@ def send(
         inner_parity=parse_size(inner_parity),
     )
     if to:
-        _refuse_options_of_local_runs({"--channel": channel, "--output": output, "--fast": fast or None})
+        _refuse_options_of_local_runs(
+            {
+                "--channel": channel,
+                "--output": output,
+                "--fast": fast or None,
+                "--deliver-damaged": deliver_damaged or None,
+            }
+        )
     options = SenderOptions(
         source,
         codec,
@@ -103,6 +117,7 @@ def send(
         to=tuple(to or ()),
         channel=channel or "ep2",
         seed=seed,
+        deliver_damaged=deliver_damaged,
         fast=fast,
         output=output or Path("out"),
     )

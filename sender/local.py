@@ -168,7 +168,8 @@ def stream_locally(options: SenderOptions, display: Display) -> None:
 
     Raises UsageError before anything is sent, RunError once all is sent if a photo could not be read or lacks its base.
     """
-    channel = _as_slow_as_the_sender(parse_channel(options.channel), options)
+    channel = parse_channel(options.channel, deliver_damaged=options.deliver_damaged)
+    channel = _as_slow_as_the_sender(channel, options)
     links = Links.seeded(channel, options.seed)
     clock = VirtualClock() if options.fast else time.monotonic
     sources = find_sources(options.source)
@@ -210,7 +211,7 @@ def stream_locally(options: SenderOptions, display: Display) -> None:
 
 def _as_slow_as_the_sender(channel: LinkSettings, options: SenderOptions) -> LinkSettings:
     """A link without a rate of its own has the sender's, so that a packet takes its time in the air."""
-    return channel if channel.rate_bps is not None else replace(channel, rate_bps=options.settings.bandwidth_bps)
+    return channel if channel.has_rate else replace(channel, rate_bps=options.settings.bandwidth_bps)
 
 
 def _run(stream: LocalStream, links: Links, clock: Clock) -> None:

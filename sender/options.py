@@ -22,6 +22,7 @@ class SenderOptions:
         to: addresses of receivers; empty to receive in this process.
         channel: spec of the simulated link, for receiving in this process.
         seed: of all that is random on that link.
+        deliver_damaged: packets that the link damages arrive with their bit errors rather than not at all.
         fast: on a virtual clock.
         output: folder for the pictures received in this process.
     """
@@ -34,6 +35,7 @@ class SenderOptions:
     to: tuple[str, ...] = ()
     channel: str = "ep2"
     seed: int = 0
+    deliver_damaged: bool = False
     fast: bool = False
     output: Path = Path("out")
 

@@ -68,10 +68,8 @@ class Straight:
     def __str__(self) -> str:
         if not self.speed_mps:
             return f"at {format_distance(self.start_m)}"
-        return (
-            f"from {format_distance(self.start_m)} at {format_speed(self.speed_mps, digits=3)}, "
-            f"heading {self.heading_deg:g} degrees off the transmitter's bearing"
-        )
+        way = {0.0: "away", 180.0: "approaching"}.get(self.heading_deg, f"heading {self.heading_deg:g} degrees")
+        return f"from {format_distance(self.start_m)} at {format_speed(self.speed_mps, digits=3)}, {way}"
 
 
 @dataclass(frozen=True, slots=True)

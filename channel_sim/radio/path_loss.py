@@ -152,7 +152,7 @@ class UrbanMacro:
 
     Fields:
         frequency_hz: 500 MHz to 100 GHz.
-        line_of_sight: whether the base station is seen; the standard's shadowing deviates by 4 dB if so, else by 6 dB.
+        line_of_sight: whether the base station is seen; the standard's shadowing deviates by 4 dB then, else 6 dB.
         base_height_m: 10 to 150 m; the standard's table is for 25 m.
         mobile_height_m: 1.5 to 13 m; above, the standard draws the height of the effective environment at random.
     """
@@ -191,7 +191,7 @@ class UrbanMicro:
 
     Fields:
         frequency_hz: 500 MHz to 100 GHz.
-        line_of_sight: whether the base station is seen; the standard's shadowing deviates by 4 dB if so, else by 7.82 dB.
+        line_of_sight: whether the base station is seen; the standard's shadowing deviates by 4 dB then, else 7.82 dB.
         base_height_m: 5 to 25 m; the standard's table is for 10 m.
         mobile_height_m: 1.5 to 22.5 m.
     """

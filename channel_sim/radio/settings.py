@@ -10,7 +10,7 @@ from channel_sim.radio.bounds import check_range
 from channel_sim.radio.motion import Motion
 from channel_sim.radio.path_loss import SPEED_OF_LIGHT_MPS, PathLoss
 from progressive.errors import UsageError
-from progressive.units import format_decibel, format_distance, format_frequency, format_time
+from progressive.units import format_decibel, format_distance, format_frequency, format_power, format_time
 
 BOLTZMANN = 1.380649e-23
 NOISE_TEMPERATURE_K = 290.0
@@ -83,14 +83,14 @@ class Nakagami:
     """Fading of any depth: m = 1 is Rayleigh's, less is deeper, more is shallower.
 
     Fields:
-        m: shape, 0.5 to 100.
+        m: shape, 0.5 to 20. Its dynamics are exact where 2 m is a whole number (see `fading`).
     """
 
     m: float
     variation: Variation = Variation()
 
     def __post_init__(self) -> None:
-        check_range("a Nakagami shape m", self.m, 0.5, 100)
+        check_range("a Nakagami shape m", self.m, 0.5, 20)
 
     def __str__(self) -> str:
         return f"Nakagami fading, m {self.m:g}{self.variation}"
@@ -191,7 +191,7 @@ class Budget:
     def __str__(self) -> str:
         gains = f", gains {format_decibel(self.gains_db)}" if self.gains_db else ""
         return (
-            f"{self.power_dbm:g} dBm in {format_frequency(self.bandwidth_hz)}{gains}, "
+            f"{format_power(self.power_dbm)} in {format_frequency(self.bandwidth_hz)}{gains}, "
             f"noise figure {format_decibel(self.noise_figure_db)}, {self.path_loss}"
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from progressive.transport.delay_line import DelayLine
 from progressive.transport.inbox import Inbox
 
 
@@ -30,11 +31,13 @@ class MemoryTransport:
         self._link = link
         self._inbox: Inbox[bytes] = Inbox()
         self._peer = self
+        self._on_the_way: DelayLine | None = None
 
     async def send(self, data: bytes) -> None:
-        loop = asyncio.get_running_loop()
-        for arrival_s, delivered in self._link.send(data, loop.time()):
-            loop.call_at(arrival_s, self._peer._inbox.put, delivered)  # noqa: SLF001, the other end of this pair
+        if self._on_the_way is None:
+            self._on_the_way = DelayLine()
+        for arrival_s, delivered in self._link.send(data, asyncio.get_running_loop().time()):
+            self._on_the_way.put(arrival_s, delivered, self._peer._inbox.put)  # noqa: SLF001, the other end of this pair
 
     async def receive(self) -> bytes:
         return await self._inbox.get()

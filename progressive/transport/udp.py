@@ -74,6 +74,10 @@ class UdpTransport:
         return self._protocol.refusals
 
     async def send(self, data: bytes) -> None:
+        self.send_now(data)
+
+    def send_now(self, data: bytes) -> None:
+        """As `send`, which never waits, for callers that are no coroutines."""
         if self._socket.is_closing():
             return
         if self._protocol.connected:
@@ -148,11 +152,19 @@ async def open_udp_receiver(address: UdpAddress, *, inner_parity: int = 0) -> Ud
 
 
 async def _open(address: UdpAddress, *, connected: bool, is_valid: Callable[[bytes], bool]) -> UdpTransport:
+    protocol = _Protocol(connected=connected, is_valid=is_valid)
+    return UdpTransport(await open_endpoint(protocol, address, connected=connected), protocol)
+
+
+async def open_endpoint(
+    protocol: asyncio.DatagramProtocol, address: UdpAddress, *, connected: bool
+) -> asyncio.DatagramTransport:
+    """A UDP socket that sends to this address or listens at it; raises UsageError if that is impossible."""
     place = (address.host, address.port)
     loop = asyncio.get_running_loop()
     try:
-        transport, protocol = await loop.create_datagram_endpoint(
-            lambda: _Protocol(connected=connected, is_valid=is_valid),
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: protocol,
             local_addr=None if connected else place,
             remote_addr=place if connected else None,
         )
@@ -163,4 +175,4 @@ async def _open(address: UdpAddress, *, connected: bool, is_valid: Callable[[byt
             raise UsageError(f"{address} is in use: stop what listens there, or choose another port") from None
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UsageError(f"{address} cannot be {'sent to' if connected else 'listened at'}: {reason}") from None
-    return UdpTransport(transport, protocol)
+    return transport

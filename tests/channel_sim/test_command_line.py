@@ -8,7 +8,7 @@ from channel_sim.spec import parse_channel
 def test_presets_are_listed_with_what_they_do(call: CommandLine) -> None:
     outcome = call(main, "presets")
     assert outcome.status == 0
-    lines = outcome.out.splitlines()
+    lines = [line for line in outcome.out.splitlines() if not line.startswith(" ")]
     assert [line.split()[0] for line in lines] == list(PRESETS)
     assert all(str(parse_channel(line.split()[0])) in line for line in lines)
 

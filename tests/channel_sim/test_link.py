@@ -1,8 +1,14 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channel_sim.link import Link, LinkSettings
+from channel_sim.link import Fate, Link, LinkSettings, Reordering
+from channel_sim.modem.settings import Modem
+from channel_sim.queue import CoDel
+from channel_sim.radio.settings import Radio
+from channel_sim.spec import parse_channel
+from channel_sim.traces import DeliveryOpportunities
 from progressive.errors import UsageError
 from progressive.loss_model import LossModel
 
@@ -87,3 +93,115 @@ def test_no_window_carries_more_than_the_rate(
 def test_impossible_settings_are_refused(bad: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         LinkSettings(**bad)  # type: ignore[arg-type]
+
+
+def test_a_queue_can_be_managed_on_a_link_with_a_rate() -> None:
+    # A second a packet, all offered at once: CoDel's first drops, as in the queue's test.
+    link = Link(LinkSettings(rate_bps=8000, codel=CoDel(target_s=0.5, interval_s=4)), seed=0)
+    times = arrival_times(link, [0.0] * 12)
+    assert [slot for slot, time in enumerate(times) if time is None] == [6, 11]
+    assert [time for time in times if time is not None] == [float(n) for n in range(1, 11)]
+    assert link.statistics.dropped == 2
+
+
+def test_a_trace_sets_the_pace_and_starts_with_the_first_packet() -> None:
+    trace = DeliveryOpportunities("t", np.array([5, 5, 10]))
+    link = Link(LinkSettings(trace=trace, delay_s=0.1), seed=0)
+    assert arrival_times(link, [7.0, 7.0, 7.0, 7.0]) == pytest.approx([7.105, 7.105, 7.105, 7.110])
+    link = Link(LinkSettings(trace=trace, queue_bytes=1000), seed=0, start_s=0.0)
+    # The first waits for the opportunity at 10 ms, and a second does not fit into the queue; the third needs the rest
+    # of that opportunity and some of the next, which it leaves to the fourth.
+    assert arrival_times(link, [0.006, 0.006, 0.010, 0.010]) == [0.010, None, 0.015, 0.015]
+
+
+def test_late_packets_are_overtaken_and_duplicates_come_twice() -> None:
+    settings = LinkSettings(delay_s=1.0, reordering=Reordering(0.2, 0.5), duplicates=0.1)
+    link = Link(settings, seed=2)
+    packets = 5000
+    arrivals = [[time for time, _ in link.send(PACKET, 0.0)] for _ in range(packets)]
+    times = [time for several in arrivals for time in several]
+    assert set(times) == {1.0, 1.5}
+    late, twice = sum(several[0] == 1.5 for several in arrivals), sum(len(several) == 2 for several in arrivals)
+    assert abs(late / packets - 0.2) < 3 * (0.2 * 0.8 / packets) ** 0.5
+    assert abs(twice / packets - 0.1) < 3 * (0.1 * 0.9 / packets) ** 0.5
+    assert link.statistics.duplicated == twice
+    assert link.statistics.delivered_bytes == packets * len(PACKET)
+
+
+@pytest.mark.parametrize("deliver", [False, True])
+def test_packets_with_bit_errors_are_lost_or_delivered_with_them(deliver: bool) -> None:
+    rate, packets = 2e-4, 3000
+    link = Link(LinkSettings(bit_error_rate=rate, deliver_damaged=deliver), seed=4)
+    sent = bytes(500)
+    received = [data for _ in range(packets) for _, data in link.send(sent, 0.0)]
+    expected = 1 - (1 - rate) ** (8 * len(sent))
+    tolerance = 3 * (expected * (1 - expected) / packets) ** 0.5
+    if not deliver:
+        assert set(received) == {sent}
+        assert abs(link.statistics.lost / packets - expected) < tolerance
+        return
+    assert len(received) == packets
+    damaged = [data for data in received if data != sent]
+    assert link.statistics.damaged == len(damaged)
+    assert abs(len(damaged) / packets - expected) < tolerance
+    wrong = sum(int.from_bytes(data, "big").bit_count() for data in received)
+    bits = 8 * len(sent) * packets
+    assert abs(wrong / bits - rate) < 3 * (rate * (1 - rate) / bits) ** 0.5
+
+
+def over_the_air(**more: object) -> LinkSettings:
+    return parse_channel("rayleigh:snr=8dB,doppler=5Hz+modem:qpsk-1/2,bandwidth=1MHz", **more)  # type: ignore[arg-type]
+
+
+def test_packets_over_the_air_take_as_long_as_their_scheme_says_and_fail_in_fades() -> None:
+    link = Link(over_the_air(), seed=3, start_s=0.0)
+    passages = [link.carry(PACKET, 0.02 * slot) for slot in range(2000)]
+    # QPSK 1/2 in 1 MHz of 802.11's OFDM: 0.6 Mbit/s.
+    assert all(p.end_s - p.begin_s == pytest.approx(8000 / 0.6e6) for p in passages)
+    assert {p.mcs for p in passages} == {"qpsk-1/2"}
+    lost = [link.snr_db((p.begin_s + p.end_s) / 2) for p in passages if p.fate is Fate.LOST]
+    kept = [link.snr_db((p.begin_s + p.end_s) / 2) for p in passages if p.fate is Fate.DELIVERED]
+    assert 200 < len(lost) < 1800
+    assert np.median(np.array(lost)) < 5.99 < np.median(np.array(kept))  # the scheme's threshold
+
+
+def test_fates_over_the_air_are_those_of_the_first_packets_time_on_any_clock() -> None:
+    def fates(start_s: float) -> list[bool]:
+        link = Link(over_the_air(), seed=3)
+        return [bool(link.send(PACKET, start_s + 0.02 * slot)) for slot in range(200)]
+
+    assert fates(0.0) == fates(4096.0)
+    assert 20 < sum(fates(0.0)) < 180
+
+
+def test_a_rate_limits_what_a_modem_is_given() -> None:
+    settings = parse_channel("awgn:snr=30dB+modem:64qam-3/4,bandwidth=1MHz+rate:8kbps")
+    assert arrival_times(Link(settings, seed=0), [0.0, 0.0]) == [1.0, 2.0]
+
+
+def test_a_radio_delivers_damaged_packets_if_told_so() -> None:
+    link = Link(over_the_air(deliver_damaged=True), seed=3)
+    passages = [link.carry(PACKET, 0.02 * slot) for slot in range(300)]
+    fates = [passage.fate for passage in passages]
+    assert Fate.LOST not in fates
+    assert 30 < fates.count(Fate.DAMAGED) == link.statistics.damaged
+    assert all((p.arrivals[0][1] != PACKET) == (p.fate is Fate.DAMAGED) for p in passages)
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ({"delay_s": -0.1}, "delay of -0.1 s is out of range: use 0"),
+        ({"duplicates": 1.2}, "use 0 to 1"),
+        ({"bit_error_rate": 0.6}, "use 0 to 0.5"),
+        ({"codel": CoDel()}, "needs a rate"),
+        ({"modem": Modem()}, "needs a radio channel"),
+        ({"trace": DeliveryOpportunities("t", np.array([1])), "rate_bps": 1e3}, "leave out"),
+        ({"trace": DeliveryOpportunities("t", np.array([1])), "radio": Radio(mean_snr_db=3)}, "leave out"),
+    ],
+)
+def test_what_is_impossible_is_refused_with_what_to_do(bad: dict[str, object], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        LinkSettings(**bad)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="use 0 to 1"):
+        Reordering(1.5, 0.1)

@@ -81,6 +81,7 @@ def test_percent_refuses_a_bare_number_that_may_be_either(text: str) -> None:
     ("parse", "text", "value"),
     [
         (units.parse_time, "100ns", 1e-7),
+        (units.parse_power, "-3 dBm", -3),
         (units.parse_frequency, "10Hz", 10),
         (units.parse_frequency, "2.4 GHz", 2.4e9),
         (units.parse_frequency, "868MHz", 868e6),
@@ -126,6 +127,7 @@ def test_decibel_is_read_with_its_sign_and_needs_its_unit() -> None:
         (units.format_percent(0.07), "7%"),
         (units.format_time(3e-7), "300 ns"),
         (units.format_decibel(-3.5), "-3.5 dB"),
+        (units.format_power(-3.5), "-3.5 dBm"),
         (units.format_frequency(868e6), "868 MHz"),
         (units.format_distance(1500), "1.5 km"),
         (units.format_speed(1.4), "1.4 m/s"),
@@ -172,6 +174,7 @@ def test_any_text_is_a_quantity_or_a_usage_error(text: str) -> None:
         units.parse_time,
         units.parse_percent,
         units.parse_decibel,
+        units.parse_power,
         units.parse_frequency,
         units.parse_distance,
         units.parse_speed,

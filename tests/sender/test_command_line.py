@@ -180,7 +180,7 @@ def test_a_base_too_large_for_the_bandwidth_is_sent_smaller_unless_told_otherwis
         (["missing.png"], "cannot read missing.png"),
         (["--bandwidth", "fast"], "'fast' is not a bandwidth"),
         (["--bandwidth", "50"], "'50' is not a bandwidth"),
-        (["--channel", "ep9"], "channel 'ep9': unknown part 'ep9'"),
+        (["--channel", "ep9"], "channel 'ep9': column 1: unknown part 'ep9'"),
         (["--codec", "gif"], "unknown codec 'gif': use one of"),
         (["--protection", "total"], "unknown protection 'total': use one of auto"),
         (["--packet-size", "70"], "packets of 70 bytes are too small"),
@@ -278,3 +278,19 @@ def test_the_sample_photo_shows_early_over_a_lossy_link_of_50_kbps(
     first_whole = next(event for event in events if event["psnr"] > 20)
     assert first_whole["time_s"] < 0.8
     assert events[-1]["psnr"] > 29
+
+
+def test_damaged_packets_are_delivered_on_request_and_corrected_by_inner_parity(
+    call: CommandLine, photo: Path, tmp_path: Path
+) -> None:
+    quality = {}
+    for options in ((), ("--deliver-damaged",)):
+        out = tmp_path / "-".join(("out", *options))
+        arguments = ("--channel", "ber:5e-4", "--inner-parity", "32", "--packet-size", "300B", *options)
+        outcome = call(main, photo, *FAST, *arguments, "--protection", "none", "--one-way", "--output", out)
+        assert "rate" in outcome.out
+        quality[options] = len(report_of(out)["events"]) if outcome.status == 0 else 0  # type: ignore[arg-type]
+    assert quality["--deliver-damaged",] > quality[()]
+    refusal = call(main, photo, "--to", "udp://127.0.0.1:9", "--deliver-damaged")
+    assert refusal.status == 2
+    assert "--deliver-damaged is for a receiver in this process" in refusal.err

@@ -1,0 +1,11 @@
+import importlib
+
+import pytest
+
+
+@pytest.mark.parametrize("topic", ["envelopes", "dynamics", "large_scale", "selective", "peer"])
+def test_what_is_simulated_agrees_with_theory(topic: str) -> None:
+    checks = importlib.import_module(f"channel_sim.validation.{topic}").checks()
+    if not checks:
+        pytest.skip("Sionna is not installed")
+    assert [check for check in checks if not check.holds] == []
