@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from progressive.codec import Photo
@@ -15,6 +16,7 @@ from progressive.codecs.rmpgc.model import Model
 from progressive.codecs.rmpgc.picture import pieces, to_photo, with_margin
 from progressive.codecs.rmpgc.synthesis import MISSING, state_of
 from progressive.codecs.rmpgc.tile import TileState
+from progressive.codecs.rmpgc.wavelet import LOWEST
 
 
 class Renderer:
@@ -33,7 +35,9 @@ class Renderer:
         for piece in pieces(layout):
             around = with_margin(piece, layout)
             here = states[around.slices(1)]
-            pixels = self._synthesis(self._values(layout, tiles, around), here[None])
+            values = self._values(layout, tiles, around)
+            _spread_brightness(values[0], here != MISSING)
+            pixels = self._synthesis(values, here[None])
             known = (here != MISSING).repeat_interleave(BLOCK, 0).repeat_interleave(BLOCK, 1)
             pixels = torch.where(known, pixels, 128 / 255)[:, :, *piece.inside(around).slices(BLOCK)]
             place = picture[piece.slices(BLOCK)]
@@ -83,3 +87,18 @@ class Renderer:
                 index[chosen], symbols[chosen], tiers[chosen], int(level), scale
             )
         return values
+
+
+def _spread_brightness(coarsest: Tensor, known: Tensor) -> None:
+    """Gives blocks of which nothing is known the lowest band of the nearest ones, so that they do not grey those.
+
+    Args:
+        coarsest: the coarsest scale, [1, C, rows, columns]; changed in place.
+        known: of each block, bool [rows, columns].
+    """
+    if known.all() or not known.any():
+        return
+    nearest = distance_transform_edt(~known.cpu().numpy(), return_distances=False, return_indices=True)
+    rows, columns = (torch.from_numpy(where).to(coarsest.device) for where in nearest.astype(np.int64))
+    lowest = coarsest[:, LOWEST]
+    coarsest[:, LOWEST] = lowest[:, :, rows, columns]

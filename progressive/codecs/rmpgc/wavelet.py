@@ -15,6 +15,9 @@ from torch import Tensor
 
 DEPTH = 6
 
+LOWEST = slice(0, 12, 4)
+"""The channels of the coarsest scale that are the lowest band of each colour; the other bands follow each."""
+
 _LIFTING = (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
 _LOW_GAIN = math.sqrt(2) / 1.230174104914001
 """The high half-band's is its inverse."""

@@ -117,6 +117,20 @@ def test_a_tile_that_is_missing_is_grey(codec: Rmpgc, wide_photo: Photo, wide_st
     assert psnr(right[:, 540:], wide_photo[:, 540:]) > 20
 
 
+def test_a_missing_tile_does_not_grey_its_neighbour() -> None:
+    """The edge of a bright tile stays bright."""
+    white = np.full((64, 700, 3), 250, np.uint8)
+    codec = Rmpgc()
+    stream = codec.encode(white)
+    layout, decoder = Layout(700, 64), codec.decoder(stream.header)
+    for segment in stream.segments:
+        if Contents.from_bytes(segment.payload, layout).tile == 0:
+            decoder.push(segment.id, segment.payload)
+    picture = decoder.picture()
+    assert (picture[:, 512:] == 128).all()
+    assert picture[:, :512].min() > 240
+
+
 def test_a_base_without_its_fine_stages_is_a_coarse_picture(
     codec: Rmpgc, wide_photo: Photo, wide_stream: LayeredStream
 ) -> None:
