@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_a_spec_means_these_settings(spec: str, settings: LinkSettings) -> None:
         ("ep7", "'ep7': use none, ep1"),
         ("", "unknown part ''"),
         ("ep2+", "unknown part ''"),
-        ("ep2+loss:3%", "'loss:3%' gives loss a second time"),
+        ("loss:2%+ge:loss=3%,burst=2", "'ge:loss=3%,burst=2' gives loss a second time"),
         ("delay:1s,delay=2s", "gives delay a second time"),
         ("ge:loss=10%", "lacks burst"),
         ("ge:loss=50%,burst=0.9", "mean burst"),
@@ -165,8 +166,10 @@ def test_the_example_that_a_refusal_recommends_is_understood(kind: str) -> None:
         ("delay:1s+ge:loss=10%", "column 10: ge lacks burst: use ge:loss=10%,burst=5"),
         ("rate:50kbps, queue=x", "column 14: 'x' is not a size"),
         ("rate:50kbps,colour=red", "column 13: 'colour=red' in"),
-        ("ep2+loss:3%", "column 5: 'loss:3%' gives loss a second time"),
-        ("pedestrian+awgn:3dB", "column 12: 'awgn:3dB' gives SNR a second time"),
+        ("loss:2%+loss:3%", "column 9: 'loss:3%' gives loss a second time"),
+        ("pedestrian+awgn:3dB+awgn:4dB", "column 21: 'awgn:4dB' gives SNR a second time"),
+        ("wifi+pedestrian", "column 6: 'pedestrian' gives delay a second time"),
+        ("ep1+ep2", "column 5: 'ep2' gives loss a second time"),
         ("loss:120%", "column 1: a mean loss of 1.2 is impossible: use 0 up to"),
         ("ge:loss=10%,burst=0.5", "a mean burst of 0.5 packets is impossible: use 1 or more"),
         ("ge:loss=80%,burst=2", "no chain has loss 0.8 with bursts of only 2 packets: use bursts of 4 packets or more"),
@@ -189,6 +192,31 @@ def test_a_refusal_names_the_place_and_what_is_known(spec: str, says: str) -> No
     with pytest.raises(UsageError, match=says) as refusal:
         parse_channel(spec)
     assert "\n" not in str(refusal.value)
+
+
+def test_what_a_part_says_replaces_what_a_preset_chose() -> None:
+    walker = PRESETS["pedestrian"].settings
+    far = replace(walker, delay_s=0.2)
+    assert parse_channel("pedestrian+delay:200ms") == parse_channel("delay:200ms+pedestrian") == far
+    assert walker.radio is not None
+    assert parse_channel("pedestrian+awgn:3dB").radio == replace(walker.radio, mean_snr_db=3)
+    assert parse_channel("ep2+loss:1%") == LinkSettings(LossModel(0.01))
+    assert parse_channel("pedestrian+ep2") == replace(walker, loss=LossModel(0.031, 1.6))
+
+
+def test_one_of_two_ways_to_say_the_same_replaces_the_other_of_a_preset(tmp_path: Path) -> None:
+    drone, walker = PRESETS["drone"].settings.radio, PRESETS["pedestrian"].settings.radio
+    assert drone is not None
+    assert walker is not None
+    stated = replace(drone, mean_snr_db=3, budget=None, fading=Rayleigh(BLOCKS))
+    assert parse_channel("drone+rayleigh:snr=3dB,block=5ms").radio == stated
+    budget = Budget(FreeSpace(2e9), 10, 1e6)
+    of_budget = parse_channel("pedestrian+freespace:2GHz,power=10dBm,bandwidth=1MHz").radio
+    assert of_budget == replace(walker, mean_snr_db=None, budget=budget)
+    (tmp_path / "link.up").write_text("5\n")
+    on_trace = parse_channel(f"lora+trace:{tmp_path / 'link.up'}")
+    assert on_trace.trace is not None
+    assert on_trace == replace(PRESETS["lora"].settings, rate_bps=None, trace=on_trace.trace)
 
 
 TOML = """
@@ -214,11 +242,15 @@ def test_toml_says_the_same_as_the_command_line(tmp_path: Path) -> None:
     same = "rayleigh:snr=12dB,doppler=10Hz+codel+ep3+duplicate:1%+rate:50kbps,delay=80ms"
     assert parse_channel(str(path)) == parse_channel(same)
     assert parse_channel(f"{path}+jitter:5ms") == parse_channel(f"{same}+jitter:5ms")
+    assert parse_channel(f"{path}+loss:1%") == parse_channel(f"{same}+loss:1%")
+    with pytest.raises(UsageError, match=r"'delay:1s' gives delay a second time"):
+        parse_channel(f"{path}+delay:1s")
 
 
-def test_a_trace_named_in_toml_lies_beside_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ['trace = "link.up"', '[trace]\npath = "link.up"'])
+def test_a_trace_named_in_toml_lies_beside_it(tmp_path: Path, text: str) -> None:
     (tmp_path / "link.up").write_text("5\n")
-    trace = parse_channel(str(written(tmp_path, 'trace = "link.up"'))).trace
+    trace = parse_channel(str(written(tmp_path, text))).trace
     assert trace is not None
     assert trace.length_s == 0.005
 
