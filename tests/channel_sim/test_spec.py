@@ -164,6 +164,13 @@ def test_the_example_that_a_refusal_recommends_is_understood(kind: str) -> None:
         ("ep2 + ep7", "column 7: unknown part 'ep7': use none, ep1"),
         ("ep7", "or one of loss:, ge:"),
         ("delay:1s+ge:loss=10%", "column 10: ge lacks burst: use ge:loss=10%,burst=5"),
+        ("delay:-1ms", "column 7: '-1ms' is not a time: use a number of at least 0"),
+        ("loss:-1%", "column 6: '-1%' is not a share: use a percentage of at least 0%"),
+        ("nakagami:m=0.4,block=1s", "a Nakagami shape m of 0.4 is out of range: use 0.5 to 20"),
+        ("nakagami:m=nan,block=1s", "'nan' is not a Nakagami shape: use m=0.5 to m=20"),
+        ("rician:k=-60dB,block=1s", "a Rician K factor of -60 dB is out of range: use -40 to 40 dB"),
+        ("rayleigh:3dB,doppler=1000000000Hz", "a Doppler frequency of 1e\\+09 Hz is out of range: use 0 to 100000 Hz"),
+        ("rate:0kbps", "column 6: '0kbps' is not a bandwidth: use a number above zero"),
         ("rate:50kbps, queue=x", "column 14: 'x' is not a size"),
         ("rate:50kbps,colour=red", "column 13: 'colour=red' in"),
         ("loss:2%+loss:3%", "column 9: 'loss:3%' gives loss a second time"),
@@ -186,6 +193,8 @@ def test_the_example_that_a_refusal_recommends_is_understood(kind: str) -> None:
         ("waypoints:0s", "'0s' is no waypoint"),
         ("trace:no/such/file", "cannot read no/such/file"),
         ("nofile.toml", "cannot read nofile.toml"),
+        ("trace:\x00", "cannot read '.x00': no file can have such a name"),
+        ("\ud800.toml", "cannot read '.ud800.toml': no file can have such a name"),
     ],
 )
 def test_a_refusal_names_the_place_and_what_is_known(spec: str, says: str) -> None:
