@@ -194,8 +194,9 @@ class Recorder(Display):
         self.note(text)
 
 
-def test_a_run_says_where_it_listens_shows_figures_and_sums_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proxy_run, "FIGURES_S", 0.1)
+@pytest.mark.parametrize("every_s", [0.1, 10])  # at the end at the latest
+def test_a_run_says_where_it_listens_shows_figures_and_sums_up(monkeypatch: pytest.MonkeyPatch, every_s: float) -> None:
+    monkeypatch.setattr(proxy_run, "FIGURES_S", every_s)
     display = Recorder()
     options = ProxyOptions(ANY_PORT, [UdpAddress("127.0.0.1", 9)], [parse_channel("loss:50%")], duration_s=0.8)
     running = threading.Thread(target=run_proxy, args=(options, display))
