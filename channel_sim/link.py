@@ -57,8 +57,8 @@ class LinkSettings:
 
     Fields:
         loss: the chain that decides which packets are lost; None loses none.
-        rate_bps: transmission rate in bits per second, with a radio channel the most that the modem is given; None
-            transmits in no time, or as fast as the modem or the trace does.
+        rate_bps: transmission rate in bits per second, 0.001 to 10^15, with a radio channel the most that the modem is
+            given; None transmits in no time, or as fast as the modem or the trace does.
         delay_s: propagation delay in seconds.
         jitter_s: each packet is delayed further, uniformly between 0 and this; packets may overtake each other.
         queue_bytes: a packet that would wait together with more than this many bytes is dropped (the packet in
@@ -88,8 +88,10 @@ class LinkSettings:
     deliver_damaged: bool = False
 
     def __post_init__(self) -> None:
-        if self.rate_bps is not None and not 0 < self.rate_bps < math.inf:
-            raise UsageError(f"a link rate of {self.rate_bps:.4g} bit/s carries nothing: use more than 0")
+        if self.rate_bps is not None:
+            check_range("a link's rate", self.rate_bps, 1e-3, 1e15, "bit/s")
+        if self.queue_bytes is not None:
+            check_range("a queue's limit", self.queue_bytes, 0, math.inf, "bytes")
         check_range("a link's delay", self.delay_s, 0, 3600, "s")
         check_range("a link's jitter", self.jitter_s, 0, 3600, "s")
         check_range("a bit error rate", self.bit_error_rate, 0, 0.5)

@@ -5,6 +5,7 @@ Packets are lost in the bad state and delivered in the good one; Bernoulli loss 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ class LossModel:
     def __post_init__(self) -> None:
         if not 0 <= self.loss < 1:
             raise UsageError(f"a mean loss of {self.loss:.4g} is impossible: use 0 up to, not including, 1")
-        if self.burst is not None and not self.burst >= 1:
+        if self.burst is not None and not 1 <= self.burst < math.inf:
             raise UsageError(f"a mean burst of {self.burst:.4g} packets is impossible: use 1 or more")
         shortest = self.loss / (1 - self.loss)
         if self.burst is not None and self.burst < shortest * (1 - 1e-9):

@@ -171,6 +171,7 @@ def test_the_example_that_a_refusal_recommends_is_understood(kind: str) -> None:
         ("rician:k=-60dB,block=1s", "a Rician K factor of -60 dB is out of range: use -40 to 40 dB"),
         ("rayleigh:3dB,doppler=1000000000Hz", "a Doppler frequency of 1e\\+09 Hz is out of range: use 0 to 100000 Hz"),
         ("rate:0kbps", "column 6: '0kbps' is not a bandwidth: use a number above zero"),
+        ("rate:1e-300kbps", "a link's rate of 1e-297 bit/s is out of range: use 0.001 to 1e\\+15 bit/s"),
         ("rate:50kbps, queue=x", "column 14: 'x' is not a size"),
         ("rate:50kbps,colour=red", "column 13: 'colour=red' in"),
         ("loss:2%+loss:3%", "column 9: 'loss:3%' gives loss a second time"),
