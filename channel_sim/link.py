@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from channel_sim.loss import LossProcess, LossSettings
 from channel_sim.modem.damage import damage
 from channel_sim.modem.mcs import packet_error_rate
-from channel_sim.modem.modem import ModemState
+from channel_sim.modem.modem import ModemState, bandwidth_hz
 from channel_sim.modem.settings import Modem
 from channel_sim.queue import CoDel, Queue
 from channel_sim.radio.bounds import check_range
@@ -110,10 +110,16 @@ class LinkSettings:
         """Whether packets take time to transmit."""
         return not (self.rate_bps is None and self.trace is None and self.radio is None)
 
+    def _modem(self) -> Modem | None:
+        """With the bandwidth that it takes from the radio channel."""
+        if self.radio is None:
+            return None
+        modem = self.modem or Modem()
+        return replace(modem, bandwidth_hz=bandwidth_hz(modem, self.radio))
+
     def __str__(self) -> str:
-        """One line for a person, such as 'loss 10% in bursts of 5 packets, rate 50kbps, delay 80ms'."""
-        modem = (self.modem or Modem()) if self.radio else None
-        parts = [str(part) for part in (self.radio, modem, self.loss, self.trace) if part is not None]
+        """One line for a person, such as 'loss 10% in bursts of 5 packets, rate 50 kbit/s, delay 80 ms'."""
+        parts = [str(part) for part in (self.radio, self._modem(), self.loss, self.trace) if part is not None]
         if self.rate_bps is not None:
             parts.append(f"rate {format_bandwidth(self.rate_bps)}")
         if self.delay_s:

@@ -75,7 +75,8 @@ class Rician:
         check_range("an angle of the strong path", self.los_angle_deg, 0, 180, "degrees")
 
     def __str__(self) -> str:
-        return f"Rician fading, K {format_decibel(self.k_db)}{self.variation}"
+        angle = "" if self.los_angle_deg == 90 else f", strong path at {self.los_angle_deg:g} degrees"
+        return f"Rician fading, K {format_decibel(self.k_db)}{angle}{self.variation}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,10 @@ class TappedDelayLine:
             check_range("a beta of the exponential effective SNR", self.beta, 0.1, 1000)
 
     def __str__(self) -> str:
-        return f"TDL-{self.profile} fading, delay spread {format_time(self.delay_spread_s)}{self.variation}"
+        bandwidth = "" if self.bandwidth_hz is None else f" in {format_frequency(self.bandwidth_hz)}"
+        beta = "" if self.beta is None else f", beta {self.beta:g}"
+        spread = format_time(self.delay_spread_s)
+        return f"TDL-{self.profile} fading{bandwidth}, delay spread {spread}{beta}{self.variation}"
 
 
 Fading: TypeAlias = Rayleigh | Rician | Nakagami | TappedDelayLine

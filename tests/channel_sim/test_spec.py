@@ -83,6 +83,10 @@ def test_settings_are_echoed_in_words() -> None:
         "loss 10% in bursts of 5 packets, rate 50 kbit/s, delay 80 ms"
     )
     assert str(PRESETS["none"].settings) == "no impairment"
+    assert str(parse_channel("awgn:3dB")) == "mean SNR 3 dB, adaptive modem in 1 MHz (10% lost, reports after 10 ms)"
+    assert str(parse_channel("tdl:A,spread=30ns,bandwidth=5MHz,beta=2,snr=3dB,doppler=1Hz+modem:qpsk-1/2")) == (
+        "mean SNR 3 dB, TDL-A fading in 5 MHz, delay spread 30 ns, beta 2, Doppler 1 Hz, modem qpsk-1/2 in 5 MHz"
+    )
 
 
 @pytest.mark.parametrize(

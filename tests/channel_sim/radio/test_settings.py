@@ -95,6 +95,11 @@ def test_noise_is_thermal_noise_and_the_noise_figure() -> None:
             "20 dBm in 20 MHz, noise figure 6 dB, free space at 2.4 GHz, from 50 m at 1.4 m/s, away, "
             "Rician fading, K 6 dB",
         ),
+        (
+            Radio(budget=Budget(Hata(9e8, 50, 2), 20, 1e6), motion=Straight(2000), fading=Rician(6, 0)),
+            "20 dBm in 1 MHz, noise figure 6 dB, Hata's loss at 900 MHz, city, antennas at 50 m and 2 m, at 2 km, "
+            "Rician fading, K 6 dB, strong path at 0 degrees",
+        ),
     ],
 )
 def test_a_radio_prints_as_one_line_for_a_person(radio: Radio, line: str) -> None:
