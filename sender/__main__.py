@@ -81,6 +81,22 @@ def send(
     fast: Annotated[bool, typer.Option("--fast", help="Virtual clock instead of real time.")] = False,
     full_size: Annotated[bool, typer.Option("--full-size", help="Never downscale a photo.")] = False,
     one_way: Annotated[bool, typer.Option("--one-way", help="Receivers do not answer.")] = False,
+    serve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE",
+            help="One stream for all receivers, planned for this share of them, such as 95%.",
+            show_default="a stream for each",
+        ),
+    ] = None,
+    repair: Annotated[
+        bool | None,
+        typer.Option(
+            "--repair/--no-repair",
+            help="Packets of the base that a receiver lacks are sent again while there is time.",
+            show_default="only to a receiver with a stream of its own",
+        ),
+    ] = None,
     count_ip: Annotated[bool, typer.Option("--count-ip", help="IP and UDP headers count as bandwidth.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No output but errors.")] = False,
@@ -98,6 +114,8 @@ def send(
         count_ip=count_ip,
         feedback=not one_way,
         inner_parity=parse_size(inner_parity),
+        serve=None if serve is None else parse_percent(serve),
+        repair=repair,
     )
     if to:
         _refuse_options_of_local_runs(

@@ -14,13 +14,12 @@ from progressive.wire.control import End, Report, parse_message
 from progressive.wire.fec import BlockEncoder
 from progressive.wire.inner_parity import add_inner_parity, correct_datagram
 from progressive.wire.packet import MAX_INDEX, Kind, Packet, parse_packet
-from progressive.wire.protection import BlockShape, Goal, Plan, Slot, plan_protection
+from progressive.wire.protection import BlockShape, Goal, Plan, Progress, Slot, plan_protection, replan
 from sender.audience import Audience, Listener, Sent
 from sender.order import order_segments
 from sender.pacing import TokenBucket
-from sender.packetizer import SourceBlock, packetize
+from sender.packetizer import SourceBlock, packetize, shapes_of
 from sender.repair import packets_to_repeat
-from sender.replanning import plan_rest
 from sender.sent_packets import Known, SentPackets
 from sender.settings import SenderSettings
 
@@ -122,7 +121,9 @@ class SenderSession:
         self._repairs: deque[Slot] = deque()
         self._sent = SentPackets()
         self._audience = Audience(settings.expect, serve=settings.serve)
-        self._replan_at = now
+        # Until then receivers of a broadcast may be there that have not reported yet.
+        self._audience_known_at = now if settings.serve is None else now + LINGER_S
+        self._replan_at = self._audience_known_at
         self._end_confirmed = self._ending = self.done = False
         self._ends_left = END_COPIES
         self._end_due = self._finish_at = self._give_up_at = now
@@ -209,7 +210,8 @@ class SenderSession:
             if now < self._give_up_at:
                 return
             self._repair(self._known(), doubt=True)
-        if not self._ending and (self._audience.complete or self._is_all_sent() or now >= self._deadline):
+        satisfied = self._audience.complete and now >= self._audience_known_at
+        if not self._ending and (satisfied or self._is_all_sent() or now >= self._deadline):
             self._ending = True
             self._end_due = now
         if self._ending and not self.done and self._is_over(now):
@@ -270,9 +272,9 @@ class SenderSession:
             return
         self._replan_at = now + REPLAN_INTERVAL_S
         goal = replace(self._goal, budget_bytes=self._bytes_left(now), model=self.losses)
-        known = replace(known, fates={**known.fates, **dict.fromkeys(self._repairs)})
-        rest = replace(self._rest, slots=self._rest.slots[self._position :], sizes=self._rest.sizes[self._position :])
-        self._follow(plan_rest(rest, goal, known))
+        fates = {**known.fates, **dict.fromkeys(self._repairs)}
+        progress = Progress(tuple(fates), tuple(fates.values()), known.whole, self._plan.sources)
+        self._follow(replan(self._settings.protection, self._shapes, goal, progress))
         self._events.append(Replanned(goal.model, len(self._rest.slots)))
 
     def _bytes_left(self, now: float) -> int:
@@ -337,10 +339,7 @@ def _prepare(
     """Order, plan, its goal, the shapes it was made for, packets; the stream and packets are the part that is sent."""
     ordered = order_segments(stream.segments)
     blocks = packetize(stream.header, ordered, settings.payload_size)
-    shapes = [
-        BlockShape(block.layer, tuple(settings.wire_size_of_payload(packet.payload_size) for packet in block.packets))
-        for block in blocks
-    ]
+    shapes = shapes_of(blocks, ordered, settings.wire_size_of_payload)
     goal = Goal(settings.budget_bytes, settings.redundancy, settings.expect)
     plan = plan_protection(settings.protection, shapes, goal)
     sent = {
