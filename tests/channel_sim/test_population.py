@@ -24,6 +24,8 @@ EVERY_KIND = [
     "rayleigh:snr=9dB,doppler=10Hz+modem:bandwidth=200kHz+ge:loss=10%,burst=20ms",
     "rician:snr=9dB,k=3dB,block=20ms+rate:100kbps",
     "awgn:snr=3dB+modem:mcs=bpsk-1/2+loss:10%",
+    "pedestrian",
+    "indoor+loss:10%",
 ]
 
 
