@@ -35,7 +35,7 @@ def plan_auto(blocks: Sequence[BlockShape], goal: Goal, progress: Progress | Non
     def improves(price: float) -> bool:
         """Each plan is guided by the quality that the best before is expected to reach."""
         nonlocal best, best_score, left
-        plan = search_plan(blocks, goal, progress, Worth(sources, blocks, goal, left), price)
+        plan = search_plan(blocks, sources, goal, progress, Worth(goal, left), price)
         quality = expected_quality(sources, plan, goal.model, progress)
         reached = score(quality, plan.sizes, goal)
         if reached <= best_score:

@@ -23,30 +23,31 @@ class Odds:
     """The exact distribution of what each block lacks, advanced slot by slot by the Gilbert-Elliott chain.
 
     For every block and every (state of the chain, packets still needed) it holds the probability, and the expected
-    worth of the sources that are missing there: a source counts from its own arrival on, all of them once no packet is
-    needed.
+    distortion of the sources that are missing there: a source is there from its own arrival on, all of them once no
+    packet is needed.
     """
 
-    def __init__(self, model: LossModel, worth: Sequence[Floats]) -> None:
-        """`worth`: of each source of each block, B arrays of [k]."""
-        most = max(len(own) for own in worth)
+    def __init__(self, model: LossModel, distortions: Sequence[Floats]) -> None:
+        """`distortions`: what each source of each block removes, B arrays of [k]."""
+        most = max(len(own) for own in distortions)
         self._loss, self._memory = model.loss, 1 - model.to_good - model.to_bad
         self._step = _transitions(model)
         self._enough_ahead = _enough_ahead(model, most)
-        # [0: probability, 1: worth missing; block; good, bad; packets needed]
-        self._state = np.zeros((2, len(worth), 2, most + 1))
-        for block, own in enumerate(worth):
+        # [0: probability, 1: distortion; block; good, bad; packets needed]
+        self._state = np.zeros((2, len(distortions), 2, most + 1))
+        for block, own in enumerate(distortions):
             self._state[:, block, :, len(own)] = np.outer([1.0, own.sum()], [1 - model.loss, model.loss])
+        self._total = np.array([max(float(own.sum()), 1e-300) for own in distortions])
         self._begun = False
 
-    def send(self, block: int, worth: float | None) -> None:
-        """One more slot: a source of a block that is worth so much, or, if None, a parity packet."""
+    def send(self, block: int, distortion: float | None) -> None:
+        """One more slot: a source of a block, and the distortion that it removes; None for a parity packet."""
         if self._begun:
             self._state = self._step @ self._state
         self._begun = True
         good = self._state[:, block, 0]
-        if worth is not None:
-            good[1] -= worth * good[0]
+        if distortion is not None:
+            good[1] -= distortion * good[0]
         good[:, 0] += good[:, 1]
         good[:, 1:-1] = good[:, 2:].copy()
         good[:, -1] = 0
@@ -66,10 +67,24 @@ class Odds:
         self._state[0, block, :, 1:] = 0
         self._state[1, block] = 0
 
-    def gains(self) -> Floats:
-        """Expected worth that the next 1, 2, .. (`AHEAD`) slots restore if all are parity of one block, [B, J]."""
-        missing = self._state[1]
-        gains: Floats = missing.reshape(len(missing), -1) @ self._enough_ahead
+    def present(self) -> Floats:
+        """Expected share of each block's distortion that is removed, [B]."""
+        present: Floats = 1 - self._state[1].sum(axis=(1, 2)) / self._total
+        return present
+
+    def missing(self) -> Floats:
+        """Expected distortion missing in each state of each block, [B, 2, M]; 0 where a state is impossible."""
+        probability, distortion = self._state
+        return np.divide(distortion, probability, out=np.zeros_like(distortion), where=probability > 1e-12)
+
+    def gains(self, worth: Floats) -> Floats:
+        """Expected worth that the next 1, 2, .. (`AHEAD`) slots restore if all are parity of one block, [B, J].
+
+        Args:
+            worth: of what is missing in each state of each block, [B, 2, M].
+        """
+        expected = self._state[0] * worth
+        gains: Floats = expected.reshape(len(expected), -1) @ self._enough_ahead
         return gains
 
     def probability_after(self, block: int, gaps: Sequence[int]) -> float:

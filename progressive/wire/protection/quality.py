@@ -87,17 +87,30 @@ class Sources:
         return [np.flatnonzero(depth[:-1] == d) for d in range(1, int(depth.max()) + 1)]
 
     @cached_property
+    def needed(self) -> NDArray[np.bool_]:
+        """Whether the first source is needed, at first or second hand, by the other, or is it, [S, S]."""
+        needed = np.eye(len(self.size) + 1, dtype=np.bool_)
+        for source, own in enumerate(self.needs):
+            needed[:, source] |= needed[:, own].any(axis=1)
+        return needed[:-1, :-1]
+
+    @cached_property
+    def needed_blocks(self) -> list[Ints]:
+        """The other blocks of which each source needs some."""
+        by_block = np.logical_or.reduceat(self.needed, self.start, axis=0)
+        return [
+            np.flatnonzero(by_block[:, source] & (np.arange(len(by_block)) != b)) for source, b in enumerate(self.block)
+        ]
+
+    @cached_property
     def with_dependants(self) -> Floats:
         """Distortion that each source removes together with all that depends on it, [S]."""
-        carried = np.append(self.utility, 0.0)
-        total = self.utility.copy()
-        ancestors: list[set[int]] = []
-        for source, own in enumerate(self.needs):
-            direct = {int(need) for need in own if need < len(self.size)}
-            ancestors.append(direct.union(*(ancestors[need] for need in direct)))
-            for need in ancestors[-1]:
-                total[need] += carried[source]
-        return total
+        return np.asarray(self.needed @ self.utility)
+
+    @cached_property
+    def blocks_with_dependants(self) -> Floats:
+        """Distortion that each block removes together with all that depends on any of its sources, [B]."""
+        return np.asarray(np.logical_or.reduceat(self.needed, self.start, axis=0) @ self.utility)
 
 
 def expected_quality(sources: Sources, plan: Plan, model: LossModel, progress: Progress | None = None) -> Floats:

@@ -15,19 +15,23 @@ import numpy as np
 from progressive.wire.packet import MAX_INDEX
 from progressive.wire.protection.base_schedule import BaseSchedule, schedule_base
 from progressive.wire.protection.builder import Item, PlanBuilder
-from progressive.wire.protection.odds import Odds
+from progressive.wire.protection.odds import AHEAD, Odds
 from progressive.wire.protection.plan import BlockShape, Goal, Plan, Progress, Slot
+from progressive.wire.protection.quality import Sources
 from progressive.wire.protection.worth import Worth
 
 
-def search_plan(blocks: Sequence[BlockShape], goal: Goal, progress: Progress, worth: Worth, price: float) -> Plan:
+def search_plan(
+    blocks: Sequence[BlockShape], sources: Sources, goal: Goal, progress: Progress, worth: Worth, price: float
+) -> Plan:
     """The slots from where the stream has come until the budget is spent.
 
     Args:
-        worth: of the packets over time.
+        sources: those of the blocks.
+        worth: of distortion over time.
         price: what a byte of parity costs beside a byte of sources.
     """
-    search = _Search(blocks, goal, progress, worth, price)
+    search = _Search(blocks, sources, goal, progress, worth, price)
     while (item := search.best()) is not None and search.send(item):
         pass
     return search.builder.plan()
@@ -37,7 +41,7 @@ class _Search:
     """Blocks get parity once all their sources are sent; of a given redundancy what the base needs is set aside."""
 
     def __init__(
-        self, blocks: Sequence[BlockShape], goal: Goal, progress: Progress, worth: Worth, price: float
+        self, blocks: Sequence[BlockShape], sources: Sources, goal: Goal, progress: Progress, worth: Worth, price: float
     ) -> None:
         self.builder = PlanBuilder(blocks, goal.budget_bytes, progress)
         self._worth, self._price = worth, price
@@ -48,17 +52,20 @@ class _Search:
         self._ready = np.ones(len(blocks), dtype=np.bool_)
         self._ready[[block for _, block, _ in self._waiting] + list(progress.complete)] = False
         self._parity = self.builder.parity
-        self._odds = _odds_so_far(self._k, goal, progress, worth)
+        self._sources, self._loss = sources, goal.model.loss
+        self._odds = _odds_so_far(sources, self._k, goal, progress)
+        self._most = sources.blocks_with_dependants[:, None, None]
+        self._ahead = np.multiply.outer(self._sizes, AHEAD)
         self._base = [b for b, shape in enumerate(blocks) if shape.layer == 0 and b not in progress.complete]
         if all(shape.layer == 0 for shape in blocks):
             self._base = []  # nothing to be kept from it
         self._base_parity = 0
         self._schedule: BaseSchedule | None = None
-        sources = sum(sum(shape.sizes) for shape in blocks)
-        spent = sum(shape.parity_size * count for shape, count in zip(blocks, self._parity, strict=True))
-        self._allowance = inf if goal.redundancy is None else goal.redundancy * sources - spent
+        source_bytes = sum(sum(shape.sizes) for shape in blocks)
+        parity_bytes = sum(shape.parity_size * count for shape, count in zip(blocks, self._parity, strict=True))
+        self._allowance = inf if goal.redundancy is None else goal.redundancy * source_bytes - parity_bytes
         # However far the deadline is, the base should be safe by the time that the sources take.
-        self._safe_by = min(sources + (0 if self._allowance == inf else self._allowance), goal.budget_bytes)
+        self._safe_by = min(source_bytes + (0 if self._allowance == inf else self._allowance), goal.budget_bytes)
 
     def best(self) -> Item | None:
         """What to send next; None if there is nothing."""
@@ -68,7 +75,7 @@ class _Search:
         parity, rate = self._best_parity(spent)
         if self._position < len(self._waiting):
             number, block, _ = self._waiting[self._position]
-            if parity is None or rate <= self._price * self._worth.rate_of_source(number, spent):
+            if parity is None or rate <= self._price * self._rate_of_source(number, spent):
                 return Item(block, parity=False)
         return parity
 
@@ -84,7 +91,7 @@ class _Search:
             self._ready[block] = self._k[block] + self._parity[block] <= MAX_INDEX
         else:
             number, _, index = self._waiting[self._position]
-            self._odds.send(block, self._worth.of_sources[number])
+            self._odds.send(block, self._sources.with_dependants[number])
             self._position += 1
             self._ready[block] = index == self._k[block] - 1
         return True
@@ -103,6 +110,13 @@ class _Search:
         ready = [b for b in self._base if self._ready[b] and self._sizes[b] <= self._allowance]
         return Item(min(ready, key=lambda b: self._parity[b]), parity=True) if ready else None
 
+    def _rate_of_source(self, number: int, spent: int) -> float:
+        """Expected worth a byte of a source."""
+        size = self._sources.size[number]
+        worth = self._worth.decibels(self._sources.utility[number], spent) * self._worth.remaining(spent + size)
+        shows = (1 - self._loss) * np.prod(self._odds.present()[self._sources.needed_blocks[number]])
+        return float(worth * shows / size)
+
     def _best_parity(self, spent: int) -> tuple[Item | None, float]:
         """The parity packet that is worth most a byte, and how much."""
         affordable = self._ready
@@ -113,7 +127,8 @@ class _Search:
             affordable = affordable & (self._sizes <= spare)
         if not affordable.any():
             return None, 0.0
-        rates = (self._odds.gains() * self._worth.remaining_per_byte(spent)).max(axis=1)
+        worth = self._worth.decibels(np.minimum(self._odds.missing(), self._most), spent)
+        rates = (self._odds.gains(worth) * self._worth.remaining(spent + self._ahead) / self._ahead).max(axis=1)
         block = int(np.where(affordable, rates, -1.0).argmax())
         return Item(block, parity=True), float(rates[block])
 
@@ -129,13 +144,13 @@ def _waiting_sources(blocks: Sequence[BlockShape], progress: Progress) -> list[t
     ]
 
 
-def _odds_so_far(ks: Sequence[int], goal: Goal, progress: Progress, worth: Worth) -> Odds:
+def _odds_so_far(sources: Sources, ks: Sequence[int], goal: Goal, progress: Progress) -> Odds:
     """What the blocks lack, given what was sent and what is known of it."""
-    starts = np.cumsum([0, *ks])
-    odds = Odds(goal.model, [worth.of_sources[start : start + k] for start, k in zip(starts[:-1], ks, strict=True)])
+    distortions = np.split(sources.with_dependants, sources.start[1:])
+    odds = Odds(goal.model, distortions)
     for slot, arrived in zip(progress.sent, progress.arrived, strict=True):
         source = slot.index < ks[slot.block]
-        odds.send(slot.block, worth.of_sources[starts[slot.block] + slot.index] if source else None)
+        odds.send(slot.block, distortions[slot.block][slot.index] if source else None)
         if arrived is not None:
             odds.observe(arrived=arrived)
     for block in progress.complete:
