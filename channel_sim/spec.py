@@ -74,7 +74,7 @@ def _choices_in(part: Part) -> Choices:
     if part.kind not in KINDS:
         kinds = ", ".join(f"{kind}:" for kind in KINDS)
         raise part.at_fault(
-            f"unknown part {part.text!r}: use {', '.join(PRESETS)}, NAME.toml, or one of {kinds} joined with +"
+            f"unknown part {part.text[:60]!r}: use {', '.join(PRESETS)}, NAME.toml, or one of {kinds} joined with +"
         )
     return Choices(part.read())
 

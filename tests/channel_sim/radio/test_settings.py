@@ -54,7 +54,7 @@ BUDGET = Budget(FreeSpace(2.4e9), power_dbm=20, bandwidth_hz=20e6)
         (lambda: Radio(mean_snr_db=10, budget=BUDGET, motion=Straight(10)), "either a mean SNR or a link budget"),
         (lambda: Radio(mean_snr_db=300), "use -100 to 100 dB"),
         (lambda: Radio(budget=BUDGET), "say how far away"),
-        (lambda: Radio(mean_snr_db=10, fading=Rayleigh()), "needs a Doppler frequency, a block length"),
+        (lambda: Radio(mean_snr_db=10, fading=Rayleigh()), "needs a Doppler frequency"),
         (
             lambda: Radio(mean_snr_db=10, fading=TappedDelayLine("A", variation=Variation(doppler_hz=1))),
             "needs the bandwidth",
