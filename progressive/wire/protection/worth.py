@@ -41,8 +41,8 @@ class Worth:
         return np.asarray(10 * np.log10(1 + distortion / self._left[moment]))
 
     def remaining(self, spent: Floats | float) -> Floats:
-        """The time that remains when so many bytes have been sent; nothing after the deadline."""
-        moments = np.minimum(np.asarray(spent * self._moments_per_byte, dtype=np.intp), MOMENTS)
+        """The time that remains when so many bytes, more than 0, have been sent; nothing after the deadline."""
+        moments = np.minimum(np.ceil(np.asarray(spent * self._moments_per_byte)) - 1, MOMENTS).astype(np.intp)
         return np.asarray(self._remaining[moments])
 
 
