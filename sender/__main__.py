@@ -10,8 +10,10 @@ import typer
 from progressive.cli import run
 from progressive.display import make_display
 from progressive.errors import UsageError
+from progressive.loss_model import parse_loss_model
 from progressive.registry import DEFAULT_CODEC
 from progressive.units import parse_bandwidth, parse_percent, parse_size, parse_time
+from progressive.wire.protection import DESIGN_LOSS
 from sender.options import SenderOptions
 from sender.settings import SenderSettings
 
@@ -56,6 +58,14 @@ def send(
         str | None,
         typer.Option(
             metavar="SHARE", help="Parity bytes per source byte, such as 25%; left out, the protection decides."
+        ),
+    ] = None,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOSSES",
+            help="Losses to plan for until a receiver reports some, such as loss=3%,burst=1.6.",
+            show_default="loss=10%,burst=5",
         ),
     ] = None,
     packet_size: Annotated[str, typer.Option(metavar="BYTES", help="Largest datagram.")] = "1100B",
@@ -114,6 +124,7 @@ def send(
         count_ip=count_ip,
         feedback=not one_way,
         inner_parity=parse_size(inner_parity),
+        expect=DESIGN_LOSS if expect is None else parse_loss_model(expect),
         serve=None if serve is None else parse_percent(serve),
         repair=repair,
     )

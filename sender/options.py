@@ -54,6 +54,7 @@ class SenderOptions:
             "bandwidth": format_bandwidth(settings.bandwidth_bps) + (", IP headers counted" * settings.count_ip),
             "packets": f"{format_size(settings.packet_size)}{inner}",
             "protection": f"{settings.protection}{redundancy}, {answers}{audience}",
+            "expected": str(settings.expect),
             "deadline": format_time(settings.deadline_s),
         }
         if self.to:

@@ -297,3 +297,22 @@ def test_damaged_packets_are_delivered_on_request_and_corrected_by_inner_parity(
     refusal = call(main, photo, "--to", "udp://127.0.0.1:9", "--deliver-damaged")
     assert refusal.status == 2
     assert "--deliver-damaged is for a receiver in this process" in refusal.err
+
+
+def test_the_losses_to_plan_for_are_said_and_change_the_plan(call: CommandLine, photo: Path, tmp_path: Path) -> None:
+    def run(*expect: str) -> tuple[str, dict[str, object]]:
+        small = ("--packet-size", 150, "--bandwidth", "10kbps", "--deadline", "1s", "--full-size")
+        run = (photo, *FAST, "--one-way", "--output", tmp_path / "out", *small)
+        outcome = call(main, *run, "--channel", "none", *expect)
+        assert outcome.status == 0, outcome.err
+        return outcome.out, report_of(tmp_path / "out")
+
+    said, light = run("--expect", "loss=0.1%")
+    assert "expected    loss 0.1%" in said.splitlines()
+    _, heavy = run("--expect", "loss=30%,burst=3")
+    settings = heavy["settings"]
+    assert isinstance(settings, dict)
+    assert settings["expect"] == {"loss": 0.3, "burst": 3}
+    assert light["events"] != heavy["events"]
+    refused = call(main, photo, *FAST, "--expect", "loss=300%")
+    assert (refused.status, refused.err.count("\n")) == (2, 1)
