@@ -107,18 +107,21 @@ class _LiveFigures:
         time_s = now - self._started_s
         for number, path in enumerate(self._paths):
             offered = (path.there.statistics.offered, path.back.statistics.offered)
-            if offered != self._shown[number]:
+            record = figures(path, now)
+            if offered != self._shown[number] or record["rate_bps"]:
                 self._shown[number] = offered
-                record = figures(path, now)
                 text = f"{time_s:.0f} s  {path.address}: {_in_words(record)}"
                 self._display.event({"time_s": round(time_s, 3)} | record, text)
         self._display.progress([_progress(path, now) for path in self._paths])
 
 
 def figures(path: Path, now: float) -> dict[str, Any]:
-    """What a path has done so far, and how it does at `now`: values for JSON, None for what does not apply."""
-    recent = [passage for passage in path.latest if now - FIGURES_S < passage.offered_s <= now]
-    arrived = [passage for passage in recent if passage.arrivals]
+    """What a path has done so far, and how it does at `now`: values for JSON, None for what does not apply.
+
+    Rate and delay are of what arrived in the last FIGURES_S.
+    """
+    begun = [passage for passage in path.latest if passage.begin_s <= now]
+    arrived = [passage for passage in begun if passage.arrivals and -FIGURES_S < passage.arrivals[0][0] - now <= 0]
     delays_s = sorted(passage.arrivals[0][0] - passage.offered_s for passage in arrived)
     snr_db = path.there.snr_db(now)
     size = sum(len(passage.arrivals[0][1]) for passage in arrived)
@@ -128,7 +131,7 @@ def figures(path: Path, now: float) -> dict[str, Any]:
         "rate_bps": size * 8 / FIGURES_S,
         "delay_s": delays_s[len(delays_s) // 2] if delays_s else None,
         "snr_db": snr_db if snr_db is not None and isfinite(snr_db) else None,
-        "mcs": recent[-1].mcs or None if recent else None,
+        "mcs": begun[-1].mcs or None if begun else None,
         "answers": asdict(path.back.statistics),
     }
 

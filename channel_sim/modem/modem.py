@@ -75,6 +75,8 @@ class ModemBank:
         self._rng = np.random.default_rng(seed)
         self._sample_s = _coherence_s(radio.settings) / SAMPLES_PER_COHERENCE
         self._loop = OuterLoop(radio.links, settings.target) if settings.mcs == AUTO else None
+        # Tables and libraries are loaded now: in real time the first packet must not wait for them.
+        error_rates(np.zeros(radio.links, dtype=np.intp), radio.snr_db(np.zeros(1))[:, 0])
 
     def transmit(self, start_s: Floats, size_bytes: int) -> Transmissions:
         """Sends a packet on every link.
