@@ -128,9 +128,7 @@ def _draw_rates(axes: Axes, watch: Watch, passages: list[Passage]) -> None:
     axes.stairs(received_bps / 1e3, edges_s, color="tab:blue", label="arriving")
     axes.set_ylabel("rate (kbit/s)")
     _from_zero(axes)
-    axes.legend(
-        loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.1, fontsize="small", frameon=False
-    )
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.1, fontsize="small", frameon=False)
 
 
 def _draw_delays(axes: Axes, passages: list[Passage]) -> None:
