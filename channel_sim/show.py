@@ -125,7 +125,7 @@ def _draw_rates(axes: Axes, watch: Watch, passages: list[Passage]) -> None:
         rates_bps = [8 * watch.packet_size / (passage.end_s - passage.begin_s) for passage in sent]
         begins_s = [passage.begin_s for passage in sent]
         axes.step(begins_s, np.array(rates_bps) / 1e3, where="post", color="tab:grey", linewidth=0.8, label="link")
-    axes.stairs(received_bps / 1e3, edges_s, color="tab:blue", label="arriving")
+    axes.stairs(received_bps / 1e3, edges_s, color="tab:blue", label="arriving", zorder=3)
     axes.set_ylabel("rate (kbit/s)")
     _from_zero(axes)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.1, fontsize="small", frameon=False)
