@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from channel_sim.link import LinkSettings
+from channel_sim.packet_words import KINDS
 from channel_sim.presets import PRESETS
 from channel_sim.spec import parse_channel
 from progressive.cli import run
@@ -30,6 +31,14 @@ def presets() -> None:
     for name, preset in PRESETS.items():
         print(f"{name:<{width}}  {preset.summary}: {preset.settings}")
         print(f"{'':<{width}}  source: {preset.source}")
+
+
+@app.command()
+def parts() -> None:
+    """Lists the parts that a channel joins with +, each as it may be written, and what else it takes."""
+    for kind in KINDS.values():
+        further = [f"{key}=" for key in kind.keys if key != kind.first and f"{key}=" not in kind.example]
+        print(f"{kind.example}  also {', '.join(further)}" if further else kind.example)
 
 
 @app.command()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from channel_sim.loss import LossProcess, LossSettings
 from channel_sim.modem.damage import damage
 from channel_sim.modem.mcs import packet_error_rate
-from channel_sim.modem.modem import ModemState
+from channel_sim.modem.modem import ModemState, bandwidth_hz
 from channel_sim.modem.settings import Modem
 from channel_sim.queue import CoDel, Queue
 from channel_sim.radio.bounds import check_range
@@ -57,8 +57,8 @@ class LinkSettings:
 
     Fields:
         loss: the chain that decides which packets are lost; None loses none.
-        rate_bps: transmission rate in bits per second, with a radio channel the most that the modem is given; None
-            transmits in no time, or as fast as the modem or the trace does.
+        rate_bps: transmission rate in bits per second, 0.001 to 10^15, with a radio channel the most that the modem is
+            given; None transmits in no time, or as fast as the modem or the trace does.
         delay_s: propagation delay in seconds.
         jitter_s: each packet is delayed further, uniformly between 0 and this; packets may overtake each other.
         queue_bytes: a packet that would wait together with more than this many bytes is dropped (the packet in
@@ -88,8 +88,10 @@ class LinkSettings:
     deliver_damaged: bool = False
 
     def __post_init__(self) -> None:
-        if self.rate_bps is not None and not 0 < self.rate_bps < math.inf:
-            raise UsageError(f"a link rate of {self.rate_bps:.4g} bit/s carries nothing: use more than 0")
+        if self.rate_bps is not None:
+            check_range("a link's rate", self.rate_bps, 1e-3, 1e15, "bit/s")
+        if self.queue_bytes is not None:
+            check_range("a queue's limit", self.queue_bytes, 0, math.inf, "bytes")
         check_range("a link's delay", self.delay_s, 0, 3600, "s")
         check_range("a link's jitter", self.jitter_s, 0, 3600, "s")
         check_range("a bit error rate", self.bit_error_rate, 0, 0.5)
@@ -108,10 +110,16 @@ class LinkSettings:
         """Whether packets take time to transmit."""
         return not (self.rate_bps is None and self.trace is None and self.radio is None)
 
+    def _modem(self) -> Modem | None:
+        """With the bandwidth that it takes from the radio channel."""
+        if self.radio is None:
+            return None
+        modem = self.modem or Modem()
+        return replace(modem, bandwidth_hz=bandwidth_hz(modem, self.radio))
+
     def __str__(self) -> str:
-        """One line for a person, such as 'loss 10% in bursts of 5 packets, rate 50kbps, delay 80ms'."""
-        modem = (self.modem or Modem()) if self.radio else None
-        parts = [str(part) for part in (self.radio, modem, self.loss, self.trace) if part is not None]
+        """One line for a person, such as 'loss 10% in bursts of 5 packets, rate 50 kbit/s, delay 80 ms'."""
+        parts = [str(part) for part in (self.radio, self._modem(), self.loss, self.trace) if part is not None]
         if self.rate_bps is not None:
             parts.append(f"rate {format_bandwidth(self.rate_bps)}")
         if self.delay_s:

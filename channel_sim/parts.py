@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from channel_sim.link import LinkSettings
@@ -62,28 +62,52 @@ class Part:
         if key not in kind.keys or not value.text:
             known = ", ".join(f"{key}=..." for key in kind.keys)
             raise self.at_fault(f"{value.item!r} in {self.text!r} is not understood: use {known}", value.place)
-        field, parse = kind.keys[key]
-        if field in given:
+        name, parse = kind.keys[key]
+        if name in given:
             raise self.at_fault(f"{self.text!r} gives {key} a second time", value.place)
         try:
-            given[field] = parse(value.text)
+            given[name] = parse(value.text)
         except UsageError as error:
             raise self.at_fault(error, value.place) from None
 
 
-def merged(parts: Iterable[tuple[Part, Fields]]) -> Fields:
-    """The fields of all parts; UsageError for what two of them give."""
-    fields: Fields = {}
+_ALTERNATIVES = ({"mean_snr_db", "budget"}, {"rate_bps", "trace"})
+"""Fields of which a link has one: who gives one of them has chosen against the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The fields of LinkSettings, or of its radio channel, that parts give.
+
+    Fields:
+        stated: by the parts themselves.
+        preset: by presets, each for as long as nothing stated takes its place.
+    """
+
+    stated: Fields = field(default_factory=dict)
+    preset: Fields = field(default_factory=dict)
+
+    @property
+    def fields(self) -> Fields:
+        """What is chosen in the end."""
+        replaced = set(self.stated).union(*(group for group in _ALTERNATIVES if group & self.stated.keys()))
+        return {name: value for name, value in self.preset.items() if name not in replaced} | self.stated
+
+
+def merged(parts: Iterable[tuple[Part, Choices]]) -> Choices:
+    """The choices of all parts; UsageError for what two of them state, or two presets give."""
+    stated: Fields = {}
+    preset: Fields = {}
     for part, given in parts:
-        if again := fields.keys() & given.keys():
-            name = min(again)
-            raise part.at_fault(f"{part.text!r} gives {_in_words(name)} a second time")
-        fields |= given
-    return fields
+        if again := (stated.keys() & given.stated.keys()) | (preset.keys() & given.preset.keys()):
+            raise part.at_fault(f"{part.text!r} gives {_in_words(min(again))} a second time")
+        stated |= given.stated
+        preset |= given.preset
+    return Choices(stated, preset)
 
 
-def _in_words(field: str) -> str:
-    return RADIO_FIELDS.get(field, field.partition("_")[0])
+def _in_words(name: str) -> str:
+    return RADIO_FIELDS.get(name, name.partition("_")[0])
 
 
 def composed(fields: Fields) -> LinkSettings:

@@ -38,14 +38,18 @@ def draw_fates(
         seed: of everything random.
 
     Raises:
-        UsageError: for less than one receiver, times that fall, or a limited queue before a radio channel.
+        UsageError: for less than one receiver, times that fall, negative sizes or another number of them, or a limited
+            queue before a radio channel.
     """
     if receivers < 1:
         raise UsageError(f"{receivers} receivers are impossible: use 1 or more")
     offered_s = np.asarray(times_s, dtype=np.float64)
-    sizes = np.broadcast_to(np.asarray(size_bytes, dtype=np.intp), offered_s.shape)
-    if np.any(np.diff(offered_s) < 0):
-        raise UsageError("packets are sent one after another: give times that never fall")
+    if offered_s.ndim != 1 or not np.all(np.isfinite(offered_s)) or np.any(np.diff(offered_s) < 0):
+        raise UsageError("packets are sent one after another: give one list of finite times that never fall")
+    sizes = np.asarray(size_bytes, dtype=np.intp)
+    if sizes.shape not in {(), offered_s.shape} or np.any(sizes < 0):
+        raise UsageError("packets have sizes of 0 bytes or more: give one for all, or one for each time")
+    sizes = np.broadcast_to(sizes, offered_s.shape)
     if not len(offered_s):
         return np.zeros((receivers, 0), dtype=np.bool_)
     offered_s = offered_s - offered_s[0]

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from channel_sim.link import LinkSettings
-from channel_sim.parts import composed, merged, parts_of_table
+from channel_sim.parts import Choices, composed, merged, parts_of_table
 from channel_sim.words import Fields
 
 
@@ -25,7 +25,7 @@ def _load() -> dict[str, Preset]:
     text = files("channel_sim").joinpath("presets.toml").read_text(encoding="utf-8")
     for name, table in tomllib.loads(text).items():
         summary, source = table.pop("summary"), table.pop("source")
-        fields = merged((part, part.read()) for part in parts_of_table(table))
+        fields = merged((part, Choices(part.read())) for part in parts_of_table(table)).fields
         presets[name] = Preset(composed(fields), summary, source, fields)
     return presets
 

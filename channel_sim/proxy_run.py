@@ -74,39 +74,54 @@ async def _run(options: ProxyOptions, display: Display) -> None:
         display.note(f"{path.address}: {path.there.settings}")
     display.note(f"answers: {proxy.paths[0].back.settings}")
     display.note(f"listening at {address}")
-    showing = asyncio.create_task(_show(proxy, display))
+    live = _LiveFigures(proxy, display)
+    showing = asyncio.create_task(live.keep_showing())
     try:
         with suppress(TimeoutError):
             await asyncio.wait_for(proxy.run(), options.duration_s)
     finally:
         showing.cancel()
+        live.show()
         for path in proxy.paths:
             display.summary(f"{path.address}: {_totals_in_words(path)}")
         if proxy.overflowed:
             display.note(f"{proxy.overflowed} datagrams dropped: they came faster than this machine could pass them on")
 
 
-async def _show(proxy: Proxy, display: Display) -> None:
-    clock = asyncio.get_running_loop().time
-    started_s = clock()
-    shown = [0] * len(proxy.paths)
-    while True:
-        await asyncio.sleep(FIGURES_S)
-        now = clock()
-        for number, path in enumerate(proxy.paths):
-            offered = path.there.statistics.offered
-            if offered != shown[number]:
-                shown[number] = offered
-                record = figures(path, now)
-                text = f"{now - started_s:.0f} s  {path.address}: {_in_words(record)}"
-                display.event({"time_s": round(now - started_s, 3)} | record, text)
-        display.progress([_progress(path, now) for path in proxy.paths])
+class _LiveFigures:
+    """Shows the figures of every path on which something happened since they were last shown."""
+
+    def __init__(self, proxy: Proxy, display: Display) -> None:
+        self._paths, self._display = proxy.paths, display
+        self._clock = asyncio.get_running_loop().time
+        self._started_s = self._clock()
+        self._shown = [(0, 0)] * len(proxy.paths)
+
+    async def keep_showing(self) -> None:
+        while True:
+            await asyncio.sleep(FIGURES_S)
+            self.show()
+
+    def show(self) -> None:
+        now = self._clock()
+        time_s = now - self._started_s
+        for number, path in enumerate(self._paths):
+            offered = (path.there.statistics.offered, path.back.statistics.offered)
+            record = figures(path, now)
+            if offered != self._shown[number] or record["rate_bps"]:
+                self._shown[number] = offered
+                text = f"{time_s:.0f} s  {path.address}: {_in_words(record)}"
+                self._display.event({"time_s": round(time_s, 3)} | record, text)
+        self._display.progress([_progress(path, now) for path in self._paths])
 
 
 def figures(path: Path, now: float) -> dict[str, Any]:
-    """What a path has done so far, and how it does at `now`: values for JSON, None for what does not apply."""
-    recent = [passage for passage in path.latest if now - FIGURES_S < passage.offered_s <= now]
-    arrived = [passage for passage in recent if passage.arrivals]
+    """What a path has done so far, and how it does at `now`: values for JSON, None for what does not apply.
+
+    Rate and delay are of what arrived in the last FIGURES_S.
+    """
+    begun = [passage for passage in path.latest if passage.begin_s <= now]
+    arrived = [passage for passage in begun if passage.arrivals and -FIGURES_S < passage.arrivals[0][0] - now <= 0]
     delays_s = sorted(passage.arrivals[0][0] - passage.offered_s for passage in arrived)
     snr_db = path.there.snr_db(now)
     size = sum(len(passage.arrivals[0][1]) for passage in arrived)
@@ -116,7 +131,7 @@ def figures(path: Path, now: float) -> dict[str, Any]:
         "rate_bps": size * 8 / FIGURES_S,
         "delay_s": delays_s[len(delays_s) // 2] if delays_s else None,
         "snr_db": snr_db if snr_db is not None and isfinite(snr_db) else None,
-        "mcs": recent[-1].mcs or None if recent else None,
+        "mcs": begun[-1].mcs or None if begun else None,
         "answers": asdict(path.back.statistics),
     }
 

@@ -93,7 +93,7 @@ RADIO_KINDS: dict[str, Kind] = {
     "nakagami": _fading(
         Nakagami,
         "nakagami:m=2,snr=12dB,block=5ms",
-        {"m": ("m", number("a Nakagami shape: use m=0.5 to m=100, where 1 is Rayleigh fading"))},
+        {"m": ("m", number("a Nakagami shape: use m=0.5 to m=20, where 1 is Rayleigh fading"))},
         "m",
     ),
     "tdl": _fading(

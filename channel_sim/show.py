@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -23,7 +24,9 @@ DEFAULT_BANDWIDTH_BPS = 50e3
 """At which a link that takes no time to transmit is offered packets."""
 
 MAX_PACKETS = 200_000
-BINS = 100
+
+MOST_BINS, PACKETS_IN_A_BIN = 100, 5
+"""Of the rate over time: few packets in a bin would draw a comb where the rate is steady."""
 
 _COLOURS = {Fate.DELIVERED: "tab:green", Fate.DAMAGED: "tab:orange", Fate.LOST: "tab:red", Fate.DROPPED: "tab:purple"}
 _LEVELS = {fate: level for level, fate in enumerate(reversed(Fate))}
@@ -111,7 +114,8 @@ def draw(watch: Watch, title: str, path: Path) -> str:
 
 def _draw_rates(axes: Axes, watch: Watch, passages: list[Passage]) -> None:
     """What the link carries, and what of it arrives."""
-    edges_s = np.linspace(0, watch.duration_s, BINS + 1)
+    bins = min(MOST_BINS, max(1, len(passages) // PACKETS_IN_A_BIN))
+    edges_s = np.linspace(0, watch.duration_s, bins + 1)
     arrivals_s = [arrival_s for passage in passages for arrival_s, _ in passage.arrivals[:1]]
     received_bps = np.histogram(arrivals_s, edges_s)[0] * 8 * watch.packet_size / np.diff(edges_s)
     if watch.settings.trace is not None:
@@ -119,11 +123,12 @@ def _draw_rates(axes: Axes, watch: Watch, passages: list[Passage]) -> None:
     elif watch.settings.has_rate:
         sent = [passage for passage in passages if passage.end_s > passage.begin_s]
         rates_bps = [8 * watch.packet_size / (passage.end_s - passage.begin_s) for passage in sent]
-        axes.step([p.begin_s for p in sent], np.array(rates_bps) / 1e3, where="post", color="tab:grey", label="link")
-    axes.stairs(received_bps / 1e3, edges_s, color="tab:blue", label="arriving")
+        begins_s = [passage.begin_s for passage in sent]
+        axes.step(begins_s, np.array(rates_bps) / 1e3, where="post", color="tab:grey", linewidth=0.8, label="link")
+    axes.stairs(received_bps / 1e3, edges_s, color="tab:blue", label="arriving", zorder=3)
     axes.set_ylabel("rate (kbit/s)")
-    axes.set_ylim(bottom=0)
-    axes.legend(loc="upper right", fontsize="small")
+    _from_zero(axes)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.1, fontsize="small", frameon=False)
 
 
 def _draw_delays(axes: Axes, passages: list[Passage]) -> None:
@@ -132,7 +137,13 @@ def _draw_delays(axes: Axes, passages: list[Passage]) -> None:
     ]
     axes.plot([time_s for time_s, _ in arrived], [1e3 * delay_s for _, delay_s in arrived], ".", markersize=2)
     axes.set_ylabel("delay (ms)")
-    axes.set_ylim(bottom=0)
+    _from_zero(axes)
+
+
+def _from_zero(axes: Axes) -> None:
+    """Shows zero, and all that is drawn with some room above."""
+    highest = axes.dataLim.ymax
+    axes.set_ylim(0, 1.1 * highest if 0 < highest < math.inf else 1)
 
 
 def _draw_fates(axes: Axes, passages: list[Passage]) -> None:

@@ -6,6 +6,9 @@
 
 `ep3`, `loss:5%`, `ge:loss=10%,burst=5`, `rayleigh:snr=12dB,doppler=10Hz+rate:50kbps,delay=80ms`, `ep2+delay:80ms`.
 
+What a part says takes the place of what a preset chose: `pedestrian+delay:5ms` is a walker 5 ms away. A mean SNR takes
+that of a link budget too, and the other way round; a trace that of a rate. The order of parts does not matter.
+
 In a TOML file `KIND = VALUE` and `[KIND]` tables of `KEY = VALUE` are parts, and `PRESET = true` is a preset.
 """
 
@@ -17,9 +20,8 @@ from pathlib import Path
 
 from channel_sim.link import LinkSettings
 from channel_sim.packet_words import KINDS
-from channel_sim.parts import Part, Value, composed, merged, parts_of_table
+from channel_sim.parts import Choices, Part, Value, composed, merged, parts_of_table
 from channel_sim.presets import PRESETS
-from channel_sim.words import Fields
 from progressive.errors import UsageError
 from progressive.files import read_bytes
 
@@ -32,8 +34,8 @@ def parse_channel(spec: str, *, deliver_damaged: bool = False) -> LinkSettings:
     Raises UsageError that names the part at fault, where it stands, and what is known.
     """
     try:
-        fields = merged((part, _fields_of(part)) for part in _split(spec))
-        return composed(fields | {"deliver_damaged": deliver_damaged})
+        choices = merged((part, _choices_of(part)) for part in _split(spec))
+        return composed(choices.fields | {"deliver_damaged": deliver_damaged})
     except UsageError as error:
         raise UsageError(f"channel {spec[:80]!r}: {error}") from None
 
@@ -60,32 +62,34 @@ def _values(items: str, column: int) -> Iterator[Value]:
         column += len(item) + 1
 
 
-def _fields_of(part: Part) -> Fields:
+def _choices_of(part: Part) -> Choices:
     if part.text.endswith(".toml"):
-        return _fields_of_file(Path(part.text))
-    return _fields_in(part)
+        return _choices_of_file(Path(part.text))
+    return _choices_in(part)
 
 
-def _fields_in(part: Part) -> Fields:
+def _choices_in(part: Part) -> Choices:
     if part.text in PRESETS:
-        return PRESETS[part.text].fields
+        return Choices(preset=PRESETS[part.text].fields)
     if part.kind not in KINDS:
         kinds = ", ".join(f"{kind}:" for kind in KINDS)
         raise part.at_fault(
-            f"unknown part {part.text!r}: use {', '.join(PRESETS)}, NAME.toml, or one of {kinds} joined with +"
+            f"unknown part {part.text[:60]!r}: use {', '.join(PRESETS)}, NAME.toml, or one of {kinds} joined with +"
         )
-    return part.read()
+    return Choices(part.read())
 
 
-def _fields_of_file(path: Path) -> Fields:
+def _choices_of_file(path: Path) -> Choices:
     """What a TOML file gives; the paths of traces in it may be relative to its folder."""
     text = read_bytes(path, limit=MAX_FILE_BYTES).decode("utf-8", errors="replace")
     try:
         table = tomllib.loads(text)
         trace = table.get("trace")
-        if isinstance(trace, str) and (path.parent / trace).is_file():
-            table["trace"] = str(path.parent / trace)
+        holder, key = (trace, "path") if isinstance(trace, dict) else (table, "trace")
+        name = holder.get(key)
+        if isinstance(name, str) and (path.parent / name).is_file():
+            holder[key] = str(path.parent / name)
         parts = parts_of_table(table)
-        return merged((part, _fields_in(part)) for part in parts)
+        return merged((part, _choices_in(part)) for part in parts)
     except (UsageError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: {error}") from None

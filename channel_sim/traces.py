@@ -17,6 +17,9 @@ from progressive.units import format_bandwidth, format_time
 OPPORTUNITY_BYTES = 1500
 """What one line of a Mahimahi trace lets pass."""
 
+LATEST_S, MOST_MEGABITS = 1e12, 1e9
+"""Of a throughput log: its times may count from any epoch, but beyond this numbers do not tell milliseconds apart."""
+
 MAX_TRACE_BYTES = 64_000_000
 """The measured traces in use are 1 kB to 1 MB; an hour at 100 Mbit/s is 250 MB, which is not read by mistake."""
 
@@ -165,8 +168,8 @@ def _throughput_log(path: Path, lines: list[tuple[int, list[str]]]) -> RateOverT
             time, megabits = map(float, words)
         except ValueError:
             raise _broken(path, number, words, "write two numbers a line, seconds and Mbit/s") from None
-        if not (math.isfinite(time) and 0 <= megabits < 1e9):
-            raise _broken(path, number, words, "use finite seconds, and 0 Mbit/s or more")
+        if not (abs(time) <= LATEST_S and 0 <= megabits <= MOST_MEGABITS):
+            raise _broken(path, number, words, f"use seconds up to {LATEST_S:g} and 0 to {MOST_MEGABITS:g} Mbit/s")
         if times and time <= times[-1]:
             raise _broken(path, number, words, f"times must rise, the line before says {times[-1]:g} s")
         times.append(time)

@@ -19,6 +19,8 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
             data = file.read(limit + 1)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {reason(error)}") from error
+    except ValueError as error:  # such as a zero byte
+        raise UsageError(f"cannot read {str(path)!r}: no file can have such a name") from error
     if len(data) > limit:
         raise UsageError(f"cannot read {path}: it is larger than {limit} bytes")
     return data

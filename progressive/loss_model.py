@@ -5,14 +5,16 @@ Packets are lost in the bad state and delivered in the good one; Bernoulli loss 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
 from progressive.errors import UsageError
-from progressive.units import format_percent
+from progressive.units import format_percent, parse_percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class LossModel:
     def __post_init__(self) -> None:
         if not 0 <= self.loss < 1:
             raise UsageError(f"a mean loss of {self.loss:.4g} is impossible: use 0 up to, not including, 1")
-        if self.burst is not None and not self.burst >= 1:
+        if self.burst is not None and not 1 <= self.burst < math.inf:
             raise UsageError(f"a mean burst of {self.burst:.4g} packets is impossible: use 1 or more")
         shortest = self.loss / (1 - self.loss)
         if self.burst is not None and self.burst < shortest * (1 - 1e-9):
@@ -73,3 +75,22 @@ class LossModel:
             good[1:], good[0] = good[:-1].copy(), 0.0
             previous = slot
         return good + bad
+
+
+def parse_loss_model(text: str) -> LossModel:
+    """The losses that `loss=10%,burst=5` or `loss=3%` (independent) stand for; raises UsageError."""
+    values: dict[str, str] = {}
+    for part in text.split(","):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if key not in ("loss", "burst") or not equals or key in values:
+            raise UsageError(f"losses {text[:40]!r} cannot be read: use loss=10%,burst=5, or loss=10% alone")
+        values[key] = value
+    if "loss" not in values:
+        raise UsageError(f"losses {text[:40]!r} lack their share: use loss=10%,burst=5, or loss=10% alone")
+    try:
+        burst = float(values["burst"]) if "burst" in values else None
+    except ValueError:
+        raise UsageError(f"a mean burst of {values['burst'][:40]!r} packets: use a number, 1 or more") from None
+    if burst is not None and not isfinite(burst):
+        raise UsageError(f"a mean burst of {burst} packets is impossible: use a finite number, 1 or more")
+    return LossModel(parse_percent(values["loss"]), burst)

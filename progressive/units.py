@@ -76,10 +76,12 @@ _TIME = _Quantity(
         "min": Decimal(60),
         "h": Decimal(3600),
     },
-    "a number and a unit such as 80ms, 10s or 2min",
+    "a number of at least 0 and a unit such as 80ms, 10s or 2min",
 )
 _PERCENT = _Quantity(
-    "share", {"": Decimal(1), "%": Decimal("0.01")}, "a percentage such as 10%, or a share such as 0.1"
+    "share",
+    {"": Decimal(1), "%": Decimal("0.01")},
+    "a percentage of at least 0% such as 10%, or a share such as 0.1",
 )
 _FREQUENCY = _Quantity(
     "frequency", _with_prefixes({"Hz": "1"}), "a number of at least 0 and a unit such as 10Hz, 200kHz or 2.4GHz"

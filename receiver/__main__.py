@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +43,7 @@ def receive(
 
     options = ReceiverOptions(
         address,
-        ReceiverSettings(inner_parity=parse_size(inner_parity)),
+        ReceiverSettings(inner_parity=parse_size(inner_parity), receiver_id=secrets.randbits(32)),
         output=output,
         reference=reference,
         device=device,

@@ -1,4 +1,4 @@
-"""Loss and burst length measured from the gaps in sequence numbers; reordering corrects itself."""
+"""Loss and burst length measured from the gaps in sequence numbers and in time; reordering corrects itself."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ class SequenceTracker:
         self.received = 0
         self.expected = 0
         self._runs = 0
+        self._gaps_s = 0.0  # time between the arrivals around lost datagrams, without the share of the later one
+        self._lost_in_gaps = 0
+        self._heard_s = 0.0
         self._highest = -1
         self._seen = 0  # bit i: sequence number _highest - i arrived
 
@@ -35,8 +38,27 @@ class SequenceTracker:
         """Mean number of datagrams lost in a row; 0 if none was lost."""
         return self.lost / self._runs if self._runs else 0.0
 
-    def add(self, sequence: int) -> bool:
-        """Takes a sequence number; False if it came before.
+    @property
+    def burst_s(self) -> float:
+        """Mean time that a run of lost datagrams takes, in seconds; 0 if none was lost.
+
+        Of the time between the arrivals around m lost ones, m of m + 1 parts count as theirs.
+        """
+        return self.burst * self._gaps_s / self._lost_in_gaps if self._lost_in_gaps else 0.0
+
+    @property
+    def latest(self) -> int:
+        """Highest sequence number that arrived; 0 before the first."""
+        return max(0, self._highest)
+
+    def recent(self, size: int) -> bytes:
+        """Which datagrams arrived, a bit each from the latest back, in at most `size` bytes and no more than needed."""
+        length = min(size, -(-self.expected // 8))
+        newest_first = (self._seen >> i & 1 if i < self.expected else 0 for i in range(8 * length))
+        return int("0" + "".join(map(str, newest_first)), 2).to_bytes(length, "big")
+
+    def add(self, sequence: int, now: float = 0.0) -> bool:
+        """Takes the sequence number of a datagram that arrived at `now`, in seconds; False if it came before.
 
         Numbers too old to tell are taken without being counted. Who starts listening late is not told of losses before.
         Raises WireError for a jump beyond MAX_JUMP.
@@ -47,7 +69,11 @@ class SequenceTracker:
         if ahead > MAX_JUMP:
             raise WireError(f"sequence number jumps by {ahead}")
         if ahead > 0:
+            if ahead > 1 and self._highest >= 0:
+                self._gaps_s += (now - self._heard_s) * (ahead - 1) / ahead
+                self._lost_in_gaps += ahead - 1
             self._runs += ahead > 1
+            self._heard_s = now
             self._seen = (self._seen << ahead | 1) & ((1 << WINDOW) - 1)
             self._highest = sequence
             self.expected += ahead
@@ -64,6 +90,9 @@ class SequenceTracker:
         missing_after = not self._seen >> (back - 1) & 1
         missing_before = back + 1 < tracked and not self._seen >> (back + 1) & 1
         self._runs += missing_after + missing_before - 1
+        if self._lost_in_gaps:
+            self._gaps_s *= 1 - 1 / self._lost_in_gaps
+            self._lost_in_gaps -= 1
         self._seen |= 1 << back
         self.received += 1
         return True

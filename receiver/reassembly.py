@@ -39,6 +39,20 @@ class Reassembler:
         self._pending: list[Arrival] = []
         self._pending_bytes = 0
         self._known: set[int] = set()
+        self._whole_blocks = 0
+        self._base_blocks = 1
+
+    @property
+    def whole_blocks(self) -> int:
+        """Blocks that are whole, counted from block 0 up to the first that is not."""
+        while (block := self._blocks.get(self._whole_blocks)) is not None and block.complete:
+            self._whole_blocks += 1
+        return self._whole_blocks
+
+    @property
+    def base_complete(self) -> bool:
+        """Block 0, and all others up to the last one in which the stream header came, are whole."""
+        return self.whole_blocks >= self._base_blocks
 
     @property
     def segment_count(self) -> int:
@@ -66,6 +80,8 @@ class Reassembler:
         records = _checked_records(packet.payload) if packet.index < packet.k else []
         restored = self._restore(block, packet)
         self._blocks[packet.block] = block
+        if any(record.id == HEADER_ID for record in records):
+            self._base_blocks = max(self._base_blocks, packet.block + 1)
         self._take(records, recovered=False)
         for source in restored.values():
             try:

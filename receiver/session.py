@@ -9,7 +9,7 @@ from typing import Literal
 
 from progressive.errors import WireError
 from progressive.stream import StreamHeader
-from progressive.wire.control import End, Report, parse_message
+from progressive.wire.control import MAX_RECENT, End, Report, parse_message
 from progressive.wire.inner_parity import add_inner_parity, correct_datagram
 from progressive.wire.packet import Kind, Packet, parse_packet
 from receiver.loss_statistics import SequenceTracker
@@ -18,7 +18,7 @@ from receiver.settings import ReceiverSettings
 
 REPORT_INTERVAL_S = 0.5
 REPEAT_INTERVAL_S = 0.1
-"""Pause between two reports that tell a sender, who may have missed the first, that it can stop."""
+"""Least pause between two reports that ask for something: to stop, or for packets of the base that are missing."""
 
 END_GRACE_S = 0.25
 """How long packets may still come once the end was heard: jitter lets it overtake them."""
@@ -121,7 +121,7 @@ class _Stream:
     more: bool = False
     closes_at: float = inf
 
-    def report(self, *, ended: bool) -> Report:
+    def report(self, *, ended: bool, receiver_id: int) -> Report:
         tracker = self.tracker
         return Report(
             stream=self.id,
@@ -132,6 +132,11 @@ class _Stream:
             segments=self.reassembler.segment_count,
             complete=self.reassembler.complete,
             ended=ended,
+            receiver=receiver_id,
+            burst_s=tracker.burst_s,
+            layers=self.reassembler.whole_blocks,
+            latest=tracker.latest,
+            recent=tracker.recent(MAX_RECENT),
         )
 
 
@@ -182,7 +187,7 @@ class ReceiverSession:
         ]
         stream = self._current
         if stream is not None and stream.reporter.due <= now:
-            packets.append(stream.reporter.packet(stream.report(ended=stream.closes_at < inf), now))
+            packets.append(stream.reporter.packet(self._report(stream, ended=stream.closes_at < inf), now))
         return [add_inner_parity(packet.to_bytes(), self._settings.inner_parity) for packet in packets]
 
     def next_timer(self) -> float | None:
@@ -216,7 +221,7 @@ class ReceiverSession:
             return
         stream = self._stream_of(packet, now)
         self._bytes += size
-        if not stream.tracker.add(packet.sequence):
+        if not stream.tracker.add(packet.sequence, now):
             self._duplicates += 1
             return
         stream.last_packet_at = now
@@ -241,7 +246,8 @@ class ReceiverSession:
             stream.started = True
             self._events.append(StreamStarted(stream.id, header, stream.first_packet_at))
         self._events.extend(SegmentReceived(stream.id, a.segment_id, a.payload, a.recovered) for a in arrivals)
-        if was_complete:
+        lacks_base = stream.tracker.lost and not stream.reassembler.base_complete
+        if was_complete or lacks_base:
             stream.reporter.ask_again(now)
         else:
             stream.reporter.ask(now if stream.reassembler.complete else now + REPORT_INTERVAL_S)
@@ -261,13 +267,16 @@ class ReceiverSession:
         self._current = None
         self._more_expected = stream.more
         reporter = stream.reporter
-        reporter.last = stream.report(ended=True)
+        reporter.last = self._report(stream, ended=True)
         if reason == "silence":
             reporter.due = inf
         self._ended[stream.id] = reporter
         if len(self._ended) > MAX_ENDED_STREAMS:
             del self._ended[next(iter(self._ended))]
         self._events.append(StreamEnded(stream.id, "complete" if stream.reassembler.complete else reason, stream.more))
+
+    def _report(self, stream: _Stream, *, ended: bool) -> Report:
+        return stream.report(ended=ended, receiver_id=self._settings.receiver_id)
 
     def _silent_at(self, stream: _Stream) -> float:
         return stream.last_packet_at + self._settings.silence_s

@@ -10,8 +10,10 @@ import typer
 from progressive.cli import run
 from progressive.display import make_display
 from progressive.errors import UsageError
+from progressive.loss_model import parse_loss_model
 from progressive.registry import DEFAULT_CODEC
 from progressive.units import parse_bandwidth, parse_percent, parse_size, parse_time
+from progressive.wire.protection import DESIGN_LOSS
 from sender.options import SenderOptions
 from sender.settings import SenderSettings
 
@@ -58,6 +60,14 @@ def send(
             metavar="SHARE", help="Parity bytes per source byte, such as 25%; left out, the protection decides."
         ),
     ] = None,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOSSES",
+            help="Losses to plan for until a receiver reports some, such as loss=3%,burst=1.6.",
+            show_default="loss=10%,burst=5",
+        ),
+    ] = None,
     packet_size: Annotated[str, typer.Option(metavar="BYTES", help="Largest datagram.")] = "1100B",
     deadline: Annotated[str, typer.Option(metavar="TIME", help="Time after which no more of a photo is sent.")] = "10s",
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of all that is random in the link in here.")] = 0,
@@ -81,6 +91,22 @@ def send(
     fast: Annotated[bool, typer.Option("--fast", help="Virtual clock instead of real time.")] = False,
     full_size: Annotated[bool, typer.Option("--full-size", help="Never downscale a photo.")] = False,
     one_way: Annotated[bool, typer.Option("--one-way", help="Receivers do not answer.")] = False,
+    serve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE",
+            help="One stream for all receivers, planned for this share of them, such as 95%.",
+            show_default="a stream for each",
+        ),
+    ] = None,
+    repair: Annotated[
+        bool | None,
+        typer.Option(
+            "--repair/--no-repair",
+            help="Packets of the base that a receiver lacks are sent again while there is time.",
+            show_default="only to a receiver with a stream of its own",
+        ),
+    ] = None,
     count_ip: Annotated[bool, typer.Option("--count-ip", help="IP and UDP headers count as bandwidth.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No output but errors.")] = False,
@@ -98,6 +124,9 @@ def send(
         count_ip=count_ip,
         feedback=not one_way,
         inner_parity=parse_size(inner_parity),
+        expect=DESIGN_LOSS if expect is None else parse_loss_model(expect),
+        serve=None if serve is None else parse_percent(serve),
+        repair=repair,
     )
     if to:
         _refuse_options_of_local_runs(

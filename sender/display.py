@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from progressive.display import Display, Progress
+from progressive.loss_model import LossModel
 from progressive.units import format_percent, format_size
-from sender.session import PacketSent, ReportReceived, SenderEvent, StreamFinished
+from sender.session import PacketSent, Replanned, ReportReceived, SenderEvent, StreamFinished
 
 
 @dataclass(slots=True)
@@ -18,7 +19,9 @@ class Sending:
         to: address of the receiver.
         segments: of the stream.
         packets, bytes: sent, all kinds.
-        report: the latest of the receiver's; None before the first.
+        repairs: packets sent again.
+        reports: the latest of each receiver, by its identifier.
+        losses: that the rest is planned for; None before the first report.
         reason: why the stream is over; None while it goes.
     """
 
@@ -26,8 +29,15 @@ class Sending:
     segments: int
     packets: int = 0
     bytes: int = 0
-    report: ReportReceived | None = None
+    repairs: int = 0
+    reports: dict[int, ReportReceived] = field(default_factory=dict)
+    losses: LossModel | None = None
     reason: str | None = None
+
+    @property
+    def worst(self) -> ReportReceived | None:
+        """Of the latest reports the one with the fewest segments."""
+        return min(self.reports.values(), key=lambda report: report.segments, default=None)
 
 
 class SendingView:
@@ -56,8 +66,11 @@ class SendingView:
             case PacketSent():
                 sending.packets += 1
                 sending.bytes += event.size
+                sending.repairs += event.kind == "repair"
+            case Replanned():
+                sending.losses = event.losses
             case ReportReceived():
-                sending.report = event
+                sending.reports[event.receiver] = event
                 self._display.event(self._record(sending, event), f"{self._elapsed_s():7.2f} s  {_line(sending)}")
             case StreamFinished():
                 sending.reason = event.reason
@@ -72,7 +85,12 @@ class SendingView:
             "bytes": sending.bytes,
             "loss": report.loss,
             "burst": report.burst,
+            "burst_s": report.burst_s,
             "segments": report.segments,
+            "layers": report.layers,
+            "receiver": report.receiver,
+            "planned_loss": sending.losses.loss if sending.losses else None,
+            "planned_burst": sending.losses.burst if sending.losses else None,
         }
 
     def closing_words(self) -> str:
@@ -90,7 +108,8 @@ _REASONS = {
 
 
 def _share(sending: Sending) -> float:
-    return min(1.0, sending.report.segments / max(1, sending.segments)) if sending.report else 0.0
+    worst = sending.worst
+    return min(1.0, worst.segments / max(1, sending.segments)) if worst else 0.0
 
 
 def _line(sending: Sending) -> str:
@@ -98,9 +117,11 @@ def _line(sending: Sending) -> str:
 
 
 def _words(sending: Sending) -> str:
-    words = f"sent {sending.packets} packets, {format_size(sending.bytes, digits=3)}"
-    if sending.report is None:
+    repairs = f" ({sending.repairs} again)" if sending.repairs else ""
+    words = f"sent {sending.packets} packets{repairs}, {format_size(sending.bytes, digits=3)}"
+    report = sending.worst
+    if report is None:
         return words
-    report = sending.report
     loss = format_percent(report.loss, digits=2) + (f" in bursts of {report.burst:.1f}" if report.loss else "")
-    return f"{words}  reported {report.segments} of {sending.segments} segments, loss {loss}"
+    by = f" by {len(sending.reports)} receivers at least" if len(sending.reports) > 1 else ""
+    return f"{words}  reported{by} {report.segments} of {sending.segments} segments, loss {loss}"

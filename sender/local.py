@@ -200,6 +200,7 @@ def stream_locally(options: SenderOptions, display: Display) -> None:
                     worker=None if options.fast else worker,
                 )
                 _run(stream, links, clock)
+                options = replace(options, settings=replace(options.settings, expect=stream.sender.losses))
             except (UsageError, RunError) as error:
                 if number == 0 and not several:
                     raise

@@ -44,6 +44,8 @@ class SenderOptions:
         settings = self.settings
         redundancy = "" if settings.redundancy is None else f", redundancy {format_percent(settings.redundancy)}"
         inner = f", {settings.inner_parity} bytes of inner parity" if settings.inner_parity else ""
+        answers = "one way" if not settings.feedback else "repair" if settings.repairs else "no repair"
+        audience = "" if settings.serve is None else f", for {format_percent(settings.serve)} of the receivers"
         words = {
             "source": self.source or "sample photo",
             "codec": self.codec
@@ -51,7 +53,8 @@ class SenderOptions:
             + ", full size" * self.full_size,
             "bandwidth": format_bandwidth(settings.bandwidth_bps) + (", IP headers counted" * settings.count_ip),
             "packets": f"{format_size(settings.packet_size)}{inner}",
-            "protection": f"{settings.protection}{redundancy}" + (", one way" * (not settings.feedback)),
+            "protection": f"{settings.protection}{redundancy}, {answers}{audience}",
+            "expected": str(settings.expect),
             "deadline": format_time(settings.deadline_s),
         }
         if self.to:

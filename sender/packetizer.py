@@ -9,13 +9,14 @@ cut short packs into the same packets as far as it goes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from progressive.errors import UsageError
 from progressive.stream import Segment, StreamHeader
 from progressive.wire.packet import OVERHEAD
+from progressive.wire.protection import BlockShape, Slot
 from progressive.wire.records import HEADER_ID, RECORD_OVERHEAD, Record, write_records
 
 MAX_BLOCK_SOURCES = 32
@@ -90,6 +91,41 @@ def packetize(header: StreamHeader, segments: Sequence[Segment], payload_size: i
     blocks = [SourceBlock(0, chunk) for chunk in _chunks(_pack_base(header, base, payload_size), _base_sizes())]
     tiers = _chunks(_pack(enhance, (), payload_size), _tier_sizes())
     return (*blocks, *(SourceBlock(tier, chunk) for tier, chunk in enumerate(tiers, start=1)))
+
+
+def shapes_of(
+    blocks: Sequence[SourceBlock], segments: Iterable[Segment], wire_size: Callable[[int], int]
+) -> list[BlockShape]:
+    """What a policy of protection knows of the blocks.
+
+    Args:
+        blocks: as packed.
+        segments: those in the blocks.
+        wire_size: bytes on the wire of a packet with so many bytes of payload.
+    """
+    segment = {s.id: s for s in segments}
+    place = {
+        i: Slot(b, index)
+        for b, block in enumerate(blocks)
+        for index, packet in enumerate(block.packets)
+        for i in packet.segments
+    }
+
+    header = {Slot(0, 0)} if blocks and not blocks[0].packets[0].segments else set()  # in a packet of its own
+
+    def needs(packet: SourcePacket) -> tuple[Slot, ...]:
+        own = {place[i] for i in packet.segments} or header
+        return tuple(sorted((header | {place[p] for i in packet.segments for p in segment[i].depends_on}) - own))
+
+    return [
+        BlockShape(
+            block.layer,
+            tuple(wire_size(packet.payload_size) for packet in block.packets),
+            tuple(sum(segment[i].utility for i in packet.segments) for packet in block.packets),
+            tuple(needs(packet) for packet in block.packets),
+        )
+        for block in blocks
+    ]
 
 
 def _pack_base(header: StreamHeader, records: Sequence[Record], payload_size: int) -> list[SourcePacket]:

@@ -1,4 +1,7 @@
-"""From a sender to receivers in other processes, over UDP: the photo encoded once, a session and pacing for each."""
+"""From a sender to receivers in other processes, over UDP: the photo encoded once, a session and pacing for each.
+
+In a broadcast one session and its stream serve all of them.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,13 @@ from progressive.codec import ProgressiveCodec
 from progressive.contexts import context_for
 from progressive.display import Display
 from progressive.errors import RunError, UsageError
+from progressive.loss_model import LossModel
 from progressive.registry import load_codec
 from progressive.semantics.blend import DEFAULT_CONTEXT
+from progressive.transport.base import Transport
 from progressive.transport.drive import drive
-from progressive.transport.udp import UdpAddress, UdpTransport, open_udp_sender, parse_udp_url
+from progressive.transport.fan_out import FanOut
+from progressive.transport.udp import UdpAddress, open_udp_sender, parse_udp_url
 from sender.display import SendingView
 from sender.options import SenderOptions
 from sender.prepare import PreparedPhoto, Source, find_sources, prepare
@@ -26,23 +32,25 @@ SILENCE_S = 3.0
 
 @dataclass(slots=True)
 class Target:
-    """A receiver.
+    """A receiver, or the receivers of a broadcast.
 
     Fields:
         address: where it is.
         transport: how it is reached.
+        losses: to expect, by what it reported of earlier photos; None before the first.
         heard_s: when it last reported, on the event loop's clock; None before the first report.
         failure: why nothing more is sent to it; empty while all is well.
     """
 
-    address: UdpAddress
-    transport: UdpTransport
+    address: str
+    transport: Transport
+    losses: LossModel | None = None
     heard_s: float | None = None
     failure: str = ""
 
 
 def stream_to_receivers(options: SenderOptions, display: Display) -> None:
-    """Streams every photo of the source to all receivers at once.
+    """Streams every photo of the source to all receivers at once: a stream for each, or one for all in a broadcast.
 
     Raises UsageError before anything is sent, RunError once all is sent if a photo could not be read, or a receiver
     never answered or fell silent although answers were expected.
@@ -56,7 +64,7 @@ async def _stream(addresses: Sequence[UdpAddress], options: SenderOptions, displ
     sources = find_sources(options.source)
     codec = load_codec(options.codec)
     options = replace(options, context=context_for(codec, options.context, default=DEFAULT_CONTEXT))
-    targets = [Target(address, await open_udp_sender(address)) for address in dict.fromkeys(addresses)]
+    targets = await _open_targets(addresses, broadcast=options.settings.serve is not None)
     photos = _Photos(sources, options, codec, display)
     display.settings(options.in_words())
     try:
@@ -75,6 +83,14 @@ async def _stream(addresses: Sequence[UdpAddress], options: SenderOptions, displ
         raise RunError(f"{len(photos.unreadable)} of {len(sources)} photos could not be read: {names}")
     if failures := [target.failure for target in targets if target.failure]:
         raise RunError("; ".join(failures))
+
+
+async def _open_targets(addresses: Sequence[UdpAddress], *, broadcast: bool) -> list[Target]:
+    unique = list(dict.fromkeys(addresses))
+    transports = [await open_udp_sender(address) for address in unique]
+    if broadcast:
+        return [Target(", ".join(map(str, unique)), FanOut(transports))]
+    return [Target(str(address), transport) for address, transport in zip(unique, transports, strict=True)]
 
 
 class _Photos:
@@ -119,7 +135,11 @@ async def _send_to_all(
         (
             target,
             SenderSession(
-                prepared.stream, options.settings, stream_id=secrets.randbits(32), now=loop.time(), more=more
+                prepared.stream,
+                replace(options.settings, expect=target.losses or options.settings.expect),
+                stream_id=secrets.randbits(32),
+                now=loop.time(),
+                more=more,
             ),
         )
         for target in targets
@@ -130,11 +150,13 @@ async def _send_to_all(
             drive(
                 session,
                 target.transport,
-                _handler(target, view.follow(str(target.address), len(session.stream.segments))),
+                _handler(target, view.follow(target.address, len(session.stream.segments))),
             )
             for target, session in sessions
         )
     )
+    for target, session in sessions:
+        target.losses = session.losses
     if sessions:
         display.summary(view.closing_words())
 

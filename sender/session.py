@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 from typing import Literal
 
 from progressive.errors import UsageError, WireError
+from progressive.loss_model import LossModel
 from progressive.stream import LayeredStream
 from progressive.wire.control import End, Report, parse_message
 from progressive.wire.fec import BlockEncoder
 from progressive.wire.inner_parity import add_inner_parity, correct_datagram
 from progressive.wire.packet import MAX_INDEX, Kind, Packet, parse_packet
-from progressive.wire.protection import BlockShape, Goal, Plan, plan_protection
+from progressive.wire.protection import BlockShape, Goal, Plan, Progress, Slot, plan_protection, replan
+from sender.audience import Audience, Listener, Sent
 from sender.order import order_segments
 from sender.pacing import TokenBucket
-from sender.packetizer import packetize
+from sender.packetizer import SourceBlock, packetize, shapes_of
+from sender.repair import packets_to_repeat
+from sender.sent_packets import Known, SentPackets
 from sender.settings import SenderSettings
 
 END_COPIES = 6
@@ -23,26 +28,43 @@ END_COPIES = 6
 
 END_INTERVAL_S = 0.1
 LINGER_S = 1.0
-"""How long to listen for a last report once the end was said: a round trip over a geostationary satellite."""
+"""How long to listen for a last report once all was said: a round trip over a geostationary satellite."""
+
+REPLAN_INTERVAL_S = 0.25
+"""Least time between two plans: a plan takes milliseconds, and no flood of reports may keep the sender from sending."""
+
+PacketKind = Literal["source", "parity", "repair", "control"]
 
 
 @dataclass(frozen=True, slots=True)
 class PacketSent:
-    """A datagram of `size` bytes left; `block` is None for control messages."""
+    """A datagram of `size` bytes left; `block` is None for control messages. A repair is a source sent again."""
 
     sequence: int
-    kind: Literal["source", "parity", "control"]
+    kind: PacketKind
     block: int | None
     size: int
 
 
 @dataclass(frozen=True, slots=True)
 class ReportReceived:
-    """The receiver reported: share of datagrams lost, mean number lost in a row, distinct segments it has."""
+    """A receiver reported: share of datagrams lost, mean number lost in a row, distinct segments it has, the mean time
+    of a burst in seconds, whole blocks from the base on, and which receiver it is."""
 
     loss: float
     burst: float
     segments: int
+    burst_s: float = 0.0
+    layers: int = 0
+    receiver: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Replanned:
+    """The rest of the stream, so many packets, was planned anew for these losses."""
+
+    losses: LossModel
+    packets: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +78,16 @@ class StreamFinished:
     reason: Literal["complete", "deadline", "silence"]
 
 
-SenderEvent = PacketSent | ReportReceived | StreamFinished
+SenderEvent = PacketSent | ReportReceived | Replanned | StreamFinished
 
 
 class SenderSession:
     """Sends one stream: the plan's packets at the pace of the bandwidth, then the end.
 
         plan ──(all sent, deadline, or complete)──> end, repeated ──(confirmed, or time is up)──> done
+         └─<── report: packets of the base sent again, the rest planned anew
+
+    However many reports come and whatever they say, no more is sent than the bandwidth pays for until the deadline.
 
     Give it what arrives (`receive_datagram`), send what it returns (`datagrams_to_send`), wake it (`handle_timer`) at
     `next_timer()`, read events until there are none. All times are seconds on one clock of the caller's.
@@ -92,36 +117,61 @@ class SenderSession:
         self._deadline = now + settings.deadline_s
         self._bucket = TokenBucket(settings.bandwidth_bps / 8, settings.wire_size(settings.packet_size), now=now)
         self._events: deque[SenderEvent] = deque()
-        self._sequence = 0
         self._position = 0
-        self._heard = self._complete = self._end_confirmed = False
-        self._ending = self.done = False
+        self._repairs: deque[Slot] = deque()
+        self._sent = SentPackets()
+        self._audience = Audience(settings.expect, serve=settings.serve)
+        # Until then receivers of a broadcast may be there that have not reported yet.
+        self._audience_known_at = now if settings.serve is None else now + LINGER_S
+        self._replan_at = self._audience_known_at
+        self._end_confirmed = self._ending = self.done = False
         self._ends_left = END_COPIES
-        self._end_due = self._finish_at = now
-        self.stream, self._plan, self._encoders = _prepare(stream, settings)
+        self._end_due = self._finish_at = self._give_up_at = now
+        self.stream, self._plan, self._goal, self._shapes, self._blocks = _prepare(stream, settings)
+        self._encoders = [BlockEncoder([packet.payload for packet in block.packets]) for block in self._blocks]
         self._planned = [0] * len(self._encoders)
-        for slot in self._plan.slots:
-            self._planned[slot.block] = min(MAX_INDEX, max(self._planned[slot.block], slot.index + 1))
+        self._base = [number for number, block in enumerate(self._blocks) if block.layer == 0]
+        self._follow(self._plan)
 
     @property
     def plan(self) -> Plan:
-        """What is sent until the deadline unless the receiver is satisfied earlier."""
+        """What is sent until the deadline unless reports change it."""
         return self._plan
 
+    @property
+    def losses(self) -> LossModel:
+        """The losses that are planned for now; for the next stream to the same receivers, what to expect."""
+        return self._audience.losses()
+
+    @property
+    def known_segments(self) -> frozenset[int]:
+        """Ids of the segments that every receiver that reported has, as far as the reports tell; none before."""
+        known = [self._segments_of(listener) for listener in self._audience.listeners]
+        return frozenset.intersection(*known) if known else frozenset()
+
     def receive_datagram(self, data: bytes, now: float) -> None:
-        """Takes a datagram of the receiver's; anything but a report about this stream is counted and dropped."""
+        """Takes a datagram of a receiver's; anything but a report about this stream that can be true is counted and
+        dropped."""
         if self.done or not self._settings.feedback:
             return
         try:
             report = self._parse_report(data)
+            sent = Sent(len(self._sent), len(self._blocks), len(self.stream.segments))
+            is_new = self._audience.take(report, now, sent)
         except WireError:
             self.dropped += 1
             return
-        self._heard = True
-        self._complete = self._complete or report.complete
-        self._end_confirmed = self._end_confirmed or (self._ending and report.ended)
-        self._events.append(ReportReceived(report.loss, report.burst, report.segments))
+        if not is_new:
+            return
+        self._end_confirmed = self._ending and self._audience.ended
+        self._events.append(
+            ReportReceived(report.loss, report.burst, report.segments, report.burst_s, report.layers, report.receiver)
+        )
         self._advance(now)
+        if not self._ending:
+            known = self._known()
+            self._repair(known, doubt=False)
+            self._replan(known, now)
 
     def datagrams_to_send(self, now: float) -> list[bytes]:
         """The datagrams that may go at `now`."""
@@ -138,7 +188,7 @@ class SenderSession:
             return None
         if self._ending:
             return self._next_send() if self._ends_left else self._finish_at
-        return min(self._next_send(), self._deadline)
+        return min(self._next_send(), self._deadline, self._give_up_at if self._is_all_sent() else inf)
 
     def handle_timer(self, now: float) -> None:
         self._advance(now)
@@ -156,71 +206,142 @@ class SenderSession:
         return message
 
     def _advance(self, now: float) -> None:
-        if not self._ending and (self._complete or self._position == len(self._plan.slots) or now >= self._deadline):
+        if not self._ending and self._is_all_sent() and self._may_repair(now):
+            if now < self._give_up_at:
+                return
+            self._repair(self._known(), doubt=True)
+        satisfied = self._audience.complete and now >= self._audience_known_at
+        if not self._ending and (satisfied or self._is_all_sent() or now >= self._deadline):
             self._ending = True
             self._end_due = now
         if self._ending and not self.done and self._is_over(now):
             self.done = True
-            silent = self._settings.feedback and not self._heard
-            self._events.append(StreamFinished("complete" if self._complete else "silence" if silent else "deadline"))
+            silent = self._settings.feedback and not self._audience.heard
+            reason: Literal["complete", "deadline", "silence"] = "silence" if silent else "deadline"
+            self._events.append(StreamFinished("complete" if self._audience.complete else reason))
 
     def _is_over(self, now: float) -> bool:
         if self._end_confirmed:
             return True
-        listening = self._settings.feedback and not self._complete
+        listening = self._settings.feedback and not self._audience.complete
         return not self._ends_left and (not listening or now >= self._finish_at)
 
     def _next_send(self) -> float:
         """When the next datagram may go; infinitely late if there is none."""
         if not self._ending:
-            return self._bucket.ready_at(self._plan.sizes[self._position])
+            return self._bucket.ready_at(self._next_size()) if not self._is_all_sent() else inf
         if not self._ends_left:
-            return float("inf")
+            return inf
         return max(self._end_due, self._bucket.ready_at(self._settings.wire_size_of_payload(len(self._end_message()))))
 
+    def _is_all_sent(self) -> bool:
+        return not self._repairs and self._position == len(self._rest.slots)
+
+    def _next_size(self) -> int:
+        """Bytes on the wire of the packet that is next."""
+        if not self._repairs:
+            return self._rest.sizes[self._position]
+        slot = self._repairs[0]
+        return self._shapes[slot.block].sizes[slot.index]
+
+    def _follow(self, plan: Plan) -> None:
+        """Sends the slots of this plan from now on."""
+        self._rest = plan
+        self._position = 0
+        for slot in plan.slots:
+            self._planned[slot.block] = min(MAX_INDEX, max(self._planned[slot.block], slot.index + 1))
+
+    def _known(self) -> Known:
+        return self._sent.known(self._audience, self._plan.sources)
+
+    def _may_repair(self, now: float) -> bool:
+        """Whether, once all is sent, a report could still ask for something of the base."""
+        if not self._settings.repairs or now >= self._deadline:
+            return False
+        return not self._audience.heard or not self._known().whole.issuperset(self._base)
+
+    def _repair(self, known: Known, *, doubt: bool) -> None:
+        """Puts what the receiver lacks of the base before everything else."""
+        if self._settings.repairs and self._audience.heard and not self._repairs:
+            sources, copies = self._plan.sources, self._sent.copies
+            self._repairs.extend(packets_to_repeat(self._base, sources, known, copies, doubt=doubt))
+
+    def _replan(self, known: Known, now: float) -> None:
+        """Plans the rest anew, unless that was done a moment ago."""
+        if now < self._replan_at:
+            return
+        self._replan_at = now + REPLAN_INTERVAL_S
+        goal = replace(self._goal, budget_bytes=self._bytes_left(now), model=self.losses)
+        fates = {**known.fates, **dict.fromkeys(self._repairs)}
+        progress = Progress(tuple(fates), tuple(fates.values()), known.whole, self._plan.sources)
+        self._follow(replan(self._settings.protection, self._shapes, goal, progress))
+        self._events.append(Replanned(goal.model, len(self._rest.slots)))
+
+    def _bytes_left(self, now: float) -> int:
+        """Bytes that the bandwidth still pays for until the deadline, the repairs to come taken off."""
+        repairs = sum(self._shapes[slot.block].sizes[slot.index] for slot in self._repairs)
+        by_time = int((self._deadline - now) * self._settings.bandwidth_bps / 8)
+        return max(0, min(self._settings.budget_bytes - self._sent.bytes, by_time) - repairs)
+
+    def _segments_of(self, listener: Listener) -> frozenset[int]:
+        known = self._sent.known_of(listener, self._plan.sources)
+        return frozenset(
+            segment
+            for number, block in enumerate(self._blocks)
+            for index, packet in enumerate(block.packets)
+            if number in known.whole or known.fates.get(Slot(number, index))
+            for segment in packet.segments
+        )
+
     def _send_slot(self, now: float) -> bytes:
-        slot = self._plan.slots[self._position]
-        self._position += 1
+        repair = bool(self._repairs)
+        if repair:
+            slot = self._repairs.popleft()
+        else:
+            slot = self._rest.slots[self._position]
+            self._position += 1
+        self._give_up_at = now + LINGER_S
         encoder = self._encoders[slot.block]
         packet = Packet(
             Kind.DATA,
             self._stream_id,
-            self._sequence,
+            len(self._sent),
             encoder.payload(slot.index),
             block=slot.block,
             index=slot.index,
             k=encoder.k,
             n=self._planned[slot.block],
         )
-        return self._send(packet, "source" if slot.index < encoder.k else "parity", now)
+        return self._send(packet, "repair" if repair else "source" if slot.index < encoder.k else "parity", now)
 
     def _send_end(self, now: float) -> bytes:
         self._ends_left -= 1
         self._end_due = now + END_INTERVAL_S
         self._finish_at = now + LINGER_S
-        return self._send(Packet(Kind.CONTROL, self._stream_id, self._sequence, self._end_message()), "control", now)
+        return self._send(Packet(Kind.CONTROL, self._stream_id, len(self._sent), self._end_message()), "control", now)
 
     def _end_message(self) -> bytes:
         return End(stream=self._stream_id, more=self._more).to_bytes()
 
-    def _send(self, packet: Packet, kind: Literal["source", "parity", "control"], now: float) -> bytes:
+    def _send(self, packet: Packet, kind: PacketKind, now: float) -> bytes:
         datagram = add_inner_parity(packet.to_bytes(), self._settings.inner_parity)
-        self._bucket.take(self._settings.wire_size(len(datagram)), now)
-        self._sequence += 1
+        size = self._settings.wire_size(len(datagram))
+        self._bucket.take(size, now)
+        self._sent.add(None if kind == "control" else Slot(packet.block, packet.index), size, now)
         block = None if kind == "control" else packet.block
         self._events.append(PacketSent(packet.sequence, kind, block, len(datagram)))
         return datagram
 
 
-def _prepare(stream: LayeredStream, settings: SenderSettings) -> tuple[LayeredStream, Plan, list[BlockEncoder]]:
-    """Order, packets and plan; the stream that comes back is the part that the plan sends."""
+def _prepare(
+    stream: LayeredStream, settings: SenderSettings
+) -> tuple[LayeredStream, Plan, Goal, list[BlockShape], tuple[SourceBlock, ...]]:
+    """Order, plan, its goal, the shapes it was made for, packets; the stream and packets are the part that is sent."""
     ordered = order_segments(stream.segments)
     blocks = packetize(stream.header, ordered, settings.payload_size)
-    shapes = [
-        BlockShape(block.layer, tuple(settings.wire_size_of_payload(packet.payload_size) for packet in block.packets))
-        for block in blocks
-    ]
-    plan = plan_protection(settings.protection, shapes, Goal(settings.budget_bytes, settings.redundancy))
+    shapes = shapes_of(blocks, ordered, settings.wire_size_of_payload)
+    goal = Goal(settings.budget_bytes, settings.redundancy, settings.expect)
+    plan = plan_protection(settings.protection, shapes, goal)
     sent = {
         segment
         for block, count in zip(blocks, plan.sources, strict=True)
@@ -229,8 +350,4 @@ def _prepare(stream: LayeredStream, settings: SenderSettings) -> tuple[LayeredSt
     }
     kept = stream.keep(segment for segment in ordered if segment.id in sent)
     # Packing the kept part again changes only the number of segments that the header announces.
-    encoders = [
-        BlockEncoder([packet.payload for packet in block.packets])
-        for block in packetize(kept.header, kept.segments, settings.payload_size)
-    ]
-    return kept, plan, encoders
+    return kept, plan, goal, shapes, packetize(kept.header, kept.segments, settings.payload_size)

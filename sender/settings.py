@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from math import isfinite
 
 from progressive.errors import UsageError
+from progressive.loss_model import LossModel
 from progressive.wire.inner_parity import MAX_INNER_PARITY
 from progressive.wire.packet import MAX_DATAGRAM, OVERHEAD
 from progressive.wire.protection import POLICIES
+from progressive.wire.protection.plan import DESIGN_LOSS
 from sender.packetizer import max_segment_payload
 
 IP_UDP_HEADERS = 28
@@ -28,6 +30,10 @@ class SenderSettings:
         feedback: a receiver answers; without it the sender listens to nobody.
         inner_parity: bytes of parity inside each datagram, for links that deliver damaged ones; the receiver must be
             set to the same number.
+        expect: the losses to plan for until a receiver has reported some.
+        serve: for a broadcast, the share of its receivers to plan for, above 0 to 1; None for a single receiver.
+        repair: packets of the base that a receiver reports missing are sent again; None for yes with a single receiver
+            that answers, no otherwise.
     """
 
     bandwidth_bps: float
@@ -38,6 +44,9 @@ class SenderSettings:
     count_ip: bool = False
     feedback: bool = True
     inner_parity: int = 0
+    expect: LossModel = DESIGN_LOSS
+    serve: float | None = None
+    repair: bool | None = None
 
     def __post_init__(self) -> None:
         if not (isfinite(self.bandwidth_bps) and self.bandwidth_bps > 0):
@@ -55,6 +64,15 @@ class SenderSettings:
             raise UsageError(f"a redundancy of {self.redundancy:g} parity bytes per source byte: use 0 to 255")
         if self.protection == "none" and self.redundancy:
             raise UsageError("no protection and a redundancy contradict each other: use --protection auto or equal")
+        if self.serve is not None and not 0 < self.serve <= 1:
+            raise UsageError(f"a share of {self.serve:.4g} of the receivers cannot be served: use above 0% to 100%")
+        if not self.feedback and (self.repair or self.serve is not None):
+            raise UsageError("--repair and --serve need receivers that answer: leave --one-way out")
+
+    @property
+    def repairs(self) -> bool:
+        """Whether packets of the base are sent again."""
+        return (self.feedback and self.serve is None) if self.repair is None else self.repair
 
     @property
     def payload_size(self) -> int:

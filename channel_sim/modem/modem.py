@@ -70,11 +70,13 @@ class ModemBank:
 
     def __init__(self, settings: Modem, radio: RadioChannel, *, seed: int | SeedSequence) -> None:
         self.settings = settings
-        self.bandwidth_hz = _bandwidth_hz(settings, radio.settings)
+        self.bandwidth_hz = bandwidth_hz(settings, radio.settings)
         self._radio = radio
         self._rng = np.random.default_rng(seed)
         self._sample_s = _coherence_s(radio.settings) / SAMPLES_PER_COHERENCE
         self._loop = OuterLoop(radio.links, settings.target) if settings.mcs == AUTO else None
+        # Tables and libraries are loaded now: in real time the first packet must not wait for them.
+        error_rates(np.zeros(radio.links, dtype=np.intp), radio.snr_db(np.zeros(1))[:, 0])
 
     def transmit(self, start_s: Floats, size_bytes: int) -> Transmissions:
         """Sends a packet on every link.
@@ -129,7 +131,8 @@ class ModemState:
         )
 
 
-def _bandwidth_hz(settings: Modem, radio: Radio) -> float:
+def bandwidth_hz(settings: Modem, radio: Radio) -> float:
+    """What the modem has: its own, or else the radio channel's, or else `DEFAULT_BANDWIDTH_HZ`."""
     if settings.bandwidth_hz is not None:
         return settings.bandwidth_hz
     stated = radio.budget is not None or (

@@ -14,6 +14,9 @@ from progressive.errors import UsageError
 
 Floats = NDArray[np.float64]
 
+LATEST_S = 1e12
+"""Block fading of the shortest blocks can still number them."""
+
 
 class RadioChannel:
     """Links with the same settings, each with shadowing and fading of its own.
@@ -50,7 +53,7 @@ class RadioChannel:
         """SNR in dB, [links, T]; -inf where there is no path at all.
 
         Args:
-            times_s: in seconds, none negative, [T], or each link's own, [links, T].
+            times_s: in seconds, 0 to 10^12, [T], or each link's own, [links, T].
         """
         times_s = np.asarray(times_s, dtype=np.float64)
         mean_db = self.local_mean_db(times_s)
@@ -67,8 +70,11 @@ class RadioChannel:
         """SNR without small-scale fading, of the same shape and at the same times as `snr_db`."""
         settings = self.settings
         times_s = np.asarray(times_s, dtype=np.float64)
-        if times_s.ndim not in {1, 2} or times_s.shape[:-1] not in {(), (self.links,)} or not np.all(times_s >= 0):
-            raise UsageError("a radio channel is asked for times of 0 and more: one list, or a list for each link")
+        listed = times_s.ndim in {1, 2} and times_s.shape[:-1] in {(), (self.links,)}
+        if not (listed and np.all((times_s >= 0) & (times_s <= LATEST_S))):
+            raise UsageError(
+                f"a radio channel is asked for times of 0 to {LATEST_S:g} s: one list, or a list for each link"
+            )
         mean_db = np.full(times_s.shape, settings.mean_snr_db or 0.0)
         if settings.budget is not None and settings.motion is not None:
             loss_db = settings.budget.path_loss.loss_db(settings.motion.distance_m(times_s))

@@ -141,7 +141,8 @@ class Hata:
         return 0.0
 
     def __str__(self) -> str:
-        return f"Hata's loss at {format_frequency(self.frequency_hz)}, {self.environment}"
+        antennas = _antennas(self.base_height_m, self.mobile_height_m, usually_m=30)
+        return f"Hata's loss at {format_frequency(self.frequency_hz)}, {self.environment}{antennas}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,8 @@ class UrbanMacro:
         return np.maximum(seen, 13.54 + 39.08 * log_d + 20 * log_f - 0.6 * (self.mobile_height_m - 1.5))
 
     def __str__(self) -> str:
-        return f"3GPP UMa loss at {format_frequency(self.frequency_hz)}, {_sight(self.line_of_sight)}"
+        antennas = _antennas(self.base_height_m, self.mobile_height_m, usually_m=25)
+        return f"3GPP UMa loss at {format_frequency(self.frequency_hz)}, {_sight(self.line_of_sight)}{antennas}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +221,8 @@ class UrbanMicro:
         return np.maximum(seen, 22.4 + 35.3 * log_d + 21.3 * log_f - 0.3 * (self.mobile_height_m - 1.5))
 
     def __str__(self) -> str:
-        return f"3GPP UMi loss at {format_frequency(self.frequency_hz)}, {_sight(self.line_of_sight)}"
+        antennas = _antennas(self.base_height_m, self.mobile_height_m, usually_m=10)
+        return f"3GPP UMi loss at {format_frequency(self.frequency_hz)}, {_sight(self.line_of_sight)}{antennas}"
 
 
 def _break_point_m(frequency_hz: float, base_height_m: float, mobile_height_m: float) -> float:
@@ -229,3 +232,10 @@ def _break_point_m(frequency_hz: float, base_height_m: float, mobile_height_m: f
 
 def _sight(line_of_sight: bool) -> str:
     return "line of sight" if line_of_sight else "no line of sight"
+
+
+def _antennas(base_m: float, mobile_m: float, *, usually_m: float) -> str:
+    """Heights, where they are not the defaults."""
+    if (base_m, mobile_m) == (usually_m, 1.5):
+        return ""
+    return f", antennas at {format_distance(base_m)} and {format_distance(mobile_m)}"

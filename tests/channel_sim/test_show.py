@@ -1,12 +1,14 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import CommandLine
+from matplotlib.figure import Figure
 from PIL import Image
 
 from channel_sim.__main__ import main
 from channel_sim.link import Fate
-from channel_sim.show import Watch
+from channel_sim.show import Watch, draw
 from channel_sim.spec import parse_channel
 
 
@@ -26,7 +28,7 @@ def test_what_is_watched_is_the_link_of_the_seed() -> None:
     assert 0.15 < fates.count(Fate.LOST) / len(fates) < 0.45
 
 
-@pytest.mark.parametrize("spec", ["rayleigh:snr=12dB,doppler=10Hz", "ep3+rate:50kbps", "none", "orbit"])
+@pytest.mark.parametrize("spec", ["rayleigh:snr=12dB,doppler=10Hz", "ep3+rate:50kbps", "none", "awgn:-30dB", "orbit"])
 def test_a_figure_and_a_line_that_sums_it_up(call: CommandLine, tmp_path: Path, spec: str) -> None:
     if spec == "orbit":  # rises, passes and sets: no signal at the end
         spec = "freespace:2GHz,power=60dBm,bandwidth=100kHz+orbit:600km,start=0,peak=5"
@@ -37,6 +39,27 @@ def test_a_figure_and_a_line_that_sums_it_up(call: CommandLine, tmp_path: Path, 
     with Image.open(path) as image:
         assert image.format == "PNG"
         assert min(image.size) >= 500
+
+
+def test_panels_show_all_of_their_curves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Below the upper edge even where nothing varies, and clear of the legend."""
+    figures: list[Figure] = []
+    save = Figure.savefig
+
+    def keep(figure: Figure, *given: Any, **named: Any) -> None:
+        figures.append(figure)
+        save(figure, *given, **named)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    draw(Watch(parse_channel("rate:50kbps,delay=80ms"), duration_s=3), "steady", tmp_path / "plot.png")
+    rates, delays, _ = figures[0].axes
+    for axes, highest in ((rates, 52.8), (delays, 256)):
+        assert axes.dataLim.ymax == pytest.approx(highest)
+        assert axes.get_ylim()[0] == 0
+        assert axes.get_ylim()[1] >= 1.05 * highest
+    legend = rates.get_legend()
+    assert legend is not None
+    assert legend.get_window_extent().y0 >= rates.get_window_extent().y1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_a_spec_means_these_settings(spec: str, settings: LinkSettings) -> None:
         ("ep7", "'ep7': use none, ep1"),
         ("", "unknown part ''"),
         ("ep2+", "unknown part ''"),
-        ("ep2+loss:3%", "'loss:3%' gives loss a second time"),
+        ("loss:2%+ge:loss=3%,burst=2", "'ge:loss=3%,burst=2' gives loss a second time"),
         ("delay:1s,delay=2s", "gives delay a second time"),
         ("ge:loss=10%", "lacks burst"),
         ("ge:loss=50%,burst=0.9", "mean burst"),
@@ -82,6 +83,10 @@ def test_settings_are_echoed_in_words() -> None:
         "loss 10% in bursts of 5 packets, rate 50 kbit/s, delay 80 ms"
     )
     assert str(PRESETS["none"].settings) == "no impairment"
+    assert str(parse_channel("awgn:3dB")) == "mean SNR 3 dB, adaptive modem in 1 MHz (10% lost, reports after 10 ms)"
+    assert str(parse_channel("tdl:A,spread=30ns,bandwidth=5MHz,beta=2,snr=3dB,doppler=1Hz+modem:qpsk-1/2")) == (
+        "mean SNR 3 dB, TDL-A fading in 5 MHz, delay spread 30 ns, beta 2, Doppler 1 Hz, modem qpsk-1/2 in 5 MHz"
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,16 +168,30 @@ def test_the_example_that_a_refusal_recommends_is_understood(kind: str) -> None:
         ("ep2 + ep7", "column 7: unknown part 'ep7': use none, ep1"),
         ("ep7", "or one of loss:, ge:"),
         ("delay:1s+ge:loss=10%", "column 10: ge lacks burst: use ge:loss=10%,burst=5"),
+        ("delay:-1ms", "column 7: '-1ms' is not a time: use a number of at least 0"),
+        ("loss:-1%", "column 6: '-1%' is not a share: use a percentage of at least 0%"),
+        ("nakagami:m=0.4,block=1s", "a Nakagami shape m of 0.4 is out of range: use 0.5 to 20"),
+        ("nakagami:m=nan,block=1s", "'nan' is not a Nakagami shape: use m=0.5 to m=20"),
+        ("rician:k=-60dB,block=1s", "a Rician K factor of -60 dB is out of range: use -40 to 40 dB"),
+        ("rayleigh:3dB,doppler=1000000000Hz", "a Doppler frequency of 1e\\+09 Hz is out of range: use 0 to 100000 Hz"),
+        ("rate:0kbps", "column 6: '0kbps' is not a bandwidth: use a number above zero"),
+        ("rate:1e-300kbps", "a link's rate of 1e-297 bit/s is out of range: use 0.001 to 1e\\+15 bit/s"),
         ("rate:50kbps, queue=x", "column 14: 'x' is not a size"),
         ("rate:50kbps,colour=red", "column 13: 'colour=red' in"),
-        ("ep2+loss:3%", "column 5: 'loss:3%' gives loss a second time"),
-        ("pedestrian+awgn:3dB", "column 12: 'awgn:3dB' gives SNR a second time"),
+        ("loss:2%+loss:3%", "column 9: 'loss:3%' gives loss a second time"),
+        ("pedestrian+awgn:3dB+awgn:4dB", "column 21: 'awgn:4dB' gives SNR a second time"),
+        ("wifi+pedestrian", "column 6: 'pedestrian' gives delay a second time"),
+        ("ep1+ep2", "column 5: 'ep2' gives loss a second time"),
         ("loss:120%", "column 1: a mean loss of 1.2 is impossible: use 0 up to"),
         ("ge:loss=10%,burst=0.5", "a mean burst of 0.5 packets is impossible: use 1 or more"),
         ("ge:loss=80%,burst=2", "no chain has loss 0.8 with bursts of only 2 packets: use bursts of 4 packets or more"),
         ("gilbert:p=120%,r=1", "p of 1.2 is out of range: use 0 to 1"),
         ("motion:from=10m,speed=-1m/s", "column 17: '-1m/s' is not a speed: use a number of at least 0"),
-        ("rayleigh:doppler=10Hz", "either a mean SNR or a link budget"),
+        ("x" * 1000, "unknown part 'x{60}': use none"),
+        ("rayleigh:doppler=10Hz", "either a mean SNR or a link budget: give one, such as snr=12dB"),
+        ("rayleigh:12dB", "fading needs a Doppler frequency such as doppler=10Hz"),
+        ("tdl:A,snr=12dB,doppler=1Hz", "needs the bandwidth .*: bandwidth=1MHz"),
+        ("freespace:2GHz,power=1dBm,bandwidth=1MHz", "needs a distance: .*motion:from=100m"),
         ("rician:snr=3dB,doppler=1Hz", "rician lacks k: use rician:k=6dB"),
         ("tdl:F,snr=3dB,doppler=1Hz,bandwidth=1MHz", "TDL-F: use A, B, C, D or E"),
         ("awgn:10dB+modem:qam", "no scheme 'qam': use auto, bpsk-1/2"),
@@ -183,12 +202,39 @@ def test_the_example_that_a_refusal_recommends_is_understood(kind: str) -> None:
         ("waypoints:0s", "'0s' is no waypoint"),
         ("trace:no/such/file", "cannot read no/such/file"),
         ("nofile.toml", "cannot read nofile.toml"),
+        ("trace:\x00", "cannot read '.x00': no file can have such a name"),
+        ("\ud800.toml", "cannot read '.ud800.toml': no file can have such a name"),
     ],
 )
 def test_a_refusal_names_the_place_and_what_is_known(spec: str, says: str) -> None:
     with pytest.raises(UsageError, match=says) as refusal:
         parse_channel(spec)
     assert "\n" not in str(refusal.value)
+
+
+def test_what_a_part_says_replaces_what_a_preset_chose() -> None:
+    walker = PRESETS["pedestrian"].settings
+    far = replace(walker, delay_s=0.2)
+    assert parse_channel("pedestrian+delay:200ms") == parse_channel("delay:200ms+pedestrian") == far
+    assert walker.radio is not None
+    assert parse_channel("pedestrian+awgn:3dB").radio == replace(walker.radio, mean_snr_db=3)
+    assert parse_channel("ep2+loss:1%") == LinkSettings(LossModel(0.01))
+    assert parse_channel("pedestrian+ep2") == replace(walker, loss=LossModel(0.031, 1.6))
+
+
+def test_one_of_two_ways_to_say_the_same_replaces_the_other_of_a_preset(tmp_path: Path) -> None:
+    drone, walker = PRESETS["drone"].settings.radio, PRESETS["pedestrian"].settings.radio
+    assert drone is not None
+    assert walker is not None
+    stated = replace(drone, mean_snr_db=3, budget=None, fading=Rayleigh(BLOCKS))
+    assert parse_channel("drone+rayleigh:snr=3dB,block=5ms").radio == stated
+    budget = Budget(FreeSpace(2e9), 10, 1e6)
+    of_budget = parse_channel("pedestrian+freespace:2GHz,power=10dBm,bandwidth=1MHz").radio
+    assert of_budget == replace(walker, mean_snr_db=None, budget=budget)
+    (tmp_path / "link.up").write_text("5\n")
+    on_trace = parse_channel(f"lora+trace:{tmp_path / 'link.up'}")
+    assert on_trace.trace is not None
+    assert on_trace == replace(PRESETS["lora"].settings, rate_bps=None, trace=on_trace.trace)
 
 
 TOML = """
@@ -214,11 +260,15 @@ def test_toml_says_the_same_as_the_command_line(tmp_path: Path) -> None:
     same = "rayleigh:snr=12dB,doppler=10Hz+codel+ep3+duplicate:1%+rate:50kbps,delay=80ms"
     assert parse_channel(str(path)) == parse_channel(same)
     assert parse_channel(f"{path}+jitter:5ms") == parse_channel(f"{same}+jitter:5ms")
+    assert parse_channel(f"{path}+loss:1%") == parse_channel(f"{same}+loss:1%")
+    with pytest.raises(UsageError, match=r"'delay:1s' gives delay a second time"):
+        parse_channel(f"{path}+delay:1s")
 
 
-def test_a_trace_named_in_toml_lies_beside_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ['trace = "link.up"', '[trace]\npath = "link.up"'])
+def test_a_trace_named_in_toml_lies_beside_it(tmp_path: Path, text: str) -> None:
     (tmp_path / "link.up").write_text("5\n")
-    trace = parse_channel(str(written(tmp_path, 'trace = "link.up"'))).trace
+    trace = parse_channel(str(written(tmp_path, text))).trace
     assert trace is not None
     assert trace.length_s == 0.005
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from channel_sim.loss import draw_trials
 from progressive.errors import UsageError
-from progressive.loss_model import LossModel
+from progressive.loss_model import LossModel, parse_loss_model
 
 models = st.builds(
     lambda loss, slack: LossModel(loss, max(1.0, loss / (1 - loss)) + slack), st.floats(0.01, 0.9), st.floats(0, 20)
@@ -57,3 +57,26 @@ def test_received_distribution_agrees_with_simulation() -> None:
 def test_impossible_chains_are_refused(loss: float, burst: float | None) -> None:
     with pytest.raises(UsageError):
         LossModel(loss, burst)
+
+
+@pytest.mark.parametrize(
+    ("text", "model"),
+    [
+        ("loss=10%,burst=5", LossModel(0.1, 5)),
+        ("burst=1.6, loss=0.031", LossModel(0.031, 1.6)),
+        ("loss=3%", LossModel(0.03)),
+    ],
+)
+def test_losses_are_read_from_words(text: str, model: LossModel) -> None:
+    assert parse_loss_model(text) == model
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "10%", "burst=5", "loss=10%,loss=5%", "loss=10%,burst=x", "loss=100%", "loss=10%,burst=inf", "loss=5,burst=3"],
+)
+def test_losses_that_cannot_be_read_are_refused_in_a_line(text: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        parse_loss_model(text)
+    assert "\n" not in str(refusal.value)
+    assert "use " in str(refusal.value) or "must" in str(refusal.value)

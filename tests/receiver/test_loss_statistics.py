@@ -58,3 +58,31 @@ def test_absurd_jumps_are_refused():
     with pytest.raises(WireError, match="jumps"):
         tracker.add(MAX_JUMP + 1)
     assert tracker.expected == 1
+
+
+def test_bursts_are_measured_in_time():
+    tracker = SequenceTracker()
+    for sequence, arrival_s in [(0, 0.0), (1, 0.2), (5, 1.0), (6, 1.2), (8, 1.6)]:
+        tracker.add(sequence, arrival_s)
+    assert tracker.burst_s == pytest.approx((0.6 + 0.2) / 2)
+    tracker.add(7, 1.7)
+    assert tracker.burst_s == pytest.approx(0.6)
+
+
+@given(st.lists(st.integers(0, 100), min_size=1, max_size=60))
+def test_recent_arrivals_are_told_a_bit_each_from_the_latest_back(sequences):
+    tracker = SequenceTracker()
+    for sequence in sequences:
+        tracker.add(sequence)
+    recent = tracker.recent(8)
+    assert tracker.latest == max(sequences)
+    bits = "".join(f"{byte:08b}" for byte in recent)
+    assert len(bits) == min(64, -(-(max(sequences) + 1) // 8) * 8)
+    told = {max(sequences) - back for back, bit in enumerate(bits) if bit == "1"}
+    assert told == {sequence for sequence in sequences if sequence > max(sequences) - len(bits)}
+
+
+def test_a_late_listener_does_not_tell_of_what_it_did_not_hear():
+    tracker = SequenceTracker()
+    tracker.add(5000)
+    assert tracker.recent(8) == b"\x80"

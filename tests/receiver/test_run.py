@@ -55,7 +55,8 @@ class Receiver:
     def __init__(self, output: Path, **options: Any) -> None:
         self.display = Recorder()
         self.output = output
-        settings = ReceiverSettings(silence_s=options.pop("silence_s", 3.0))
+        of_session = {name: options.pop(name) for name in ("silence_s", "receiver_id") if name in options}
+        settings = ReceiverSettings(**of_session)
         self._options = ReceiverOptions("udp://127.0.0.1:0", settings, output, device="cpu", **options)
         self._error: ProgressiveError | None = None
         self._thread = threading.Thread(target=self._receive, daemon=True)
@@ -111,6 +112,19 @@ def test_photos_reach_several_receivers_over_udp(photos: Path, tmp_path: Path) -
         (photo, receiver.address) for photo in ("1", "2") for receiver in (first, second)
     }
     assert all(event["loss"] == 0 for event in display.events)
+
+
+def test_a_broadcast_is_one_stream_for_all(photos: Path, tmp_path: Path) -> None:
+    receivers = [Receiver(tmp_path / str(number), receiver_id=number) for number in (1, 2, 3)]
+    display = Recorder()
+    addresses = [receiver.address for receiver in receivers]
+    stream_to_receivers(options(photos / "1.png", *addresses, serve=0.95), display)
+    for receiver in receivers:
+        assert receiver.result() is None
+        assert read_photo(receiver.output / "final.png").shape == (128, 256, 3)
+    assert {event["to"] for event in display.events} == {", ".join(addresses)}
+    assert {event["receiver"] for event in display.events} == {1, 2, 3}
+    assert "complete" in display.notes[-1]
 
 
 @pytest.mark.usefixtures("impatient_sender")

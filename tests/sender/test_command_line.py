@@ -182,6 +182,9 @@ def test_a_base_too_large_for_the_bandwidth_is_sent_smaller_unless_told_otherwis
         (["--bandwidth", "50"], "'50' is not a bandwidth"),
         (["--channel", "ep9"], "channel 'ep9': column 1: unknown part 'ep9'"),
         (["--codec", "gif"], "unknown codec 'gif': use one of"),
+        (["--serve", "120%"], "a share of 1.2 of the receivers cannot be served: use above 0% to 100%"),
+        (["--serve", "95%", "--one-way"], "leave --one-way out"),
+        (["--repair", "--one-way"], "leave --one-way out"),
         (["--protection", "total"], "unknown protection 'total': use one of auto"),
         (["--packet-size", "70"], "packets of 70 bytes are too small"),
         (["--deadline", "0s"], "a deadline of 0 s"),
@@ -294,3 +297,22 @@ def test_damaged_packets_are_delivered_on_request_and_corrected_by_inner_parity(
     refusal = call(main, photo, "--to", "udp://127.0.0.1:9", "--deliver-damaged")
     assert refusal.status == 2
     assert "--deliver-damaged is for a receiver in this process" in refusal.err
+
+
+def test_the_losses_to_plan_for_are_said_and_change_the_plan(call: CommandLine, photo: Path, tmp_path: Path) -> None:
+    def run(*expect: str) -> tuple[str, dict[str, object]]:
+        small = ("--packet-size", 150, "--bandwidth", "10kbps", "--deadline", "1s", "--full-size")
+        run = (photo, *FAST, "--one-way", "--output", tmp_path / "out", *small)
+        outcome = call(main, *run, "--channel", "none", *expect)
+        assert outcome.status == 0, outcome.err
+        return outcome.out, report_of(tmp_path / "out")
+
+    said, light = run("--expect", "loss=0.1%")
+    assert "expected    loss 0.1%" in said.splitlines()
+    _, heavy = run("--expect", "loss=30%,burst=3")
+    settings = heavy["settings"]
+    assert isinstance(settings, dict)
+    assert settings["expect"] == {"loss": 0.3, "burst": 3}
+    assert light["events"] != heavy["events"]
+    refused = call(main, photo, *FAST, "--expect", "loss=300%")
+    assert (refused.status, refused.err.count("\n")) == (2, 1)

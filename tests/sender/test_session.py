@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from streams import make_stream
 
@@ -10,7 +10,8 @@ from progressive.stream import StreamHeader
 from progressive.wire.control import End, Report, parse_message
 from progressive.wire.packet import Kind, Packet, parse_packet
 from progressive.wire.records import HEADER_ID, parse_records
-from sender.session import PacketSent, ReportReceived, SenderSession, StreamFinished
+from sender.loss_estimate import MAX_BURST, MAX_LOSS
+from sender.session import PacketSent, Replanned, ReportReceived, SenderSession, StreamFinished
 from sender.settings import SenderSettings
 
 STREAM_ID = 77
@@ -21,9 +22,19 @@ def make_session(settings=SETTINGS, *, stream=None, now=0.0, more=False):
     return SenderSession(stream or make_stream(), settings, stream_id=STREAM_ID, now=now, more=more)
 
 
-def report(*, complete=False, ended=False, stream=STREAM_ID, kind=Kind.FEEDBACK):
-    message = Report(
-        stream=stream, received=5, expected=6, loss=1 / 6, burst=1.0, segments=4, complete=complete, ended=ended
+def report(*, sent=6, lost=1, complete=False, ended=False, stream=STREAM_ID, kind=Kind.FEEDBACK, **changes):
+    """A report that can be true once `sent` datagrams have left: the first `lost` of them did not arrive."""
+    fields = {
+        "received": sent - lost,
+        "expected": sent,
+        "loss": lost / sent,
+        "burst": float(lost),
+        "segments": 24 if complete else min(4, sent - lost),
+        "latest": sent - 1,
+        "recent": (((1 << sent - lost) - 1) << max(0, 256 - sent + lost)).to_bytes(32, "big") if sent < 256 else b"",
+    }
+    message = Report.model_construct(
+        **{"type": "report", "stream": stream, "complete": complete, "ended": ended} | fields | changes
     )
     return Packet(kind, stream, 0, message.to_bytes()).to_bytes()
 
@@ -112,7 +123,7 @@ def test_the_end_is_said_several_times_and_tells_whether_more_follows(more):
 def test_a_complete_report_stops_the_stream():
     session = make_session()
     sent, _ = run(session, until=1.0)
-    session.receive_datagram(report(complete=True), 1.0)
+    session.receive_datagram(report(sent=len(sent), lost=0, complete=True), 1.0)
     sent, events = run(session, now=1.0)
     assert {parse_packet(datagram).kind for _, datagram in sent} == {Kind.CONTROL}
     assert events[-1] == StreamFinished("complete")
@@ -121,7 +132,9 @@ def test_a_complete_report_stops_the_stream():
 
 def test_a_confirmed_end_is_not_repeated():
     def react(now, datagram):
-        return report(complete=True, ended=True) if parse_packet(datagram).kind is Kind.CONTROL else None
+        packet = parse_packet(datagram)
+        sent = packet.sequence + 1
+        return report(sent=sent, lost=0, complete=True, ended=True) if packet.kind is Kind.CONTROL else None
 
     sent, events = run(make_session(), react=react)
     assert [parse_packet(datagram).kind for _, datagram in sent].count(Kind.CONTROL) == 1
@@ -135,8 +148,10 @@ def test_a_receiver_that_never_comes_is_silence():
 
 
 def test_a_receiver_that_misses_something_makes_it_the_deadline():
-    _, events = run(make_session(), react=lambda now, datagram: report())
-    assert ReportReceived(1 / 6, 1.0, 4) in events
+    _, events = run(
+        make_session(), react=lambda now, datagram: report() if parse_packet(datagram).sequence == 5 else None
+    )
+    assert ReportReceived(1 / 6, 1.0, 4, burst_s=0.0, layers=0, receiver=0) in events
     assert events[-1] == StreamFinished("deadline")
 
 
@@ -155,6 +170,16 @@ def test_one_way_listens_to_nobody():
         report(kind=Kind.CONTROL),
         Packet(Kind.FEEDBACK, STREAM_ID, 0, End(stream=STREAM_ID, more=True).to_bytes()).to_bytes(),
         Packet(Kind.FEEDBACK, STREAM_ID, 0, b"\xc1").to_bytes(),
+        report(sent=1, lost=0, loss=3.0),
+        report(sent=1, lost=0, loss=0.5),
+        report(sent=1, lost=0, layers=100),
+        report(sent=1, lost=0, segments=25),
+        report(sent=1, lost=0, burst=4.0),
+        report(sent=1000),
+        report(sent=1, lost=0, received=2),
+        report(sent=1, lost=0, segments=1, complete=True),
+        report(sent=1, lost=0, recent=b"\xff"),
+        report(sent=1, lost=0, recent=b"\x00"),
     ],
 )
 def test_nonsense_is_counted_and_changes_nothing(lie):
@@ -164,19 +189,59 @@ def test_nonsense_is_counted_and_changes_nothing(lie):
     assert events[-1] == StreamFinished("silence")
 
 
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=200))
-def test_no_report_makes_the_sender_send_longer_or_more(answers):
+@settings(max_examples=30)
+@given(
+    st.lists(
+        st.none()
+        | st.tuples(st.floats(0, 1), st.integers(0, 40), st.booleans(), st.booleans(), st.binary(max_size=32)),
+        max_size=60,
+    ),
+    st.sampled_from([None, 0.5]),
+    st.booleans(),
+)
+def test_no_report_makes_the_sender_send_longer_or_more_than_the_bandwidth_pays_for(answers, serve, repair):
     remaining = iter(answers)
 
     def react(now, datagram):
         answer = next(remaining, None)
-        return report(complete=answer[0], ended=answer[1]) if answer else None
+        if answer is None:
+            return None
+        share, receiver, complete, ended, recent = answer
+        sent = parse_packet(datagram).sequence + 1
+        lost = int(share * (sent - 1))
+        recent = bytes([0x80 | recent[0]]) + recent[1:] if recent else b""
+        lie = {"receiver": receiver, "recent": recent, "segments": 24 if complete else 0}
+        return report(sent=sent, lost=lost, complete=complete, ended=ended, **lie)
 
-    _, lies = run(make_session(), react=react)
-    _, truth = run(make_session())
-    assert sum(isinstance(event, PacketSent) for event in lies) <= sum(isinstance(event, PacketSent) for event in truth)
-    assert isinstance(lies[-1], StreamFinished)
-    assert sum(isinstance(event, StreamFinished) for event in lies) == 1
+    session = make_session(replace(SETTINGS, serve=serve, repair=repair, deadline_s=6))
+    sent, events = run(session, react=react)
+    data = [len(datagram) for _, datagram in sent if parse_packet(datagram).kind is Kind.DATA]
+    assert sum(data) <= 6 * 50_000 / 8 + 1100
+    assert sent[-1][0] < 6 + 6 * 0.1 + 1.1
+    assert [event for event in events if isinstance(event, StreamFinished)] == [events[-1]]
+
+
+def test_a_million_reports_cost_one_in_a_while():
+    session = make_session()
+    session.datagrams_to_send(0.0)
+    flood = report(sent=1, lost=0)
+    for i in range(3000):
+        session.receive_datagram(flood, 0.5 + i * 1e-6)
+    events = list(iter(session.next_event, None))
+    assert sum(isinstance(event, ReportReceived) for event in events) == 1
+    assert sum(isinstance(event, Replanned) for event in events) == 1
+    assert session.dropped == 2999
+
+
+def test_what_is_reported_moves_the_plan_within_bounds_only():
+    session = make_session()
+    sent, _ = run(session, until=4.0)
+    count = len(sent)
+    session.receive_datagram(report(sent=count, lost=count - 1, segments=0), 4.0)
+    assert 0.1 < session.losses.loss <= MAX_LOSS
+    assert 5 < session.losses.burst <= MAX_BURST
+    (replanned,) = [event for event in iter(session.next_event, None) if isinstance(event, Replanned)]
+    assert replanned.losses == session.losses
 
 
 def test_datagrams_are_the_size_asked_for_with_inner_parity_included():
@@ -197,6 +262,9 @@ def test_datagrams_are_the_size_asked_for_with_inner_parity_included():
         ({"protection": "best"}, "auto, equal, none"),
         ({"redundancy": -0.1}, "redundancy"),
         ({"protection": "none", "redundancy": 0.2}, "contradict"),
+        ({"serve": 1.2}, "above 0% to 100%"),
+        ({"serve": 0.5, "feedback": False}, "receivers that answer"),
+        ({"repair": True, "feedback": False}, "receivers that answer"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(changes, said):

@@ -8,9 +8,31 @@ from progressive.errors import UsageError
 from progressive.wire.protection.auto import plan_auto
 from progressive.wire.protection.equal import plan_equal
 from progressive.wire.protection.none import plan_none
-from progressive.wire.protection.plan import BlockShape, Goal, Plan, Policy, Slot, probability_of_block
+from progressive.wire.protection.plan import (
+    DESIGN_LOSS,
+    BlockShape,
+    Goal,
+    Plan,
+    Policy,
+    Progress,
+    Slot,
+    probability_of_block,
+)
+from progressive.wire.protection.replan import plan_rest
 
-__all__ = ["POLICIES", "BlockShape", "Goal", "Plan", "Policy", "Slot", "plan_protection", "probability_of_block"]
+__all__ = [
+    "DESIGN_LOSS",
+    "POLICIES",
+    "BlockShape",
+    "Goal",
+    "Plan",
+    "Policy",
+    "Progress",
+    "Slot",
+    "plan_protection",
+    "probability_of_block",
+    "replan",
+]
 
 POLICIES: dict[str, Policy] = {"auto": plan_auto, "equal": plan_equal, "none": plan_none}
 
@@ -21,11 +43,27 @@ def plan_protection(policy: str, blocks: Sequence[BlockShape], goal: Goal) -> Pl
     Args:
         policy: a key of `POLICIES`.
         blocks: in the order of importance, those of layer 0 first.
-        goal: what may be spent, and against which losses.
+        goal: what may be spent, against which losses, and for what.
     """
-    if policy not in POLICIES:
-        raise UsageError(f"unknown protection {policy!r}: use one of {', '.join(POLICIES)}")
-    plan = POLICIES[policy](blocks, goal)
+    plan = _policy(policy)(blocks, goal)
     if not plan.slots:
         raise UsageError("not one packet can be sent by the deadline: raise the bandwidth or the deadline")
     return plan
+
+
+def replan(policy: str, blocks: Sequence[BlockShape], goal: Goal, progress: Progress) -> Plan:
+    """The slots to send from now on of a stream that is under way; none if nothing is left that may be sent.
+
+    Args:
+        policy: a key of `POLICIES`; raises UsageError for another one.
+        blocks: as they were planned at the start.
+        goal: `budget_bytes` are those that are left until the deadline, `model` the losses by what is known now.
+        progress: what was sent and what is known of it. No slot of it is sent again.
+    """
+    return plan_rest(_policy(policy), blocks, goal, progress)
+
+
+def _policy(name: str) -> Policy:
+    if name not in POLICIES:
+        raise UsageError(f"unknown protection {name!r}: use one of {', '.join(POLICIES)}")
+    return POLICIES[name]

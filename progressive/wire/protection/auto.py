@@ -1,90 +1,48 @@
-"""Unequal protection: the base's parity is spread over the whole plan, enhance tiers share what is left.
+"""Unequal protection, planned: every slot goes to the packet that is expected to show most for its bytes.
 
-A burst takes neighbours: parity next to the base would be lost with it, parity spread over the stream is not, so that a
-base of four packets is safe with nine of them. Enhance tiers get redundancy in inverse proportion to their number. What
-time is left after the first pass goes to further parity.
+    next source         ──┐
+    parity of one block ──┼── expected decibels x time left / byte ──> next slot      (search.py)
+    parity of another   ──┘
+
+How dear parity should be is searched for: of the plans for several prices the one of the greatest expected quality
+(quality.py) is taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from math import inf
 
-from progressive.loss_model import LossModel
-from progressive.wire.protection.builder import Item, ParityDealer, PlanBuilder, sources_of, spread_behind_sources
-from progressive.wire.protection.equal import plan_equal
-from progressive.wire.protection.plan import BlockShape, Goal, Plan
+from progressive.wire.protection.plan import BlockShape, Goal, Plan, Progress
+from progressive.wire.protection.quality import Sources, expected_quality, score
+from progressive.wire.protection.search import search_plan
+from progressive.wire.protection.worth import Worth, expected_left, left_after
 
-BASE_TARGET = 0.9995
-"""Wanted probability that a base block is decodable; above the 99.9 % that we promise, as packets differ in size."""
+PRICES = (1.4, 2.0)
+"""What a byte of parity may cost beside a byte of sources: most losses are met best by one of these .."""
 
-BASE_SHARE = 0.2
-"""Most of the bytes that the base's parity may take."""
-
-FIRST_TIER_REDUNDANCY = 0.25
-"""Redundancy of the first enhance tier in the first pass; the tier number t gets a t-th of it."""
+CHEAPER, DEARER = 1.0, 3.0
+""".. or by the one beyond the better of the two."""
 
 
-def plan_auto(blocks: Sequence[BlockShape], goal: Goal) -> Plan:
-    base = [b for b, shape in enumerate(blocks) if shape.layer == 0]
-    enhance = [b for b, shape in enumerate(blocks) if shape.layer > 0]
-    if not base or not enhance:  # nothing to tell apart
-        return plan_equal(blocks, goal)
-    builder = PlanBuilder(blocks, goal.budget_bytes)
-    if not builder.add_all(sources_of(blocks, base)):
-        return builder.plan()
+def plan_auto(blocks: Sequence[BlockShape], goal: Goal, progress: Progress | None = None) -> Plan:
+    """The slots to send; those that are left to send if `progress` says how far the stream has come."""
+    progress = progress or Progress()
+    sources = Sources.of(blocks)
+    left = expected_left(sources, goal)
+    best, best_score = Plan((), (), ()), -inf
 
-    parity_size = max(blocks[b].parity_size for b in base)
-    source_bytes = sum(sum(shape.sizes) for shape in blocks)
-    parity_bytes = inf if goal.redundancy is None else goal.redundancy * source_bytes
-    # However far the deadline is, the base should be safe by the time that the sources take.
-    length = source_bytes if goal.redundancy is None else source_bytes + parity_bytes
-    length = min(length, goal.budget_bytes - parity_size)
-    step = _base_parity_step(blocks, base, length, parity_bytes, goal.model)
-    dealer = ParityDealer(blocks, base, weigh_by_layer=False)
-    if goal.redundancy is None:
-        others = _enhance_items(blocks, enhance, None)
-        base_parity = iter(dealer.deal, None)
-    else:
-        promised = dealer.deal_bytes(min(parity_bytes, (length - builder.spent) // step * parity_size))
-        others = _enhance_items(blocks, enhance, parity_bytes - len(promised) * parity_size)
-        base_parity = iter(promised)
+    def improves(price: float) -> bool:
+        """Each plan is guided by the quality that the best before is expected to reach."""
+        nonlocal best, best_score, left
+        plan = search_plan(blocks, sources, goal, progress, Worth(goal, left), price)
+        quality = expected_quality(sources, plan, goal.model, progress)
+        reached = score(quality, plan.sizes, goal)
+        if reached <= best_score:
+            return False
+        best, best_score, left = plan, reached, left_after(sources, plan, quality, goal)
+        return True
 
-    due = builder.spent + step
-    for item in others:
-        if builder.spent + parity_size >= due:
-            due += step
-            if not builder.add_all(islice(base_parity, 1)):
-                return builder.plan()
-        if not builder.add(item):
-            return builder.plan()
-    if goal.redundancy is not None:
-        builder.add_all(base_parity)
-    return builder.plan()
-
-
-def _base_parity_step(
-    blocks: Sequence[BlockShape], base: Sequence[int], length: float, parity_bytes: float, model: LossModel
-) -> float:
-    """Bytes from one parity packet of the base to the next: the most that make the base safe within `length` bytes."""
-    size = max(blocks[b].parity_size for b in base)
-    start = sum(sum(blocks[b].sizes) for b in base)
-    shortest = size / BASE_SHARE
-    k = max(blocks[b].k for b in base)
-    room = length - start
-    for count in range(1, int(min(room // shortest, parity_bytes // size) / len(base)) + 1):
-        step = room / (count * len(base))
-        slots = [*range(k), *(k - 1 + int((j + 1) * step * len(base) / size) for j in range(count))]
-        if model.received_distribution(slots)[k:].sum() >= BASE_TARGET:
-            return step
-    return shortest
-
-
-def _enhance_items(blocks: Sequence[BlockShape], enhance: Sequence[int], parity_bytes: float | None) -> Iterator[Item]:
-    """Enhance sources with some parity among them; then, unless the bytes of parity are given, parity without end."""
-    dealer = ParityDealer(blocks, enhance, weigh_by_layer=True)
-    parity = dealer.deal_ratio(FIRST_TIER_REDUNDANCY) if parity_bytes is None else dealer.deal_bytes(parity_bytes)
-    yield from spread_behind_sources(blocks, enhance, parity)
-    while parity_bytes is None and (item := dealer.deal()) is not None:
-        yield item
+    improves(PRICES[0])
+    improves(DEARER if improves(PRICES[1]) else CHEAPER)
+    return best

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from progressive.wire.packet import MAX_INDEX
-from progressive.wire.protection.plan import BlockShape, Plan, Slot
+from progressive.wire.protection.plan import BlockShape, Plan, Progress, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +19,28 @@ class Item:
 
 
 class PlanBuilder:
-    """Appends items until one no longer fits the budget."""
+    """Appends items until one no longer fits the budget; to what has been sent before, if a stream is under way.
 
-    def __init__(self, blocks: Sequence[BlockShape], budget_bytes: int) -> None:
+    Fields:
+        spent: bytes of the items.
+        parity: parity packets of each block so far.
+    """
+
+    def __init__(self, blocks: Sequence[BlockShape], budget_bytes: int, progress: Progress | None = None) -> None:
         self.spent = 0
+        self.parity = [0] * len(blocks)
         self._blocks = blocks
         self._budget = budget_bytes
         self._slots: list[Slot] = []
         self._sizes: list[int] = []
         self._sources = [0] * len(blocks)
-        self._parity = [0] * len(blocks)
+        self._announced = progress.sources if progress else ()
+        for slot in progress.sent if progress else ():
+            k = blocks[slot.block].k
+            if slot.index < k:
+                self._sources[slot.block] += 1
+            else:
+                self.parity[slot.block] = max(self.parity[slot.block], slot.index - k + 1)
 
     def add(self, item: Item) -> bool:
         """Appends the item's packet; False, and nothing appended, if it is beyond the budget."""
@@ -36,10 +48,12 @@ class PlanBuilder:
         size = shape.parity_size if item.parity else shape.sizes[self._sources[item.block]]
         if self.spent + size > self._budget:
             return False
-        self._slots.append(Slot(item.block, self._sources[item.block] + self._parity[item.block]))
+        self._slots.append(
+            Slot(item.block, self._sources[item.block] + (self.parity[item.block] if item.parity else 0))
+        )
         self._sizes.append(size)
         self.spent += size
-        (self._parity if item.parity else self._sources)[item.block] += 1
+        (self.parity if item.parity else self._sources)[item.block] += 1
         return True
 
     def add_all(self, items: Iterable[Item]) -> bool:
@@ -47,7 +61,7 @@ class PlanBuilder:
         return all(self.add(item) for item in items)
 
     def plan(self) -> Plan:
-        return Plan(tuple(self._slots), tuple(self._sizes), tuple(self._sources))
+        return Plan(tuple(self._slots), tuple(self._sizes), self._announced or tuple(self._sources))
 
 
 class ParityDealer:

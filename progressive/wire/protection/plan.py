@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,16 @@ from progressive.loss_model import LossModel
 DESIGN_LOSS = LossModel(0.10, 5)
 """The losses that are assumed as long as nobody has reported any."""
 
+Objective = Literal["area", "final"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Slot:
+    """One datagram to send: packet `index` of block number `block`."""
+
+    block: int
+    index: int
+
 
 @dataclass(frozen=True, slots=True)
 class BlockShape:
@@ -21,10 +32,15 @@ class BlockShape:
     Fields:
         layer: 0 for the base, 1.. for the tiers of enhance packets, the most important first.
         sizes: bytes on the wire of each source datagram, in order; 1..MAX_SOURCES of them.
+        utilities: distortion that each source removes once it and what it needs are there; empty if unknown.
+        needs: the sources without which each one shows nothing, all of them earlier in the stream; empty if unknown:
+            enhance packets then need the whole base.
     """
 
     layer: int
     sizes: tuple[int, ...]
+    utilities: tuple[float, ...] = ()
+    needs: tuple[tuple[Slot, ...], ...] = ()
 
     @property
     def k(self) -> int:
@@ -44,19 +60,30 @@ class Goal:
         budget_bytes: bytes that the bandwidth pays for until the deadline.
         redundancy: parity bytes / source bytes; None to choose, and to go on with parity until the budget is spent.
         model: the losses to protect against.
+        objective: what to maximise, `area` under quality over time until the deadline or the `final` quality there.
     """
 
     budget_bytes: int
     redundancy: float | None = None
     model: LossModel = DESIGN_LOSS
+    objective: Objective = "area"
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """One datagram to send: packet `index` of block number `block`."""
+class Progress:
+    """How far a stream has come, for planning the rest of it.
 
-    block: int
-    index: int
+    Fields:
+        sent: the slots sent so far, in order.
+        arrived: of each of them whether it arrived, None where that is not known.
+        complete: blocks of which the receiver has every source.
+        sources: source packets of each block as announced, `Plan.sources` of the plan in use; empty before the first.
+    """
+
+    sent: tuple[Slot, ...] = ()
+    arrived: tuple[bool | None, ...] = ()
+    complete: frozenset[int] = frozenset()
+    sources: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +122,16 @@ def probability_of_block(plan: Plan, block: int, model: LossModel) -> NDArray[np
     The loss chain advances by one step a slot, from its stationary state.
     """
     k = plan.sources[block]
-    own = plan.slots_of(block)
+    step = np.array([[1 - model.to_bad, model.to_good], [model.to_bad, 1 - model.to_good]])
+    # [good or bad, packets still needed]; the last column is that of a block of which nothing has come
+    state = np.zeros((2, k + 1))
+    state[:, k] = 1 - model.loss, model.loss
     probability = np.zeros(len(plan.slots))
-    for count in range(k, len(own) + 1):
-        probability[own[count - 1] :] = model.received_distribution(own[:count])[k:].sum()
+    for position, slot in enumerate(plan.slots):
+        if position:
+            state = step @ state
+        if slot.block == block:
+            state[0, 0] += state[0, 1]
+            state[0, 1:-1], state[0, -1] = state[0, 2:].copy(), 0
+        probability[position] = state[:, 0].sum()
     return probability

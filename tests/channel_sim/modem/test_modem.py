@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from channel_sim.modem import mcs
 from channel_sim.modem.mcs import SCHEMES
 from channel_sim.modem.modem import ModemBank, ModemState
 from channel_sim.modem.settings import Modem
@@ -132,3 +133,11 @@ def test_impossible_modems_are_refused(bad: dict[str, float], says: str) -> None
 def test_modems_are_told_in_words() -> None:
     assert str(Modem(20e6, "qpsk-1/2")) == "modem qpsk-1/2 in 20 MHz"
     assert str(Modem(1e6)) == "adaptive modem in 1 MHz (10% lost, reports after 10 ms)"
+
+
+def test_tables_are_made_before_the_first_packet_which_in_real_time_must_not_wait_for_them() -> None:
+    mcs._log_rates.cache_clear()
+    modem = ModemState(Modem(), awgn(9.0), seed=1)
+    made = mcs._log_rates.cache_info().misses
+    modem.transmit(0.0, 1000)
+    assert mcs._log_rates.cache_info().misses == made == 1

@@ -108,9 +108,11 @@ def test_a_receiver_at_rest_keeps_its_shadowing() -> None:
     assert np.all(np.abs(levels_db) > 0.01)
 
 
-@pytest.mark.parametrize("times_s", [np.array([-1.0]), np.array(1.0), np.zeros((3, 2)), np.array([np.nan])])
+@pytest.mark.parametrize(
+    "times_s", [np.array([-1.0]), np.array(1.0), np.zeros((3, 2)), np.array([np.nan]), np.array([np.inf])]
+)
 def test_times_must_be_lists_that_fit_the_links(times_s: np.ndarray) -> None:
-    with pytest.raises(UsageError, match="times of 0 and more"):
+    with pytest.raises(UsageError, match="times of 0 to"):
         RadioChannel(Radio(mean_snr_db=0), links=2, seed=0).snr_db(times_s)
 
 

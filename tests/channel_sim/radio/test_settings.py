@@ -54,7 +54,7 @@ BUDGET = Budget(FreeSpace(2.4e9), power_dbm=20, bandwidth_hz=20e6)
         (lambda: Radio(mean_snr_db=10, budget=BUDGET, motion=Straight(10)), "either a mean SNR or a link budget"),
         (lambda: Radio(mean_snr_db=300), "use -100 to 100 dB"),
         (lambda: Radio(budget=BUDGET), "say how far away"),
-        (lambda: Radio(mean_snr_db=10, fading=Rayleigh()), "needs a Doppler frequency, a block length"),
+        (lambda: Radio(mean_snr_db=10, fading=Rayleigh()), "needs a Doppler frequency"),
         (
             lambda: Radio(mean_snr_db=10, fading=TappedDelayLine("A", variation=Variation(doppler_hz=1))),
             "needs the bandwidth",
@@ -94,6 +94,11 @@ def test_noise_is_thermal_noise_and_the_noise_figure() -> None:
             Radio(budget=BUDGET, motion=Straight(50, 1.4), fading=Rician(6)),
             "20 dBm in 20 MHz, noise figure 6 dB, free space at 2.4 GHz, from 50 m at 1.4 m/s, away, "
             "Rician fading, K 6 dB",
+        ),
+        (
+            Radio(budget=Budget(Hata(9e8, 50, 2), 20, 1e6), motion=Straight(2000), fading=Rician(6, 0)),
+            "20 dBm in 1 MHz, noise figure 6 dB, Hata's loss at 900 MHz, city, antennas at 50 m and 2 m, at 2 km, "
+            "Rician fading, K 6 dB, strong path at 0 degrees",
         ),
     ],
 )

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from progressive.errors import WireError
-from progressive.wire.control import MAX_MESSAGE, End, Report, parse_message
+from progressive.wire.control import MAX_MESSAGE, MAX_RECENT, End, Report, parse_message
 
 U32 = st.integers(0, 2**32 - 1)
 REPORTS = st.builds(
@@ -17,6 +17,11 @@ REPORTS = st.builds(
     segments=st.integers(0, 65535),
     complete=st.booleans(),
     ended=st.booleans(),
+    receiver=U32,
+    burst_s=st.floats(0, 1e6),
+    layers=st.integers(0, 65535),
+    latest=U32,
+    recent=st.binary(max_size=MAX_RECENT),
 )
 MESSAGES = REPORTS | st.builds(End, stream=U32, more=st.booleans())
 REPORT = {
@@ -29,6 +34,11 @@ REPORT = {
     "segments": 4,
     "complete": False,
     "ended": False,
+    "receiver": 5,
+    "burst_s": 0.25,
+    "layers": 1,
+    "latest": 2,
+    "recent": b"\xc0",
 }
 
 
@@ -84,12 +94,32 @@ def test_a_wrong_field_is_refused_or_valid(field, value):
         {"segments": -1},
         {"segments": "4"},
         {"stream": 2**32},
+        {"loss": 3.0},
+        {"burst_s": -1.0},
+        {"layers": 65536},
+        {"recent": bytes(33)},
+        {"recent": "x"},
     ]
     + [{"complete": 1}, {"extra": 0}, {"type": "end"}, {"type": "join"}],
 )
 def test_values_out_of_range_are_refused(changes):
     with pytest.raises(WireError):
         parse_message(msgpack.packb(REPORT | changes))
+
+
+def test_a_report_without_what_older_receivers_do_not_know_is_understood():
+    known = ("receiver", "burst_s", "layers", "latest", "recent")
+    report = parse_message(msgpack.packb({key: value for key, value in REPORT.items() if key not in known}))
+    assert (report.segments, report.receiver, report.layers, report.recent) == (4, 0, 0, b"")
+
+
+def test_the_longest_report_fits():
+    longest = Report(
+        **REPORT
+        | {"loss": 1 / 3, "burst": 1 / 3, "burst_s": 1 / 3, "segments": 65535, "layers": 65535, "recent": b"\xff" * 32}
+        | dict.fromkeys(("stream", "received", "expected", "receiver", "latest"), 2**32 - 1)
+    )
+    assert len(longest.to_bytes()) < 220
 
 
 def test_a_missing_field_is_refused():
