@@ -8,6 +8,7 @@ from progressive.errors import BitstreamError, WireError
 from progressive.stream import StreamHeader
 from progressive.wire.fec import BlockDecoder
 from progressive.wire.packet import Packet
+from progressive.wire.placement import Placement, parse_header_data
 from progressive.wire.records import HEADER_ID, Record, parse_records
 from receiver.settings import ReceiverSettings
 
@@ -32,6 +33,7 @@ class Reassembler:
 
     def __init__(self, settings: ReceiverSettings) -> None:
         self.header: StreamHeader | None = None
+        self.placement: Placement | None = None
         self.recovered = 0
         self._settings = settings
         self._blocks: dict[int, BlockDecoder] = {}
@@ -113,7 +115,8 @@ class Reassembler:
     def _take(self, records: list[Record], *, recovered: bool) -> None:
         for record in records:
             if record.id == HEADER_ID:
-                self.header = self.header or StreamHeader.from_bytes(record.data)
+                if self.header is None:
+                    self.header, self.placement = parse_header_data(record.data)
             elif record.id not in self._known and self._has_room(record):
                 self._known.add(record.id)
                 self._pending.append(Arrival(record.id, record.data, recovered))
@@ -140,7 +143,7 @@ def _checked_records(payload: bytes) -> list[Record]:
     for record in records:
         if record.id == HEADER_ID:
             try:
-                StreamHeader.from_bytes(record.data)
+                parse_header_data(record.data)
             except BitstreamError as error:
                 raise WireError(str(error)) from error
     return records

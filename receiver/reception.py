@@ -37,6 +37,7 @@ class Reception:
         figures: Callable[[], Figures],
         original: Photo | None = None,
         device: str = "cpu",
+        frame: Callable[[Photo], Photo] | None = None,
         one_of_several: bool = False,
         worker: ThreadPoolExecutor | None = None,
     ) -> None:
@@ -50,12 +51,13 @@ class Reception:
             figures: tells what has arrived of the stream.
             original: to measure against; None if it is not at hand.
             device: "cpu" or "cuda".
+            frame: makes the whole picture of the stream's, which is only a part of it; None if it is all.
             one_of_several: events carry the name.
             worker: makes pictures in this thread, one for all segments that came meanwhile; without it `refine` does.
         """
         decoder = load_codec(codec_name(header.codec)).decoder(header, device=device)
         self.name = name
-        self.refiner = Refiner(decoder, folder, elapsed_s, original=original)
+        self.refiner = Refiner(decoder, folder, elapsed_s, original=original, frame=frame)
         self.figures = figures
         self._view = PhotoView(display, name, one_of_several=one_of_several)
         self._loop = None if worker is None else RefinementLoop(self.refiner, worker, self._show)

@@ -26,6 +26,7 @@ class Refiner:
     Fields:
         damaged: segments that the decoder refused.
         latest: the last refinement; None before the first.
+        picture: that it showed, [H, W, 3]; None before the first.
         status: how far the decoder was when it was made.
     """
 
@@ -36,22 +37,25 @@ class Refiner:
         elapsed_s: Callable[[], float],
         *,
         original: Photo | None = None,
+        frame: Callable[[Photo], Photo] | None = None,
     ) -> None:
         """
         Args:
             decoder: fresh, of this stream.
             folder: where the pictures go.
             elapsed_s: the time since the first datagram, in seconds, asked once a picture is there.
-            original: the photo, [H, W, 3]; another size than the stream's is resized to it. None: nothing is measured.
+            original: the photo, [H, W, 3]; another size than the picture's is resized to it. None: nothing is measured.
+            frame: makes the whole picture of the stream's, which is only a part of it; None if it is all.
         """
         self.decoder = decoder
         self.folder = folder
         self.damaged = 0
         self.latest: Refinement | None = None
         self.status: DecoderStatus = decoder.status
+        self.picture: Photo | None = None
         self._elapsed_s = elapsed_s
-        size = (decoder.header.width, decoder.header.height)
-        self._original = None if original is None else _resized(original, size)
+        self._frame = frame
+        self._original = original
 
     def refine(self, segments: Sequence[SegmentPayload], received_bytes: int) -> Refinement | None:
         """Takes segments and, if the picture changes, shows it: decoded, measured, written.
@@ -64,6 +68,7 @@ class Refiner:
         if not any(changes):
             return None
         picture, self.status = self.decoder.picture(), self.decoder.status
+        self.picture = picture = picture if self._frame is None else self._frame(picture)
         shown_s = self._elapsed_s()
         self.latest = Refinement(shown_s, received_bytes, self.status.layer, *self._measure(picture))
         self.folder.add_refinement(picture, self.latest)
@@ -79,6 +84,7 @@ class Refiner:
     def _measure(self, picture: Photo) -> tuple[float | None, float | None]:
         if self._original is None:
             return None, None
+        self._original = _resized(self._original, picture.shape)
         return metrics.psnr(picture, self._original), metrics.ms_ssim(picture, self._original)
 
 
@@ -132,8 +138,8 @@ def warm_up_metrics() -> None:
     metrics.ms_ssim(grey, grey)
 
 
-def _resized(photo: Photo, size: tuple[int, int]) -> Photo:
-    """The photo at this (width, height)."""
-    if photo.shape[1::-1] == size:
+def _resized(photo: Photo, shape: tuple[int, ...]) -> Photo:
+    """The photo at the size of one of this shape, [H, W, 3]."""
+    if photo.shape == shape:
         return photo
-    return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))
+    return np.asarray(Image.fromarray(photo).resize((shape[1], shape[0]), Image.Resampling.LANCZOS))

@@ -16,6 +16,7 @@ from progressive.registry import DEFAULT_CODEC, load_codec
 from progressive.transport.drive import drive
 from progressive.transport.udp import UdpAddress, UdpTransport, open_udp_receiver, parse_udp_url
 from progressive.units import format_time
+from receiver.canvases import Canvases
 from receiver.reception import Reception
 from receiver.refinement import warm_up_metrics
 from receiver.session import (
@@ -138,6 +139,7 @@ class _Run:
         self._loop = asyncio.get_running_loop()
         self._session = ReceiverSession(options.settings, now=self._loop.time())
         self._photos = 0
+        self._canvases = Canvases()
         self._reception: Reception | None = None
         self._before = PacketStatistics()
         self._finishing: list[asyncio.Task[None]] = []
@@ -173,7 +175,7 @@ class _Run:
                     self._wait_at_most(NEXT_PHOTO_S, "the sender announced another photo that never came")
 
     def _start(self, event: StreamStarted) -> None:
-        started_s = event.first_s
+        started_s, placement = event.first_s, event.placement
         before = self._before
         number = self._photos + 1
         folder = self._folder if number == 1 else OutputFolder(self._folder.path / f"photo_{number:02d}")
@@ -187,6 +189,7 @@ class _Run:
                 figures=lambda: _since(before, self._session.statistics),
                 original=self._original if number == 1 else None,
                 device=self._device,
+                frame=None if placement is None else lambda part: self._canvases.frame(placement, part),
                 one_of_several=number > 1,
                 worker=self._worker,
             )
@@ -194,8 +197,11 @@ class _Run:
             self._drop(f"a stream cannot be decoded: {error}")
             return
         self._photos = number
+        refiner = self._reception.refiner
+        self._canvases.add(event.stream_id, lambda: refiner.picture)
         header = event.header
-        self._display.note(f"photo {number}: {header.width}x{header.height}, {header.segment_count} segments")
+        whole = "" if placement is None else f" of {placement.width}x{placement.height}, the rest as before"
+        self._display.note(f"photo {number}: {header.width}x{header.height}{whole}, {header.segment_count} segments")
 
     def _drop(self, reason: str) -> None:
         """Says once why streams of this kind are not shown; others may be."""

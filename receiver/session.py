@@ -12,6 +12,7 @@ from progressive.stream import StreamHeader
 from progressive.wire.control import MAX_RECENT, End, Report, parse_message
 from progressive.wire.inner_parity import add_inner_parity, correct_datagram
 from progressive.wire.packet import Kind, Packet, parse_packet
+from progressive.wire.placement import Placement
 from receiver.loss_statistics import SequenceTracker
 from receiver.reassembly import Reassembler
 from receiver.settings import ReceiverSettings
@@ -31,11 +32,15 @@ EndReason = Literal["complete", "ended", "silence"]
 
 @dataclass(frozen=True, slots=True)
 class StreamStarted:
-    """The header of a stream, whose first datagram came at `first_s`, is known: a decoder can be made."""
+    """The header of a stream, whose first datagram came at `first_s`, is known: a decoder can be made.
+
+    `placement` tells where its picture belongs if it is a part of a frame.
+    """
 
     stream_id: int
     header: StreamHeader
     first_s: float
+    placement: Placement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +249,8 @@ class ReceiverSession:
         header = stream.reassembler.header
         if header is not None and not stream.started:
             stream.started = True
-            self._events.append(StreamStarted(stream.id, header, stream.first_packet_at))
+            placement = stream.reassembler.placement
+            self._events.append(StreamStarted(stream.id, header, stream.first_packet_at, placement))
         self._events.extend(SegmentReceived(stream.id, a.segment_id, a.payload, a.recovered) for a in arrivals)
         lacks_base = stream.tracker.lost and not stream.reassembler.base_complete
         if was_complete or lacks_base:

@@ -24,7 +24,11 @@ app = typer.Typer(add_completion=False)
 def send(
     source: Annotated[
         str | None,
-        typer.Argument(metavar="SOURCE", help="Photo, folder or glob; a sample photo if left out.", show_default=False),
+        typer.Argument(
+            metavar="SOURCE",
+            help="Photo, folder, glob, video file, or camera (/dev/video0, rtsp://..); a sample photo if left out.",
+            show_default=False,
+        ),
     ] = None,
     bandwidth: Annotated[
         str, typer.Option(metavar="RATE", help="Rate of all datagrams of a stream, such as 50kbps.")
@@ -52,7 +56,7 @@ def send(
         ),
     ] = None,
     protection: Annotated[
-        str, typer.Option(metavar="NAME", help="Parity over the stream: auto, equal or none.")
+        str, typer.Option(metavar="NAME", help="Parity over the stream: auto, equal, none, or pet for broadcast.")
     ] = "auto",
     redundancy: Annotated[
         str | None,
@@ -69,7 +73,17 @@ def send(
         ),
     ] = None,
     packet_size: Annotated[str, typer.Option(metavar="BYTES", help="Largest datagram.")] = "1100B",
-    deadline: Annotated[str, typer.Option(metavar="TIME", help="Time after which no more of a photo is sent.")] = "10s",
+    deadline: Annotated[
+        str, typer.Option(metavar="TIME", help="Time after which no more of a photo, or of a frame, is sent.")
+    ] = "10s",
+    every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Photos are frames that come so far apart: what is late is dropped, what has not changed is not sent.",
+            show_default="photos wait for their turn",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of all that is random in the link in here.")] = 0,
     output: Annotated[
         Path | None,
@@ -143,6 +157,7 @@ def send(
         settings,
         context=context,
         full_size=full_size,
+        every_s=None if every is None else parse_time(every),
         to=tuple(to or ()),
         channel=channel or "ep2",
         seed=seed,

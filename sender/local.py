@@ -10,13 +10,16 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import count
 from math import inf
 from typing import cast
 
 from channel_sim.link import Link, LinkSettings
 from channel_sim.simulate import Route, Session, simulate
 from channel_sim.spec import parse_channel
+from progressive.codec import ProgressiveCodec
 from progressive.contexts import context_for
 from progressive.display import Display
 from progressive.errors import RunError, UsageError
@@ -26,12 +29,15 @@ from progressive.semantics.blend import DEFAULT_CONTEXT
 from progressive.transport.drive import drive
 from progressive.transport.memory import memory_pair
 from progressive.units import format_bandwidth
+from receiver.canvases import Canvases
 from receiver.reception import Reception
 from receiver.refinement import warm_up_metrics
 from receiver.session import ReceiverEvent, ReceiverSession, SegmentReceived, StreamStarted
 from receiver.settings import ReceiverSettings
+from sender.frames import is_camera, is_sequence, open_frames
 from sender.options import SenderOptions
 from sender.prepare import PreparedPhoto, find_sources, prepare
+from sender.sequence import FrameSequence
 from sender.session import PacketSent, SenderEvent, SenderSession
 
 Clock = Callable[[], float]
@@ -84,6 +90,8 @@ class LocalStream:
         *,
         one_of_several: bool,
         worker: ThreadPoolExecutor | None = None,
+        stream_id: int = 0,
+        canvases: Canvases | None = None,
     ) -> None:
         """
         Args:
@@ -94,11 +102,20 @@ class LocalStream:
             clock: the time now, in seconds.
             one_of_several: events carry the photo's name.
             worker: makes the pictures; without it `refine` does.
+            stream_id: another one for each frame of a sequence.
+            canvases: pictures of the earlier frames of the sequence.
         """
+        self._canvases = canvases or Canvases()
         self._prepared, self._options, self._folder, self._display = prepared, options, folder, display
         self._clock, self._one_of_several, self._worker = clock, one_of_several, worker
         self._started_s = clock()
-        self.sender = SenderSession(prepared.stream, options.settings, stream_id=0, now=self._started_s)
+        self.sender = SenderSession(
+            prepared.stream,
+            options.settings,
+            stream_id=stream_id,
+            now=self._started_s,
+            placement=prepared.placement,
+        )
         self.receiver = ReceiverSession(
             ReceiverSettings(inner_parity=options.settings.inner_parity), now=self._started_s
         )
@@ -117,7 +134,7 @@ class LocalStream:
 
     def on_receiver_event(self, event: ReceiverEvent) -> None:
         match event:
-            case StreamStarted():
+            case StreamStarted(placement=placement):
                 self._reception = Reception(
                     event.header,
                     self._prepared.name,
@@ -126,9 +143,12 @@ class LocalStream:
                     elapsed_s=lambda: self._clock() - self._started_s,
                     figures=lambda: self.receiver.statistics,
                     original=self._prepared.photo,
+                    frame=None if placement is None else lambda part: self._canvases.frame(placement, part),
                     one_of_several=self._one_of_several,
                     worker=self._worker,
                 )
+                refiner = self._reception.refiner
+                self._canvases.add(event.stream_id, lambda: refiner.picture)
             case SegmentReceived() if self._reception is not None:
                 self._reception.take(event.segment_id, event.payload)
 
@@ -172,10 +192,13 @@ def stream_locally(options: SenderOptions, display: Display) -> None:
     channel = _as_slow_as_the_sender(channel, options)
     links = Links.seeded(channel, options.seed)
     clock = VirtualClock() if options.fast else time.monotonic
-    sources = find_sources(options.source)
-    several = len(sources) > 1
     codec = load_codec(options.codec)
     options = replace(options, context=context_for(codec, options.context, default=DEFAULT_CONTEXT))
+    if is_sequence(options.source, options.every_s):
+        _stream_frames(options, codec, display, links, clock, str(channel))
+        return
+    sources = find_sources(options.source)
+    several = len(sources) > 1
     if several:
         OutputFolder(options.output)  # a folder in it for each photo; an earlier run's files must not lie beside them
     failures = []
@@ -208,6 +231,70 @@ def stream_locally(options: SenderOptions, display: Display) -> None:
                 failures.append(source.name)
     if failures:
         raise RunError(f"{len(failures)} of {len(sources)} photos failed: {', '.join(failures)}")
+
+
+def _stream_frames(
+    options: SenderOptions, codec: ProgressiveCodec, display: Display, links: Links, clock: Clock, channel_words: str
+) -> None:
+    """Streams a sequence frame after frame; raises RunError if not one of them arrived, or some could not be read."""
+    if options.fast and is_camera(options.source):
+        raise UsageError(f"{options.source} is live and cannot run on a virtual clock: leave --fast out")
+    started_s = clock()
+
+    def wait_until(time_s: float) -> None:
+        if isinstance(clock, VirtualClock):
+            clock.now = started_s + time_s
+        else:
+            time.sleep(max(0.0, started_s + time_s - clock()))
+
+    def elapsed_s() -> float:
+        return clock() - started_s
+
+    frames = open_frames(options.source, options.every_s, elapsed_s)
+    sequence = FrameSequence(
+        frames,
+        codec,
+        options.settings,
+        full_size=options.full_size,
+        context=options.context,
+        clock=elapsed_s,
+        wait_until=wait_until,
+    )
+    OutputFolder(options.output)
+    warm_up_metrics()
+    display.settings(options.in_words(channel_words))
+    canvases, losses, shown = Canvases(), options.settings.expect, 0
+    with closing(frames), ThreadPoolExecutor(1) as worker, display:
+        for number in count():
+            turn = sequence.next()
+            if turn is None:
+                break
+            settings = replace(options.settings, deadline_s=turn.deadline_s, expect=losses)
+            display.note(turn.prepared.in_words())
+            stream = LocalStream(
+                turn.prepared,
+                replace(options, settings=settings),
+                OutputFolder(options.output / turn.prepared.name),
+                display,
+                clock,
+                one_of_several=True,
+                worker=None if options.fast else worker,
+                stream_id=number,
+                canvases=canvases,
+            )
+            try:
+                _run(stream, links, clock)
+                shown += 1
+            except RunError as error:
+                display.note(str(error))
+            losses = stream.sender.losses
+            sequence.sent(turn, number, stream.sender.stream, stream.sender.known_segments)
+        display.summary(sequence.in_words())
+    if sequence.unreadable:
+        names = ", ".join(sequence.unreadable)
+        raise RunError(f"{len(sequence.unreadable)} frames could not be read: {names}")
+    if not shown:
+        raise RunError("not one frame arrived: lower the bandwidth or raise the deadline")
 
 
 def _as_slow_as_the_sender(channel: LinkSettings, options: SenderOptions) -> LinkSettings:

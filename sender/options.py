@@ -19,6 +19,7 @@ class SenderOptions:
         context: what the picture is for, `classify`, `reconstruct` or `hybrid`; None for a codec that has one order.
         settings: of each stream.
         full_size: never downscale.
+        every_s: seconds from one photo to the next as frames of a sequence; None for photos that wait for their turn.
         to: addresses of receivers; empty to receive in this process.
         channel: spec of the simulated link, for receiving in this process.
         seed: of all that is random on that link.
@@ -32,6 +33,7 @@ class SenderOptions:
     settings: SenderSettings
     context: str | None = None
     full_size: bool = False
+    every_s: float | None = None
     to: tuple[str, ...] = ()
     channel: str = "ep2"
     seed: int = 0
@@ -47,7 +49,8 @@ class SenderOptions:
         answers = "one way" if not settings.feedback else "repair" if settings.repairs else "no repair"
         audience = "" if settings.serve is None else f", for {format_percent(settings.serve)} of the receivers"
         words = {
-            "source": self.source or "sample photo",
+            "source": (self.source or "sample photo")
+            + ("" if self.every_s is None else f", a frame every {format_time(self.every_s)}"),
             "codec": self.codec
             + (f", context {self.context}" if self.context else "")
             + ", full size" * self.full_size,

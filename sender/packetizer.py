@@ -16,6 +16,7 @@ from itertools import islice
 from progressive.errors import UsageError
 from progressive.stream import Segment, StreamHeader
 from progressive.wire.packet import OVERHEAD
+from progressive.wire.placement import PLACEMENT_SIZE, Placement, header_data
 from progressive.wire.protection import BlockShape, Slot
 from progressive.wire.records import HEADER_ID, RECORD_OVERHEAD, Record, write_records
 
@@ -30,12 +31,14 @@ MIN_SEGMENT_PAYLOAD = 64
 """Every codec can make segments this small."""
 
 
-def max_segment_payload(packet_size: int, inner_parity: int = 0) -> int:
+def max_segment_payload(packet_size: int, inner_parity: int = 0, *, placed: bool = False) -> int:
     """Payload limit to ask a codec for, in bytes, so that any segment and the stream header share a datagram.
 
-    Raises UsageError if datagrams of `packet_size` bytes are too small for the segments of any codec.
+    With `placed` there is room for a placement too. Raises UsageError if datagrams of `packet_size` bytes are too small
+    for the segments of any codec.
     """
-    room = packet_size - inner_parity - OVERHEAD - 2 * RECORD_OVERHEAD - HEADER_ALLOWANCE
+    header_size = HEADER_ALLOWANCE + (PLACEMENT_SIZE if placed else 0)
+    room = packet_size - inner_parity - OVERHEAD - 2 * RECORD_OVERHEAD - header_size
     if room < MIN_SEGMENT_PAYLOAD:
         needed = packet_size + MIN_SEGMENT_PAYLOAD - room
         raise UsageError(f"packets of {packet_size} bytes are too small: use {needed} or more")
@@ -70,13 +73,16 @@ class SourceBlock:
     packets: tuple[SourcePacket, ...]
 
 
-def packetize(header: StreamHeader, segments: Sequence[Segment], payload_size: int) -> tuple[SourceBlock, ...]:
+def packetize(
+    header: StreamHeader, segments: Sequence[Segment], payload_size: int, placement: Placement | None = None
+) -> tuple[SourceBlock, ...]:
     """Packs a stream into blocks; the base needs to come first.
 
     Args:
         header: goes into every packet of the base, or, if too long for that, into a packet of its own before it.
         segments: in sending order.
         payload_size: most bytes of records in a packet.
+        placement: of a stream that holds a part of a frame; goes with the header.
 
     Raises UsageError if a segment is too long for a packet.
     """
@@ -86,9 +92,10 @@ def packetize(header: StreamHeader, segments: Sequence[Segment], payload_size: i
                 f"segment {segment.id} of {len(segment.payload)} bytes does not fit a packet: "
                 f"encode with payloads of at most {payload_size - RECORD_OVERHEAD} bytes, or use larger packets"
             )
+    record = Record(HEADER_ID, header_data(header, placement))
     base = [Record(segment.id, segment.payload) for segment in segments if segment.layer == 0]
     enhance = [Record(segment.id, segment.payload) for segment in segments if segment.layer > 0]
-    blocks = [SourceBlock(0, chunk) for chunk in _chunks(_pack_base(header, base, payload_size), _base_sizes())]
+    blocks = [SourceBlock(0, chunk) for chunk in _chunks(_pack_base(record, base, payload_size), _base_sizes())]
     tiers = _chunks(_pack(enhance, (), payload_size), _tier_sizes())
     return (*blocks, *(SourceBlock(tier, chunk) for tier, chunk in enumerate(tiers, start=1)))
 
@@ -128,8 +135,7 @@ def shapes_of(
     ]
 
 
-def _pack_base(header: StreamHeader, records: Sequence[Record], payload_size: int) -> list[SourcePacket]:
-    header_record = Record(HEADER_ID, header.to_bytes())
+def _pack_base(header_record: Record, records: Sequence[Record], payload_size: int) -> list[SourcePacket]:
     if header_record.size + max((record.size for record in records), default=0) <= payload_size:
         return _pack(records, (header_record,), payload_size) or [SourcePacket((header_record,))]
     if header_record.size > payload_size:

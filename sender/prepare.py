@@ -14,6 +14,7 @@ from progressive.contexts import encode_in_context
 from progressive.photos import downscale, find_photos, read_photo, sample_photo
 from progressive.stream import LayeredStream
 from progressive.units import format_percent, format_size
+from progressive.wire.placement import Placement
 from sender.order import order_segments
 from sender.packetizer import max_segment_payload, packetize
 from sender.settings import SenderSettings
@@ -50,12 +51,14 @@ class PreparedPhoto:
         photo: as encoded, [H, W, 3].
         stream: its code.
         note: what was changed, in one line; empty if nothing was.
+        placement: where the picture of the stream belongs, if that is only a part of the photo; None if it is all.
     """
 
     name: str
     photo: Photo
     stream: LayeredStream
     note: str
+    placement: Placement | None = None
 
     def in_words(self) -> str:
         """What will be sent, in one line."""
@@ -86,9 +89,22 @@ def prepare(
 
     Raises UsageError if the photo cannot be read.
     """
+    return prepare_photo(source.name, source.read(), codec, settings, full_size=full_size, context=context)
+
+
+def prepare_photo(
+    name: str,
+    original: Photo,
+    codec: ProgressiveCodec,
+    settings: SenderSettings,
+    *,
+    full_size: bool,
+    context: str | None = None,
+) -> PreparedPhoto:
+    """As `prepare`, with a photo that was read, [H, W, 3]."""
     max_payload = max_segment_payload(settings.packet_size, settings.inner_parity)
     encode: Encode = partial(encode_in_context, codec, max_payload=max_payload, context=context)
-    original = photo = source.read()
+    photo = original
     allowed_s = BASE_SHARE * settings.deadline_s
     if not full_size:
         photo = _cut_down_to_what_could_fit(original, encode, settings, allowed_s)
@@ -100,10 +116,18 @@ def prepare(
     note = ""
     if photo is not original:
         note = (
-            f"{source.name}: downscaled from {_size(original)} to {_size(photo)}, so that the base takes at most "
+            f"{name}: downscaled from {_size(original)} to {_size(photo)}, so that the base takes at most "
             f"{format_percent(BASE_SHARE)} of the deadline (--full-size keeps it)"
         )
-    return PreparedPhoto(source.name, photo, stream, note)
+    return PreparedPhoto(name, photo, stream, note)
+
+
+def encode_part(
+    part: Photo, codec: ProgressiveCodec, settings: SenderSettings, *, context: str | None = None
+) -> LayeredStream:
+    """The stream of a part of a frame, [H, W, 3], in segments that leave room for its placement."""
+    max_payload = max_segment_payload(settings.packet_size, settings.inner_parity, placed=True)
+    return encode_in_context(codec, part, max_payload=max_payload, context=context)
 
 
 def base_seconds(stream: LayeredStream, settings: SenderSettings) -> float:

@@ -14,6 +14,7 @@ from progressive.wire.control import End, Report, parse_message
 from progressive.wire.fec import BlockEncoder
 from progressive.wire.inner_parity import add_inner_parity, correct_datagram
 from progressive.wire.packet import MAX_INDEX, Kind, Packet, parse_packet
+from progressive.wire.placement import Placement
 from progressive.wire.protection import BlockShape, Goal, Plan, Progress, Slot, plan_protection, replan
 from sender.audience import Audience, Listener, Sent
 from sender.order import order_segments
@@ -32,6 +33,9 @@ LINGER_S = 1.0
 
 REPLAN_INTERVAL_S = 0.25
 """Least time between two plans: a plan takes milliseconds, and no flood of reports may keep the sender from sending."""
+
+REPLAN_INTERVAL_S_PER_SLOT = 0.0025
+"""The same for long streams, whose plans take as much longer as they have more packets."""
 
 PacketKind = Literal["source", "parity", "repair", "control"]
 
@@ -94,7 +98,14 @@ class SenderSession:
     """
 
     def __init__(
-        self, stream: LayeredStream, settings: SenderSettings, *, stream_id: int, now: float, more: bool = False
+        self,
+        stream: LayeredStream,
+        settings: SenderSettings,
+        *,
+        stream_id: int,
+        now: float,
+        more: bool = False,
+        placement: Placement | None = None,
     ) -> None:
         """
         Args:
@@ -104,6 +115,7 @@ class SenderSession:
             stream_id: 0..2^32-1, new for every stream to the same receiver.
             now: the start; the deadline counts from here.
             more: another stream follows, the receiver should stay.
+            placement: where the photo belongs, if it is a part of a frame.
 
         Raises:
             UsageError: the stream does not fit the settings.
@@ -127,7 +139,7 @@ class SenderSession:
         self._end_confirmed = self._ending = self.done = False
         self._ends_left = END_COPIES
         self._end_due = self._finish_at = self._give_up_at = now
-        self.stream, self._plan, self._goal, self._shapes, self._blocks = _prepare(stream, settings)
+        self.stream, self._plan, self._goal, self._shapes, self._blocks = _prepare(stream, settings, placement)
         self._encoders = [BlockEncoder([packet.payload for packet in block.packets]) for block in self._blocks]
         self._planned = [0] * len(self._encoders)
         self._base = [number for number, block in enumerate(self._blocks) if block.layer == 0]
@@ -270,7 +282,7 @@ class SenderSession:
         """Plans the rest anew, unless that was done a moment ago."""
         if now < self._replan_at:
             return
-        self._replan_at = now + REPLAN_INTERVAL_S
+        self._replan_at = now + max(REPLAN_INTERVAL_S, REPLAN_INTERVAL_S_PER_SLOT * len(self._rest.slots))
         goal = replace(self._goal, budget_bytes=self._bytes_left(now), model=self.losses)
         fates = {**known.fates, **dict.fromkeys(self._repairs)}
         progress = Progress(tuple(fates), tuple(fates.values()), known.whole, self._plan.sources)
@@ -334,11 +346,11 @@ class SenderSession:
 
 
 def _prepare(
-    stream: LayeredStream, settings: SenderSettings
+    stream: LayeredStream, settings: SenderSettings, placement: Placement | None
 ) -> tuple[LayeredStream, Plan, Goal, list[BlockShape], tuple[SourceBlock, ...]]:
     """Order, plan, its goal, the shapes it was made for, packets; the stream and packets are the part that is sent."""
     ordered = order_segments(stream.segments)
-    blocks = packetize(stream.header, ordered, settings.payload_size)
+    blocks = packetize(stream.header, ordered, settings.payload_size, placement)
     shapes = shapes_of(blocks, ordered, settings.wire_size_of_payload)
     goal = Goal(settings.budget_bytes, settings.redundancy, settings.expect)
     plan = plan_protection(settings.protection, shapes, goal)
@@ -350,4 +362,4 @@ def _prepare(
     }
     kept = stream.keep(segment for segment in ordered if segment.id in sent)
     # Packing the kept part again changes only the number of segments that the header announces.
-    return kept, plan, goal, shapes, packetize(kept.header, kept.segments, settings.payload_size)
+    return kept, plan, goal, shapes, packetize(kept.header, kept.segments, settings.payload_size, placement)

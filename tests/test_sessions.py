@@ -39,7 +39,7 @@ class Run:
             self.sent += 1
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(
     base=st.integers(0, 6),
     enhance=st.integers(0, 30),

@@ -189,7 +189,7 @@ def test_nonsense_is_counted_and_changes_nothing(lie):
     assert events[-1] == StreamFinished("silence")
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(
         st.none()

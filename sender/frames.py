@@ -1,0 +1,210 @@
+"""Where the frames of a sequence come from: photos at equal distances in time, a video file, a camera."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from progressive.codec import Photo
+from progressive.errors import UsageError
+from progressive.stream import MAX_PIXELS
+from sender.prepare import Source, find_sources
+
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".ogv", ".3gp")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a sequence.
+
+    Fields:
+        name: unique in the sequence.
+        time_s: when it is there, in seconds since the start.
+        read: makes the photo, [H, W, 3]; raises UsageError if it cannot be read.
+    """
+
+    name: str
+    time_s: float
+    read: Callable[[], Photo]
+
+
+class Frames(Protocol):
+    """A sequence: the newest frame wins.
+
+    Fields:
+        passed_over: frames that a newer one replaced before anyone asked for them.
+    """
+
+    passed_over: int
+
+    def next(self, now_s: float) -> Frame | None:
+        """The newest frame that is there at `now_s`; if it was handed out already the one after, which may be yet to
+        come; None after the last."""
+        ...
+
+    def close(self) -> None:
+        """Frees what the source holds; may be called twice."""
+        ...
+
+
+class TimedFrames:
+    """Frames whose times are known beforehand, in the order of time."""
+
+    def __init__(self, frames: Iterable[Frame], close: Callable[[], object] = lambda: None) -> None:
+        self.passed_over = 0
+        self._frames = iter(frames)
+        self._coming = next(self._frames, None)
+        self._close = close
+
+    def next(self, now_s: float) -> Frame | None:
+        newest, self._coming = self._coming, next(self._frames, None)
+        while newest is not None and self._coming is not None and self._coming.time_s <= now_s:
+            newest, self._coming = self._coming, next(self._frames, None)
+            self.passed_over += 1
+        return newest
+
+    def close(self) -> None:
+        self._close()
+
+
+class LiveFrames:
+    """Frames of a camera, read in a thread: only the newest is kept."""
+
+    def __init__(self, photos: Iterable[Photo], clock: Callable[[], float]) -> None:
+        """
+        Args:
+            photos: blocks until the next one is there; raises UsageError if there is none any more for a bad reason.
+            clock: seconds since the start of the sequence, in real time.
+        """
+        self.passed_over = 0
+        self._photos, self._clock = photos, clock
+        self._changed = threading.Condition()
+        self._newest: Frame | None = None
+        self._count = 0
+        self._over = False
+        self._error: UsageError | None = None
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def next(self, now_s: float) -> Frame | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._newest is not None or self._over)
+            newest, self._newest = self._newest, None
+            if newest is None and self._error is not None:
+                raise self._error
+            return newest
+
+    def close(self) -> None:
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
+
+    def _read(self) -> None:
+        try:
+            for photo in self._photos:
+                with self._changed:
+                    if self._over:
+                        return
+                    self.passed_over += self._newest is not None
+                    self._count += 1
+                    self._newest = Frame(f"{self._count:05d}", self._clock(), lambda photo=photo: photo)  # type: ignore[misc]
+                    self._changed.notify_all()
+        except UsageError as error:
+            self._error = error
+        self.close()
+
+
+def is_sequence(source: str | None, every_s: float | None) -> bool:
+    """Whether a source is sent frame after frame rather than photo after photo."""
+    return every_s is not None or is_video(source) or is_camera(source)
+
+
+def open_frames(source: str | None, every_s: float | None, clock: Callable[[], float]) -> Frames:
+    """The frames of a sequence.
+
+    Args:
+        source: photo, folder or glob; a video file; a camera; None for the sample photo.
+        every_s: how far photos come apart, in seconds; None for what has times of its own.
+        clock: seconds since the start, for a camera.
+
+    Raises UsageError if the source cannot be read, or is given two times.
+    """
+    if not (is_video(source) or is_camera(source)):
+        return photo_frames(find_sources(source), every_s or 0.0)
+    if every_s is not None:
+        raise UsageError(f"{source} has times of its own: leave --every out")
+    return video_frames(str(source)) if is_video(source) else camera_frames(str(source), clock)
+
+
+def photo_frames(sources: Sequence[Source], every_s: float) -> TimedFrames:
+    """Photos that come so many seconds apart."""
+    return TimedFrames(Frame(source.name, i * every_s, source.read) for i, source in enumerate(sources))
+
+
+def is_video(source: str | None) -> bool:
+    """Whether a source is a video file, by its suffix."""
+    return source is not None and Path(source).suffix.lower() in VIDEO_SUFFIXES and not is_camera(source)
+
+
+def is_camera(source: str | None) -> bool:
+    """Whether a source is live: a device or an address."""
+    return source is not None and (source.startswith("/dev/") or "://" in source)
+
+
+def video_frames(path: str) -> TimedFrames:
+    """The frames of a video file, at their times; raises UsageError if it cannot be read."""
+    container = _open(path)
+    stem = Path(path).stem
+
+    def frames() -> Iterator[Frame]:
+        start_s = None
+        for number, picture in enumerate(_pictures(container, path), start=1):
+            time_s = float(picture.time or 0.0)
+            start_s = time_s if start_s is None else start_s
+            yield Frame(f"{stem}_{number:05d}", time_s - start_s, lambda picture=picture: _photo(picture))  # type: ignore[misc]
+
+    return TimedFrames(frames(), container.close)
+
+
+def camera_frames(source: str, clock: Callable[[], float]) -> LiveFrames:
+    """The frames of a camera, a device such as /dev/video0 or an address such as rtsp://HOST/PATH."""
+    container = _open(source, "v4l2" if source.startswith("/dev/video") else None)
+    return LiveFrames((_photo(picture) for picture in _pictures(container, source)), clock)
+
+
+def _open(source: str, container_format: str | None = None) -> Any:
+    try:
+        import av
+    except ImportError:
+        raise UsageError("videos and cameras need PyAV: install progressive[video]") from None
+    try:
+        container = av.open(source, format=container_format)
+    except (av.FFmpegError, OSError) as error:
+        raise UsageError(f"cannot read {source}: {getattr(error, 'strerror', None) or error}") from error
+    if not container.streams.video:
+        container.close()
+        raise UsageError(f"cannot read {source}: there is no video in it")
+    return container
+
+
+def _pictures(container: Any, source: str) -> Iterator[Any]:
+    """The decoded frames; what is damaged or cut short ends the sequence where it is."""
+    import av
+
+    try:
+        for picture in container.decode(video=0):
+            if picture.width * picture.height > MAX_PIXELS:
+                raise UsageError(f"cannot read {source}: it has more than {MAX_PIXELS // 10**6} megapixels a frame")
+            yield picture
+    except av.FFmpegError:
+        return
+
+
+def _photo(picture: Any) -> Photo:
+    """[H, W, 3], turned as the camera was held."""
+    photo = picture.to_ndarray(format="rgb24")
+    return np.ascontiguousarray(np.rot90(photo, round(getattr(picture, "rotation", 0) / 90)))
