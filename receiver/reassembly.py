@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from progressive.errors import BitstreamError, WireError
 from progressive.stream import StreamHeader
 from progressive.wire.fec import BlockDecoder
-from progressive.wire.packet import Packet
+from progressive.wire.packet import Kind, Packet
 from progressive.wire.placement import Placement, parse_header_data
 from progressive.wire.records import HEADER_ID, Record, parse_records
+from progressive.wire.stripes import parse_stripes
 from receiver.settings import ReceiverSettings
 
 
@@ -76,6 +77,8 @@ class Reassembler:
 
         Raises WireError if the packet is nonsense or contradicts what came before; it changes nothing then.
         """
+        if packet.kind is Kind.STRIPES:
+            return self._add_stripes(packet)
         block = self._block(packet)
         if block.complete:
             return []
@@ -91,6 +94,21 @@ class Reassembler:
                 self.recovered += 1
             except WireError:
                 continue  # a peer built its parity from nonsense; the other sources may be good
+        return self._hand_out()
+
+    def _add_stripes(self, packet: Packet) -> list[Arrival]:
+        """Takes a stripe of every class, up to one that is nonsense; any k stripes give a class."""
+        for stripe in parse_stripes(packet.payload):
+            parity = replace(packet, block=stripe.block, index=stripe.k + packet.index, k=stripe.k, payload=stripe.data)
+            block = self._block(parity)
+            if block.complete:
+                continue
+            sources = self._restore(block, parity)
+            self._blocks[stripe.block] = block
+            records = _checked_records(b"".join(sources[index] for index in sorted(sources)))
+            if any(record.id == HEADER_ID for record in records):
+                self._base_blocks = max(self._base_blocks, stripe.block + 1)
+            self._take(records, recovered=True)
         return self._hand_out()
 
     def _block(self, packet: Packet) -> BlockDecoder:

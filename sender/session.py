@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Literal
@@ -16,6 +17,7 @@ from progressive.wire.inner_parity import add_inner_parity, correct_datagram
 from progressive.wire.packet import MAX_INDEX, Kind, Packet, parse_packet
 from progressive.wire.placement import Placement
 from progressive.wire.protection import BlockShape, Goal, Plan, Progress, Slot, plan_protection, replan
+from progressive.wire.stripes import Stripe, encoder_of_class, write_stripes
 from sender.audience import Audience, Listener, Sent
 from sender.order import order_segments
 from sender.pacing import TokenBucket
@@ -140,7 +142,7 @@ class SenderSession:
         self._ends_left = END_COPIES
         self._end_due = self._finish_at = self._give_up_at = now
         self.stream, self._plan, self._goal, self._shapes, self._blocks = _prepare(stream, settings, placement)
-        self._encoders = [BlockEncoder([packet.payload for packet in block.packets]) for block in self._blocks]
+        self._encoders = _encoders(self._blocks, self._plan)
         self._planned = [0] * len(self._encoders)
         self._base = [number for number, block in enumerate(self._blocks) if block.layer == 0]
         self._follow(self._plan)
@@ -301,7 +303,7 @@ class SenderSession:
             segment
             for number, block in enumerate(self._blocks)
             for index, packet in enumerate(block.packets)
-            if number in known.whole or known.fates.get(Slot(number, index))
+            if number in known.whole or (not self._plan.striped and known.fates.get(Slot(number, index)))
             for segment in packet.segments
         )
 
@@ -313,6 +315,8 @@ class SenderSession:
             slot = self._rest.slots[self._position]
             self._position += 1
         self._give_up_at = now + LINGER_S
+        if self._plan.striped:
+            return self._send_stripes(slot.index, now)
         encoder = self._encoders[slot.block]
         packet = Packet(
             Kind.DATA,
@@ -325,6 +329,14 @@ class SenderSession:
             n=self._planned[slot.block],
         )
         return self._send(packet, "repair" if repair else "source" if slot.index < encoder.k else "parity", now)
+
+    def _send_stripes(self, index: int, now: float) -> bytes:
+        stripes = [
+            Stripe(block, encoder.k, encoder.payload(encoder.k + index)) for block, encoder in enumerate(self._encoders)
+        ]
+        payload = write_stripes(stripes)
+        packet = Packet(Kind.STRIPES, self._stream_id, len(self._sent), payload, index=index, n=self._planned[0])
+        return self._send(packet, "parity", now)
 
     def _send_end(self, now: float) -> bytes:
         self._ends_left -= 1
@@ -352,14 +364,22 @@ def _prepare(
     ordered = order_segments(stream.segments)
     blocks = packetize(stream.header, ordered, settings.payload_size, placement)
     shapes = shapes_of(blocks, ordered, settings.wire_size_of_payload)
-    goal = Goal(settings.budget_bytes, settings.redundancy, settings.expect)
+    overhead = settings.wire_size_of_payload(0)
+    goal = Goal(settings.budget_bytes, settings.redundancy, settings.expect, overhead_bytes=overhead)
     plan = plan_protection(settings.protection, shapes, goal)
     sent = {
         segment
         for block, count in zip(blocks, plan.sources, strict=True)
-        for packet in block.packets[:count]
+        for packet in block.packets[: len(block.packets) if plan.striped and count else count]
         for segment in packet.segments
     }
     kept = stream.keep(segment for segment in ordered if segment.id in sent)
     # Packing the kept part again changes only the number of segments that the header announces.
     return kept, plan, goal, shapes, packetize(kept.header, kept.segments, settings.payload_size, placement)
+
+
+def _encoders(blocks: Sequence[SourceBlock], plan: Plan) -> list[BlockEncoder]:
+    payloads = [[packet.payload for packet in block.packets] for block in blocks]
+    if not plan.striped:
+        return [BlockEncoder(own) for own in payloads]
+    return [encoder_of_class(b"".join(own), k) for own, k in zip(payloads, plan.sources, strict=False)]

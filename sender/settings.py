@@ -72,6 +72,8 @@ class SenderSettings:
     @property
     def repairs(self) -> bool:
         """Whether packets of the base are sent again."""
+        if self.protection == "pet":
+            return False  # any further packet serves as well
         return (self.feedback and self.serve is None) if self.repair is None else self.repair
 
     @property

@@ -23,6 +23,9 @@ MAX_SOURCES = 64
 MAX_INDEX = 255
 """Highest index in a block: the code is over GF(256)."""
 
+MAX_STRIPED = MAX_INDEX + 1 - MAX_SOURCES
+"""Most striped packets of a stream: their indices follow those of up to MAX_SOURCES sources."""
+
 FLAG_SEALED = 0x01
 
 _HEADER = struct.Struct("!BBIIHBBBH")
@@ -36,11 +39,12 @@ SEALED_OVERHEAD = HEADER_SIZE + 16
 
 class Kind(IntEnum):
     """What a packet carries: `DATA` source or parity of a block; `CONTROL` a message of the sender; `FEEDBACK` one of
-    the receiver."""
+    the receiver; `STRIPES` a stripe of every class."""
 
     DATA = 0
     CONTROL = 1
     FEEDBACK = 2
+    STRIPES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Packet:
         n: packets of the block that its sender plans to send, k..255; may change while the stream is sent.
         payload: records (source), parity bytes, or a control message.
 
-    Control and feedback packets have `block`, `index`, `k` and `n` zero.
+    Control and feedback packets have `block`, `index`, `k` and `n` zero, striped ones `block` and `k`.
     """
 
     kind: Kind
@@ -122,6 +126,9 @@ def _parse_kind(number: int, block: int, index: int, k: int, n: int) -> Kind:
     if kind is Kind.DATA:
         if not 1 <= k <= MAX_SOURCES or n < k:
             raise WireError(f"impossible block: k {k}, n {n}, expected 1 <= k <= {MAX_SOURCES} and k <= n")
+    elif kind is Kind.STRIPES:
+        if block or k or index >= MAX_STRIPED:
+            raise WireError(f"impossible striped packet: block {block}, k {k}, index {index}")
     elif block or index or k or n:
         raise WireError("control packet claims a place in a block")
     return kind

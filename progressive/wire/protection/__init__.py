@@ -8,6 +8,7 @@ from progressive.errors import UsageError
 from progressive.wire.protection.auto import plan_auto
 from progressive.wire.protection.equal import plan_equal
 from progressive.wire.protection.none import plan_none
+from progressive.wire.protection.pet import plan_pet
 from progressive.wire.protection.plan import (
     DESIGN_LOSS,
     BlockShape,
@@ -34,7 +35,7 @@ __all__ = [
     "replan",
 ]
 
-POLICIES: dict[str, Policy] = {"auto": plan_auto, "equal": plan_equal, "none": plan_none}
+POLICIES: dict[str, Policy] = {"auto": plan_auto, "equal": plan_equal, "none": plan_none, "pet": plan_pet}
 
 
 def plan_protection(policy: str, blocks: Sequence[BlockShape], goal: Goal) -> Plan:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from progressive.loss_model import LossModel
+from progressive.wire.packet import OVERHEAD
 
 DESIGN_LOSS = LossModel(0.10, 5)
 """The losses that are assumed as long as nobody has reported any."""
@@ -61,12 +62,14 @@ class Goal:
         redundancy: parity bytes / source bytes; None to choose, and to go on with parity until the budget is spent.
         model: the losses to protect against.
         objective: what to maximise, `area` under quality over time until the deadline or the `final` quality there.
+        overhead_bytes: those of every datagram that are not payload.
     """
 
     budget_bytes: int
     redundancy: float | None = None
     model: LossModel = DESIGN_LOSS
     objective: Objective = "area"
+    overhead_bytes: int = OVERHEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +98,14 @@ class Plan:
         sizes: bytes on the wire of each slot.
         sources: source packets of each block that are sent, and so its k; fewer than asked for where the deadline cuts
             the tail.
+        striped: every packet carries a stripe of all blocks, and `sources` are the stripes that give each of them; the
+            slots are those of block 0.
     """
 
     slots: tuple[Slot, ...]
     sizes: tuple[int, ...]
     sources: tuple[int, ...]
+    striped: bool = False
 
     def slots_of(self, block: int) -> list[int]:
         """Positions in `slots` of the packets of a block, rising."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from progressive.wire.protection.auto import plan_auto
+from progressive.wire.protection.pet import continue_pet, plan_pet
 from progressive.wire.protection.plan import BlockShape, Goal, Plan, Policy, Progress
 
 
@@ -22,7 +23,9 @@ def plan_rest(policy: Policy, blocks: Sequence[BlockShape], goal: Goal, progress
     shapes = [_first(shape, k) for shape, k in zip(blocks, announced, strict=True) if k]
     if not shapes or goal.budget_bytes < min(min(shape.sizes) for shape in shapes):
         return Plan((), (), announced)
-    if policy is plan_auto:
+    if policy is plan_pet:
+        plan = continue_pet(shapes, goal, replace(progress, sources=announced[: len(shapes)]))
+    elif policy is plan_auto:
         plan = plan_auto(shapes, goal, replace(progress, sources=announced[: len(shapes)]))
     else:
         plan = _without_what_was_sent(policy, shapes, goal, progress)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from progressive.errors import UsageError
 from progressive.loss_model import LossModel
-from progressive.wire.protection import POLICIES, BlockShape, Goal, Plan, Slot, plan_protection, probability_of_block
+from progressive.wire.protection import BlockShape, Goal, Plan, Slot, plan_protection, probability_of_block
 
 DESIGN = LossModel(0.10, 5)
 SIZES = st.lists(st.integers(100, 1100), min_size=1, max_size=32).map(tuple)
@@ -33,7 +33,7 @@ def streams(draw):
 GOALS = st.builds(Goal, st.integers(1100, 200_000), st.none() | st.floats(0, 2))
 
 
-@given(streams(), GOALS, st.sampled_from(sorted(POLICIES)))
+@given(streams(), GOALS, st.sampled_from(["auto", "equal", "none"]))
 def test_plans_keep_to_the_budget_and_send_each_packet_once(blocks, goal, policy):
     plan = plan_protection(policy, blocks, goal)
     assert sum(plan.sizes) <= goal.budget_bytes
