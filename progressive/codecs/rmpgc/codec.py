@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -28,6 +32,8 @@ from progressive.semantics.blend import check_context
 from progressive.semantics.coarse_map import CoarseMap
 from progressive.stream import MAX_PIXELS, MAX_SEGMENTS, MAX_SIDE, LayeredStream, StreamHeader
 from progressive.threads import one_thread
+
+T = TypeVar("T")
 
 MIN_PAYLOAD = 4 * LARGEST_PREFIX
 """Smaller segments would be mostly prefix."""
@@ -84,15 +90,16 @@ class Rmpgc:
         _check_payload(max_payload)
         layout = _layout_of(photo)
         importance = None if context == "reconstruct" else _coarse_map(photo)
-        drafts: list[Draft] = []
-        for number, tile in enumerate(self._tiles(photo, layout)):
-            drafts += self._drafts(number, tile, layout, importance, context, max_payload)
-        return self._stream(layout, importance, drafts)
+
+        def drafts(number: int, tile: CodedTile) -> list[Draft]:
+            return self._drafts(number, tile, layout, importance, context, max_payload)
+
+        return self._stream(layout, importance, list(chain.from_iterable(self._of_tiles(photo, layout, drafts))))
 
     def analyse(self, photo: Photo) -> CodedPhoto:
         """Codes a photo once, for streams in any context. Raises UsageError for one that is too large."""
         layout = _layout_of(photo)
-        return CodedPhoto(layout, list(self._tiles(photo, layout)), _coarse_map(photo))
+        return CodedPhoto(layout, self._of_tiles(photo, layout, lambda _, tile: tile), _coarse_map(photo))
 
     def rank(self, coded: CodedPhoto, *, max_payload: int = 1000, context: str = DEFAULT_CONTEXT) -> LayeredStream:
         """The stream that `encode` would make of the photo for this context. Raises UsageError as it does."""
@@ -117,13 +124,17 @@ class Rmpgc:
         coarse_map_of(header)
         return RmpgcDecoder(header, self._model, self._networks(device), self._renderer(device))
 
-    def _tiles(self, photo: Photo, layout: Layout) -> Iterator[CodedTile]:
+    def _of_tiles(self, photo: Photo, layout: Layout, work: Callable[[int, CodedTile], T]) -> list[T]:
+        """What some work makes of each tile, several tiles at once."""
         with torch.inference_mode(), one_thread():
             latent = latent_of(photo, layout, self._model.analysis)
-        for number in range(layout.tiles):
+
+        def tile(number: int) -> T:
             with torch.inference_mode(), one_thread():
-                tile = code_tile(latent, layout, number, self._model, self._networks("cpu"))
-            yield tile
+                return work(number, code_tile(latent, layout, number, self._model, self._networks("cpu")))
+
+        with ThreadPoolExecutor(min(layout.tiles, os.cpu_count() or 1)) as pool:
+            return list(pool.map(tile, range(layout.tiles)))
 
     def _drafts(
         self, number: int, tile: CodedTile, layout: Layout, importance: CoarseMap | None, context: str, max_payload: int

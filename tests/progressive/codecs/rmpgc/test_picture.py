@@ -128,7 +128,7 @@ def test_a_missing_tile_does_not_grey_its_neighbour() -> None:
             decoder.push(segment.id, segment.payload)
     picture = decoder.picture()
     assert (picture[:, 512:] == 128).all()
-    assert picture[:, :512].min() > 240
+    assert picture[:, :512].min() > 230
 
 
 def test_a_base_without_its_fine_stages_is_a_coarse_picture(
