@@ -20,7 +20,7 @@ from progressive.photos import read_photo, sample_photo
 from progressive.registry import DEFAULT_CODEC, load_codec
 from progressive.wire.protection import BlockShape, Goal, Plan, plan_protection, probability_of_block
 from sender.order import order_segments
-from sender.packetizer import FIRST_TIER_PACKETS, MAX_BLOCK_SOURCES, max_segment_payload, packetize
+from sender.packetizer import FIRST_TIER_PACKETS, MAX_BLOCK_SOURCES, max_segment_payload, packetize, shapes_of
 from sender.settings import SenderSettings
 
 
@@ -73,11 +73,9 @@ def photo_shapes(photo: Path | None, codec: str, settings: SenderSettings) -> li
     pixels = sample_photo() if photo is None else read_photo(photo)
     limit = max_segment_payload(settings.packet_size)
     stream = load_codec(codec).encode(pixels, max_payload=limit)
-    blocks = packetize(stream.header, order_segments(stream.segments), settings.payload_size)
-    return [
-        BlockShape(block.layer, tuple(settings.wire_size_of_payload(packet.payload_size) for packet in block.packets))
-        for block in blocks
-    ]
+    ordered = order_segments(stream.segments)
+    blocks = packetize(stream.header, ordered, settings.payload_size)
+    return shapes_of(blocks, ordered, settings.wire_size_of_payload)
 
 
 def report(name: str, arrival: Arrival) -> None:
@@ -102,7 +100,7 @@ def main() -> None:
 
     settings = SenderSettings(args.bandwidth, packet_size=args.packet_size, deadline_s=args.deadline, feedback=False)
     model = LossModel(args.loss, args.burst)
-    goal = Goal(settings.budget_bytes)
+    goal = Goal(settings.budget_bytes, model=model)
 
     def arrival_of(shapes: list[BlockShape], trials: int) -> Arrival:
         return measure(plan_protection("auto", shapes, goal), model, args.bandwidth, trials, args.seed)

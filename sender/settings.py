@@ -64,6 +64,8 @@ class SenderSettings:
             raise UsageError(f"a redundancy of {self.redundancy:g} parity bytes per source byte: use 0 to 255")
         if self.protection == "none" and self.redundancy:
             raise UsageError("no protection and a redundancy contradict each other: use --protection auto or equal")
+        if self.protection == "pet" and self.repair:
+            raise UsageError("--repair sends packets of the base again, and with pet none is: leave --repair out")
         if self.serve is not None and not 0 < self.serve <= 1:
             raise UsageError(f"a share of {self.serve:.4g} of the receivers cannot be served: use above 0% to 100%")
         if not self.feedback and (self.repair or self.serve is not None):

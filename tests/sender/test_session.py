@@ -262,6 +262,7 @@ def test_datagrams_are_the_size_asked_for_with_inner_parity_included():
         ({"protection": "best"}, "auto, equal, none"),
         ({"redundancy": -0.1}, "redundancy"),
         ({"protection": "none", "redundancy": 0.2}, "contradict"),
+        ({"protection": "pet", "repair": True}, "pet"),
         ({"serve": 1.2}, "above 0% to 100%"),
         ({"serve": 0.5, "feedback": False}, "receivers that answer"),
         ({"repair": True, "feedback": False}, "receivers that answer"),
