@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +62,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A photo, coded and packed."""
+    """A photo, coded and packed; `sources` know what the whole stream really leaves of the distortion."""
 
     photo: Photo
     stream: LayeredStream
@@ -89,7 +89,11 @@ def subject(photo: Photo, codec: ProgressiveCodec, settings: SenderSettings) -> 
     stream = encode_in_context(codec, photo, max_payload=limit, context="reconstruct")
     ordered = order_segments(stream.segments)
     blocks = shapes_of(packetize(stream.header, ordered, settings.payload_size), ordered, settings.wire_size_of_payload)
-    return Subject(photo, stream, blocks, Sources.of(blocks))
+    decoder = codec.decoder(stream.header)
+    for segment in stream.segments:
+        decoder.push(segment.id, segment.payload)
+    left = float(np.square(decoder.picture().astype(np.float64) - photo).sum())
+    return Subject(photo, stream, blocks, replace(Sources.of(blocks), residual=left))
 
 
 def measure(subject: Subject, plan: Plan, model: LossModel, goal: Goal, trials: int) -> Figures:

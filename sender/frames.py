@@ -48,18 +48,17 @@ class Frames(Protocol):
         ...
 
     def close(self) -> None:
-        """Frees what the source holds; may be called twice."""
+        """Gives up: a `next` that another thread waits for returns, later ones return None. May be called twice."""
         ...
 
 
 class TimedFrames:
     """Frames whose times are known beforehand, in the order of time."""
 
-    def __init__(self, frames: Iterable[Frame], close: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, frames: Iterable[Frame]) -> None:
         self.passed_over = 0
         self._frames = iter(frames)
         self._coming = next(self._frames, None)
-        self._close = close
 
     def next(self, now_s: float) -> Frame | None:
         newest, self._coming = self._coming, next(self._frames, None)
@@ -69,7 +68,7 @@ class TimedFrames:
         return newest
 
     def close(self) -> None:
-        self._close()
+        self._frames, self._coming = iter(()), None
 
 
 class LiveFrames:
@@ -167,7 +166,7 @@ def video_frames(path: str) -> TimedFrames:
             start_s = time_s if start_s is None else start_s
             yield Frame(f"{stem}_{number:05d}", time_s - start_s, lambda picture=picture: _photo(picture))  # type: ignore[misc]
 
-    return TimedFrames(frames(), container.close)
+    return TimedFrames(frames())
 
 
 def camera_frames(source: str, clock: Callable[[], float]) -> LiveFrames:

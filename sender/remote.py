@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from progressive.codec import ProgressiveCodec
@@ -22,12 +24,19 @@ from progressive.transport.drive import drive
 from progressive.transport.fan_out import FanOut
 from progressive.transport.udp import UdpAddress, open_udp_sender, parse_udp_url
 from sender.display import SendingView
+from sender.farewell import farewell
+from sender.frames import is_sequence, open_frames
 from sender.options import SenderOptions
 from sender.prepare import PreparedPhoto, Source, find_sources, prepare
-from sender.session import ReportReceived, SenderEvent, SenderSession, StreamFinished
+from sender.sequence import FrameSequence
+from sender.session import END_INTERVAL_S, ReportReceived, SenderEvent, SenderSession, StreamFinished
+from sender.settings import SenderSettings
 
 SILENCE_S = 3.0
 """A receiver reports twice a second while packets come: one that does not for this long has gone."""
+
+GONE_S = 30.0
+"""The same for a sequence, which a fade of some seconds should not end."""
 
 
 @dataclass(slots=True)
@@ -61,9 +70,18 @@ def stream_to_receivers(options: SenderOptions, display: Display) -> None:
 
 
 async def _stream(addresses: Sequence[UdpAddress], options: SenderOptions, display: Display) -> None:
-    sources = find_sources(options.source)
     codec = load_codec(options.codec)
     options = replace(options, context=context_for(codec, options.context, default=DEFAULT_CONTEXT))
+    if is_sequence(options.source, options.every_s):
+        await _stream_frames(addresses, options, codec, display)
+    else:
+        await _stream_photos(addresses, options, codec, display)
+
+
+async def _stream_photos(
+    addresses: Sequence[UdpAddress], options: SenderOptions, codec: ProgressiveCodec, display: Display
+) -> None:
+    sources = find_sources(options.source)
     targets = await _open_targets(addresses, broadcast=options.settings.serve is not None)
     photos = _Photos(sources, options, codec, display)
     display.settings(options.in_words())
@@ -73,7 +91,7 @@ async def _stream(addresses: Sequence[UdpAddress], options: SenderOptions, displ
             # Only a photo that could be read is announced, so the one after next is prepared while this one is sent.
             coming = asyncio.create_task(photos.next())
             display.note(current.in_words())
-            await _send_to_all(current, targets, options, display, more=following is not None)
+            await _send_to_all(current, targets, options.settings, display, more=following is not None)
             current, following = following, await coming
     finally:
         for target in targets:
@@ -81,6 +99,70 @@ async def _stream(addresses: Sequence[UdpAddress], options: SenderOptions, displ
     if photos.unreadable:
         names = ", ".join(photos.unreadable)
         raise RunError(f"{len(photos.unreadable)} of {len(sources)} photos could not be read: {names}")
+    _raise_failures(targets)
+
+
+async def _stream_frames(
+    addresses: Sequence[UdpAddress], options: SenderOptions, codec: ProgressiveCodec, display: Display
+) -> None:
+    """Frame after frame; the receivers' pictures are followed for all of them together."""
+    loop = asyncio.get_running_loop()
+    started_s = loop.time()
+    frames = open_frames(options.source, options.every_s, lambda: loop.time() - started_s)
+    targets = await _open_targets(addresses, broadcast=options.settings.serve is not None)
+    display.settings(options.in_words())
+    stop = threading.Event()
+    sequence = FrameSequence(
+        frames,
+        codec,
+        options.settings,
+        full_size=options.full_size,
+        context=options.context,
+        clock=lambda: loop.time() - started_s,
+        wait_until=lambda time_s: stop.wait(max(0.0, started_s + time_s - loop.time())),
+    )
+    with ThreadPoolExecutor(1) as worker:
+        try:
+            await _send_frames(sequence, targets, options, display, worker)
+            for datagram in farewell(secrets.randbits(32), inner_parity=options.settings.inner_parity):
+                for target in targets:
+                    await target.transport.send(datagram)
+                await asyncio.sleep(END_INTERVAL_S)
+        finally:
+            stop.set()
+            frames.close()
+            for target in targets:
+                target.transport.close()
+    display.summary(sequence.in_words())
+    if sequence.unreadable:
+        raise RunError(f"{len(sequence.unreadable)} frames could not be read: {', '.join(sequence.unreadable)}")
+    _raise_failures(targets)
+
+
+async def _send_frames(
+    sequence: FrameSequence,
+    targets: Sequence[Target],
+    options: SenderOptions,
+    display: Display,
+    worker: ThreadPoolExecutor,
+) -> None:
+    loop = asyncio.get_running_loop()
+    while (turn := await loop.run_in_executor(worker, sequence.next)) is not None:
+        stream_id = secrets.randbits(32)
+        settings = replace(options.settings, deadline_s=turn.deadline_s)
+        display.note(turn.prepared.in_words())
+        sessions = await _send_to_all(turn.prepared, targets, settings, display, more=True, stream_id=stream_id)
+        if not sessions:
+            return
+        known = frozenset.intersection(*(session.known_segments for session in sessions))
+        least = min((session.stream for session in sessions), key=lambda stream: len(stream.segments))
+        await loop.run_in_executor(worker, sequence.sent, turn, stream_id, least, known)
+        for target in targets:
+            if target.heard_s is not None and loop.time() - target.heard_s < GONE_S:
+                target.failure = ""
+
+
+def _raise_failures(targets: Sequence[Target]) -> None:
     if failures := [target.failure for target in targets if target.failure]:
         raise RunError("; ".join(failures))
 
@@ -125,40 +207,42 @@ class _Photos:
 
 
 async def _send_to_all(
-    prepared: PreparedPhoto, targets: Sequence[Target], options: SenderOptions, display: Display, *, more: bool
-) -> None:
+    prepared: PreparedPhoto,
+    targets: Sequence[Target],
+    settings: SenderSettings,
+    display: Display,
+    *,
+    more: bool,
+    stream_id: int | None = None,
+) -> list[SenderSession]:
+    """Sends a photo to all that have not failed yet, each stream with an identifier of its own if none is given.
+
+    Returns the sessions, which are over.
+    """
     loop = asyncio.get_running_loop()
     started_s = loop.time()
     view = SendingView(display, prepared.name, elapsed_s=lambda: loop.time() - started_s)
-    # A receiver ignores what comes late of streams it has seen: ids must differ from those of earlier runs too.
-    sessions = [
-        (
-            target,
-            SenderSession(
-                prepared.stream,
-                replace(options.settings, expect=target.losses or options.settings.expect),
-                stream_id=secrets.randbits(32),
-                now=loop.time(),
-                more=more,
-            ),
+
+    async def send(target: Target) -> SenderSession:
+        # A receiver ignores what comes late of streams it has seen: ids must differ from those of earlier runs too.
+        session = await asyncio.to_thread(
+            SenderSession,
+            prepared.stream,
+            replace(settings, expect=target.losses or settings.expect),
+            stream_id=secrets.randbits(32) if stream_id is None else stream_id,
+            now=loop.time(),
+            more=more,
+            placement=prepared.placement,
         )
-        for target in targets
-        if not target.failure
-    ]
-    await asyncio.gather(
-        *(
-            drive(
-                session,
-                target.transport,
-                _handler(target, view.follow(target.address, len(session.stream.segments))),
-            )
-            for target, session in sessions
-        )
-    )
-    for target, session in sessions:
+        show = view.follow(target.address, len(session.stream.segments))
+        await drive(session, target.transport, _handler(target, show))
         target.losses = session.losses
+        return session
+
+    sessions = await asyncio.gather(*(send(target) for target in targets if not target.failure))
     if sessions:
         display.summary(view.closing_words())
+    return sessions
 
 
 def _handler(target: Target, show: Callable[[SenderEvent], None]) -> Callable[[SenderEvent], None]:

@@ -22,6 +22,11 @@ LATE_SHARE = 0.1
 """A frame with less than this share of its deadline left is late: there would be time for its base at most."""
 
 
+REFRESH_S = 20.0
+"""A scene in which nothing changes is sent whole again after so long: for receivers that came meanwhile, and so that
+the others, who wait half a minute for the next frame, know that the sender is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Canvas:
     """What the receivers are known to show.
@@ -76,7 +81,7 @@ class FrameSequence:
         full_size: bool,
         context: str | None,
         clock: Callable[[], float],
-        wait_until: Callable[[float], None],
+        wait_until: Callable[[float], object],
     ) -> None:
         """
         Args:
@@ -95,6 +100,7 @@ class FrameSequence:
         self._clock, self._wait_until = clock, wait_until
         self._canvas: Canvas | None = None
         self._pixels = self._pixels_sent = 0
+        self._latest_s = 0.0
 
     @property
     def share_sent(self) -> float:
@@ -134,6 +140,7 @@ class FrameSequence:
         """
         prepared = turn.prepared
         self.sent_count += 1
+        self._latest_s = self._clock()
         self._pixels += prepared.photo.shape[0] * prepared.photo.shape[1]
         self._pixels_sent += stream.header.width * stream.header.height
         before = self._canvas
@@ -172,7 +179,7 @@ class FrameSequence:
         scaled = _scaled(photo, canvas.picture.shape)
         region = changed_region(scaled, canvas.picture, canvas.attainable)
         if region is None:
-            return None
+            return None if self._clock() - self._latest_s < REFRESH_S else self._prepare_whole(name, photo)
         if (region.height, region.width) == scaled.shape[:2]:
             return self._prepare_whole(name, photo)
         stream = encode_part(region.of(scaled), self._codec, self._settings, context=self._context)

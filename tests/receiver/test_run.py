@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,30 @@ def test_a_broadcast_is_one_stream_for_all(photos: Path, tmp_path: Path) -> None
     assert {event["to"] for event in display.events} == {", ".join(addresses)}
     assert {event["receiver"] for event in display.events} == {1, 2, 3}
     assert "complete" in display.notes[-1]
+
+
+def test_a_sequence_reaches_two_receivers_of_which_each_keeps_what_did_not_change(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    background = np.ascontiguousarray(sample_photo()[::2, ::2])
+    frames = [background.copy() for _ in range(4)]
+    for frame, left in zip(frames, (60, 60, 100, 140), strict=True):
+        frame[100:120, left : left + 20] = 250
+    for number, frame in enumerate(frames):
+        write_png(folder / f"{number}.png", frame)
+    receivers = [Receiver(tmp_path / name, receiver_id=number) for number, name in enumerate(("first", "second"))]
+    display = Recorder()
+    run = options(folder, *(receiver.address for receiver in receivers), bandwidth_bps=500e3, deadline_s=2.0)
+    sequence = replace(run, every_s=1.0)
+    stream_to_receivers(sequence, display)
+    for receiver in receivers:
+        assert receiver.result() is None
+        whole = read_photo(receiver.output / "final.png")
+        last = read_photo(receiver.output / "photo_03" / "final.png")
+        assert last.shape == (256, 256, 3)
+        assert (last[200:] == whole[200:]).all()
+        assert last[104:116, 144:156].mean() > 200
+    assert "3 frames sent, 0 dropped for newer ones or as late, 1 unchanged" in display.notes[-1]
 
 
 @pytest.mark.usefixtures("impatient_sender")

@@ -10,6 +10,7 @@ from progressive.wire.control import End, parse_message
 from progressive.wire.fec import BlockEncoder
 from progressive.wire.inner_parity import add_inner_parity, correct_datagram
 from progressive.wire.packet import Kind, Packet, parse_packet
+from progressive.wire.placement import Placement, header_data
 from progressive.wire.records import HEADER_ID, Record, write_records
 from receiver.session import (
     MAX_ENDED_STREAMS,
@@ -81,6 +82,50 @@ def test_segments_are_right_and_come_once_in_any_order_with_duplicates_and_losse
     assert (len(received) == 6) == (len(set(datagrams)) >= 6)
     assert session.statistics.duplicates == len(datagrams) - len(set(datagrams))
     assert session.statistics.received == len(set(datagrams))
+
+
+def test_a_part_of_a_frame_is_started_with_its_place():
+    placement = Placement(canvas=3, width=1000, height=500, left=64, top=20)
+    segment = STREAM.segments[0]
+    records = [Record(HEADER_ID, header_data(STREAM.header, placement)), Record(segment.id, segment.payload)]
+    packet = Packet(Kind.DATA, STREAM_ID, 0, write_records(records), k=1, n=1)
+    session = make_session(datagrams=[packet.to_bytes()])
+    assert events_of(session)[0] == StreamStarted(STREAM_ID, STREAM.header, 0.0, placement)
+
+
+def test_a_part_outside_its_frame_is_damage():
+    header = header_data(STREAM.header, Placement(canvas=3, width=100, height=500, left=64, top=20))
+    packet = Packet(Kind.DATA, STREAM_ID, 0, write_records([Record(HEADER_ID, header)]), k=1, n=1)
+    session = make_session(datagrams=[packet.to_bytes()])
+    assert (events_of(session), session.statistics.damaged) == ([], 1)
+
+
+def reports_of_losses(base_lost):
+    """When reports come while packets of two blocks arrive every 0.2 s; of the first block one or none is lost."""
+    header = Record(HEADER_ID, STREAM.header.to_bytes())
+    base = BlockEncoder([write_records([header, Record(s.id, s.payload)]) for s in STREAM.segments[:2]])
+    rest = BlockEncoder([write_records([Record(s.id, s.payload)]) for s in STREAM.segments[2:5]])
+    places = [(0, 0, base), (0, 1, base), (1, 0, rest), (1, 1, rest), (1, 2, rest)]
+    session = make_session()
+    times = []
+    for sequence, (block, index, encoder) in enumerate(places):
+        now = 0.2 * sequence
+        lost = (block, index) == ((0, 0) if base_lost else (1, 0))
+        packet = Packet(Kind.DATA, STREAM_ID, sequence, encoder.payload(index), block, index, encoder.k, encoder.k)
+        if not lost:
+            session.receive_datagram(packet.to_bytes(), now)
+        times += [(now, report) for report in reports_of(session, now)]
+    return times
+
+
+def test_a_gap_in_the_base_is_reported_with_every_packet_and_others_twice_a_second():
+    asked = reports_of_losses(base_lost=True)
+    assert [time for time, _ in asked] == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert {report.layers for _, report in asked} == {0}
+    assert asked[-1][1].recent == bytes([0b11110000])
+    quiet = reports_of_losses(base_lost=False)
+    assert [time for time, _ in quiet] == pytest.approx([0.6])
+    assert quiet[0][1].layers == 1
 
 
 def test_restored_segments_are_marked():

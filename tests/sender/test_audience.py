@@ -84,14 +84,22 @@ def test_a_packet_just_overtaken_may_still_come():
     assert list(sent.known(audience, (4,)).fates.values()) == [True, False, None, True]
 
 
-def test_a_packet_arrived_once_it_arrived_in_any_copy_and_what_arrived_stays():
+@pytest.mark.parametrize("arrived", [[1, 2, 3], [0, 1, 3]])
+def test_a_packet_arrived_if_it_arrived_in_any_copy(arrived):
     sent = SentPackets()
-    for index in (0, 1, 0, 2):
-        sent.add(Slot(0, index), 1000, float(index))
+    for number, index in enumerate((0, 1, 0, 2)):
+        sent.add(Slot(0, index), 1000, float(number))
     audience = Audience(ASSUMED, serve=None)
-    audience.take(report([1, 2, 3]), 1.0, SENT)
+    audience.take(report(arrived), 1.0, SENT)
     assert dict(sent.known(audience, (3,)).fates) == {Slot(0, 1): True, Slot(0, 0): True, Slot(0, 2): True}
     assert [slot.index for slot in sent.slots()] == [1, 0, 2]
+
+
+def test_what_arrived_stays_whatever_is_said_later():
+    audience = Audience(ASSUMED, serve=None)
+    audience.take(report(range(4)), 1.0, SENT)
+    assert audience.take(report(range(1, 6)), 2.0, SENT)
+    assert sent_packets(lambda number: 0, 6).known(audience, (6,)).whole == {0}
 
 
 def test_reports_overtaken_by_later_ones_are_not_taken():

@@ -28,6 +28,7 @@ def test_parity_on_its_way_stands_in_for_a_source():
 
 def test_sources_that_were_not_sent_yet_come_anyway():
     assert repeat({0: False, 1: True}) == [0]
+    assert repeat({0: False, 1: False, 4: True}) == [0]
 
 
 def test_whole_blocks_need_nothing():

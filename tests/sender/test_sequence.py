@@ -74,6 +74,19 @@ def test_a_frame_that_the_receivers_show_already_is_not_sent():
     assert sequence.unchanged == 4
 
 
+def test_a_part_that_was_sent_is_as_good_as_it_gets():
+    sequence = sequence_of(BACKGROUND, with_square(70), with_square(70), with_square(150))
+    send(sequence, 0)
+    send(sequence, 1)
+    assert send(sequence, 2).name == "3"
+    assert sequence.unchanged == 1
+
+
+def test_a_still_scene_is_sent_anew_now_and_then():
+    sequence = sequence_of(*[BACKGROUND] * 50)
+    assert [send(sequence, number).name for number in range(3)] == ["0", "20", "40"]
+
+
 @pytest.mark.parametrize("known", [[], [1]])
 def test_without_feedback_every_frame_is_sent_whole(known):
     sequence = sequence_of(BACKGROUND, BACKGROUND)

@@ -233,6 +233,16 @@ def test_a_million_reports_cost_one_in_a_while():
     assert session.dropped == 2999
 
 
+def test_reports_of_many_receivers_make_one_plan_at_a_time():
+    session = make_session(replace(SETTINGS, serve=0.9))
+    sent, _ = run(session, until=2.0)
+    for receiver in range(50):
+        session.receive_datagram(report(sent=len(sent), lost=1, receiver=receiver), 2.0)
+    events = list(iter(session.next_event, None))
+    assert sum(isinstance(event, ReportReceived) for event in events) == 50
+    assert sum(isinstance(event, Replanned) for event in events) == 1
+
+
 def test_what_is_reported_moves_the_plan_within_bounds_only():
     session = make_session()
     sent, _ = run(session, until=4.0)
