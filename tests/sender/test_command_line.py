@@ -232,7 +232,8 @@ def test_an_interrupted_run_keeps_what_came(
 
 
 def test_ctrl_c_in_real_time_keeps_what_came(photo: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "sender", str(photo), "--bandwidth", "5kbps", "--output", str(tmp_path / "out")]
+    slowly = ("--bandwidth", "1kbps", "--deadline", "60s")  # all of the photo would take 20 s
+    command = [sys.executable, "-m", "sender", str(photo), *slowly, "--output", str(tmp_path / "out")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
