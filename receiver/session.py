@@ -24,6 +24,12 @@ REPEAT_INTERVAL_S = 0.1
 END_GRACE_S = 0.25
 """How long packets may still come once the end was heard: jitter lets it overtake them."""
 
+SILENT_PACKETS = 15
+"""A stream is not over before so many packets could have come: on slow links they are far apart."""
+
+UNKNOWN_PACE = 10
+"""How many times longer than usual the second packet is waited for: only then the pace is known."""
+
 MAX_ENDED_STREAMS = 64
 """Ended streams whose late packets are recognised; only the last one or two can have packets on the way."""
 
@@ -58,7 +64,8 @@ class StreamEnded:
     """No more of this stream will come.
 
     `reason`: "complete", every segment is there; "ended", the sender said so or began another stream; "silence",
-    nothing came for `silence_s`. `more`: the sender announced another stream, or has begun it.
+    nothing came for `silence_s` and for as long as fifteen packets take. `more`: the sender announced another stream,
+    or has begun it.
     """
 
     stream_id: int
@@ -285,7 +292,14 @@ class ReceiverSession:
         return stream.report(ended=ended, receiver_id=self._settings.receiver_id)
 
     def _silent_at(self, stream: _Stream) -> float:
-        return stream.last_packet_at + self._settings.silence_s
+        """When a stream is given up."""
+        return stream.last_packet_at + max(self._settings.silence_s, self._usual_silence_s(stream))
+
+    def _usual_silence_s(self, stream: _Stream) -> float:
+        sent = stream.tracker.expected
+        if sent < 2:
+            return UNKNOWN_PACE * self._settings.silence_s
+        return SILENT_PACKETS * (stream.last_packet_at - stream.first_packet_at) / (sent - 1)
 
     def _count(self, stream: _Stream | None) -> PacketStatistics:
         """The counts of the streams before and this one."""

@@ -14,7 +14,7 @@ class ReceiverSettings:
     """Settings of a receiving session; UsageError for values that make no sense.
 
     Fields:
-        silence_s: seconds without a packet after which a stream is over.
+        silence_s: seconds without a packet after which a stream is over, unless its packets are far apart.
         inner_parity: bytes of parity inside each datagram, the same number as the sender's.
         max_blocks: most blocks of a stream. A block holds 8 to 64 packets, so these are over 30 MB of photo at least.
         max_held_bytes: most bytes kept of a stream for erasure recovery, and before its header is known. A block holds

@@ -222,7 +222,7 @@ def test_a_sender_that_stops_half_way_leaves_the_best_picture(tmp_path: Path) ->
     send_part(receiver.address, packets=8)
     error = receiver.result()
     assert isinstance(error, RunError)
-    assert "fell silent for 300 ms before the end, what came is kept" in str(error)
+    assert "fell silent before the end, what came is kept" in str(error)
     assert read_photo(tmp_path / "out" / "final.png").shape == (512, 512, 3)
     assert json.loads((tmp_path / "out" / "report.json").read_text())["events"]
 

@@ -208,6 +208,20 @@ def test_silence_ends_a_stream(count, reason):
     assert session.next_timer() is None
 
 
+def test_on_a_slow_link_silence_is_longer_than_fifteen_packets():
+    """At 1 kbit/s a full packet takes nine seconds, and a burst of losses many times that."""
+    first, second, third, *_ = datagrams_of()
+    session = make_session(datagrams=[first], now=100.0)
+    pause = 10 * SETTINGS.silence_s
+    session.handle_timer(100.0 + pause - 0.1)
+    session.receive_datagram(second, 109.0)
+    session.handle_timer(109.0 + 15 * 9.0 - 0.1)
+    assert not session.done
+    session.receive_datagram(third, 118.0)
+    session.handle_timer(118.0 + 15 * 9.0)
+    assert events_of(session)[-1] == StreamEnded(STREAM_ID, "silence", more=False)
+
+
 def test_before_the_first_datagram_there_is_nothing_to_wait_for():
     session = make_session()
     assert session.next_timer() is None
