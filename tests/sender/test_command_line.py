@@ -234,7 +234,14 @@ def test_an_interrupted_run_keeps_what_came(
 def test_ctrl_c_in_real_time_keeps_what_came(photo: Path, tmp_path: Path) -> None:
     slowly = ("--bandwidth", "1kbps", "--deadline", "60s")  # all of the photo would take 20 s
     command = [sys.executable, "-m", "sender", str(photo), *slowly, "--output", str(tmp_path / "out")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell starts in the background ignores the signal, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
     try:
         assert process.stdout is not None
         assert any("base  PSNR" in line for line in process.stdout)
