@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +23,7 @@ def topic(**changes: Any) -> SimpleNamespace:
 
 def use(monkeypatch: pytest.MonkeyPatch, subject: SimpleNamespace) -> None:
     monkeypatch.setattr(page, "TOPICS", ("dice",))
-    monkeypatch.setattr(page.importlib, "import_module", lambda _name: subject)
+    monkeypatch.setitem(sys.modules, "channel_sim.validation.dice", subject)
 
 
 def test_the_page_holds_every_comparison_and_a_small_figure(
