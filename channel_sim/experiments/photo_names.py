@@ -1,0 +1,48 @@
+"""Photos by name, as experiment files name them: files, folders, globs, and the samples of scikit-image."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from progressive.codec import Photo
+from progressive.errors import UsageError
+from progressive.photos import downscale, find_photos, read_photo, sample_photo
+
+SAMPLE = "skimage:"
+MOST_PIXELS = 768 * 512
+"""Larger photos are downscaled: experiments compare systems, not sizes."""
+
+
+def find_names(source: str, beside: Path) -> list[str]:
+    """The names of the photos that a source stands for: `skimage:astronaut`, or a file, a folder or a glob.
+
+    A relative path is looked for in the folder `beside`, in the current folder, and in the one that PROGRESSIVE_DATA
+    names (`data` if it names none). Raises UsageError if there is nothing in any of them.
+    """
+    if source.startswith(SAMPLE):
+        sample_photo(source.removeprefix(SAMPLE))
+        return [source]
+    folders = (beside, Path(), Path(os.environ.get("PROGRESSIVE_DATA") or "data"))
+    for folder in folders:
+        try:
+            return [str(path.resolve()) for path in find_photos(str(folder / source))]
+        except UsageError:
+            continue
+    places = ", ".join(dict.fromkeys(str(folder.resolve()) for folder in folders))
+    raise UsageError(
+        f"no photos {source!r} in {places}: give a file, a folder or a glob, skimage:NAME, or set PROGRESSIVE_DATA"
+    )
+
+
+def spread(names: Sequence[str], most: int | None) -> tuple[str, ...]:
+    """At most so many of the names, evenly from first to last."""
+    count = len(names) if most is None else min(most, len(names))
+    return tuple(names[len(names) * i // count] for i in range(count))
+
+
+def load_photo(name: str) -> Photo:
+    """The photo of a name that `find_names` gave, [H, W, 3], of at most `MOST_PIXELS`; raises UsageError."""
+    photo = sample_photo(name.removeprefix(SAMPLE)) if name.startswith(SAMPLE) else read_photo(name)
+    return downscale(photo, max_pixels=MOST_PIXELS)
