@@ -10,6 +10,7 @@ import typer
 
 from progressive.cli import run
 from progressive.display import make_display
+from progressive.transport.access import Access
 from progressive.units import parse_size, parse_time
 
 app = typer.Typer(add_completion=False)
@@ -18,7 +19,12 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def receive(
     address: Annotated[
-        str, typer.Option("--from", metavar="URL", help="Where to listen: udp://HOST:PORT, such as udp://0.0.0.0:9000.")
+        str,
+        typer.Option(
+            "--from",
+            metavar="URL",
+            help="Where to listen, udp://HOST:PORT such as udp://0.0.0.0:9000, or whom to join, webrtc://HOST:PORT.",
+        ),
     ],
     output: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for the first photo; photo_02, .. in it for further ones.")
@@ -33,6 +39,13 @@ def receive(
     inner_parity: Annotated[
         str, typer.Option(metavar="BYTES", help="Parity bytes inside each datagram, as the sender was told.")
     ] = "0",
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The token that a webrtc:// sender asks for.")
+    ] = None,
+    ice_server: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="STUN or TURN server for webrtc://, stun:HOST:PORT; may be repeated."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No output but errors.")] = False,
 ) -> None:
@@ -48,6 +61,7 @@ def receive(
         reference=reference,
         device=device,
         timeout_s=None if timeout is None else parse_time(timeout),
+        access=Access(token_file=token_file, ice_server=tuple(ice_server or ())),
     )
     receive_photos(options, make_display(as_json=as_json, quiet=quiet))
 

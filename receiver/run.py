@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 
 from progressive.codec import Photo
@@ -13,8 +13,9 @@ from progressive.errors import BitstreamError, RunError, UsageError
 from progressive.output import OutputFolder
 from progressive.photos import read_photo
 from progressive.registry import DEFAULT_CODEC, load_codec
+from progressive.transport.access import Access
 from progressive.transport.drive import drive
-from progressive.transport.udp import UdpAddress, UdpTransport, open_udp_receiver, parse_udp_url
+from progressive.transport.schemes import ReceivingTransport, open_receiver, scheme_of
 from progressive.units import format_time
 from receiver.canvases import Canvases
 from receiver.reception import Reception
@@ -38,12 +39,13 @@ class ReceiverOptions:
     """A run of the receiver.
 
     Fields:
-        address: to listen at, `udp://HOST:PORT`.
+        address: to listen at or to join, as `progressive.transport.schemes` has them.
         settings: of the session.
         output: folder for the first photo; each further one gets a folder in it.
         reference: file of the original of the first photo; None measures nothing.
         device: "cpu", "cuda", or "auto" for CUDA where there is one.
         timeout_s: how long to wait for the first stream, in seconds; None waits for ever.
+        access: how to reach the sender, besides the address.
     """
 
     address: str
@@ -52,6 +54,7 @@ class ReceiverOptions:
     reference: Path | None = None
     device: str = "auto"
     timeout_s: float | None = None
+    access: Access = field(default_factory=Access)
 
     def in_words(self, device: str) -> dict[str, str]:
         """Every setting for a person; `device` is the one in use."""
@@ -64,7 +67,7 @@ class ReceiverOptions:
             "silence": format_time(self.settings.silence_s),
             "timeout": "none" if self.timeout_s is None else format_time(self.timeout_s),
         }
-        return words | ({"inner parity": f"{inner} bytes"} if inner else {})
+        return words | self.access.in_words() | ({"inner parity": f"{inner} bytes"} if inner else {})
 
     def in_values(self) -> dict[str, object]:
         """Every setting as a JSON value."""
@@ -84,14 +87,15 @@ def receive(options: ReceiverOptions, display: Display) -> None:
     Raises UsageError before listening; RunError, with the best pictures kept, if nothing came, the sender fell silent,
     or a base is missing.
     """
-    address = parse_udp_url(options.address)
+    access = replace(options.access, inner_parity=options.settings.inner_parity)
+    scheme_of(options.address, access)
     original = None if options.reference is None else read_photo(options.reference)
     with display:
-        asyncio.run(_receive(address, options, original, display))
+        asyncio.run(_receive(access, options, original, display))
 
 
-async def _receive(address: UdpAddress, options: ReceiverOptions, original: Photo | None, display: Display) -> None:
-    transport = await open_udp_receiver(address, inner_parity=options.settings.inner_parity)
+async def _receive(access: Access, options: ReceiverOptions, original: Photo | None, display: Display) -> None:
+    transport = await open_receiver(options.address, access, display.note)
     try:
         folder = OutputFolder(options.output)
         device = resolve_device(options.device)
@@ -99,11 +103,12 @@ async def _receive(address: UdpAddress, options: ReceiverOptions, original: Phot
         if original is not None:
             warm_up_metrics()
         display.settings(options.in_words(device))
-        display.note(f"listening at {transport.local_address}")
+        display.note(transport.place)
         with ThreadPoolExecutor(1) as worker:
             await _Run(options, display, transport, folder, original, device, worker).run()
     finally:
         transport.close()
+        await transport.wait_closed()
 
 
 def resolve_device(device: str) -> str:
@@ -128,7 +133,7 @@ class _Run:
         self,
         options: ReceiverOptions,
         display: Display,
-        transport: UdpTransport,
+        transport: ReceivingTransport,
         folder: OutputFolder,
         original: Photo | None,
         device: str,
@@ -160,6 +165,7 @@ class _Run:
             raise RunError("; ".join(dict.fromkeys(self._failures)))
 
     def _on_event(self, event: ReceiverEvent) -> None:
+        self._display.observe(event)
         match event:
             case StreamStarted():
                 self._wait_at_most(None)

@@ -12,6 +12,7 @@ from progressive.display import make_display
 from progressive.errors import UsageError
 from progressive.loss_model import parse_loss_model
 from progressive.registry import DEFAULT_CODEC
+from progressive.transport.access import Access
 from progressive.units import parse_bandwidth, parse_percent, parse_size, parse_time
 from progressive.wire.protection import DESIGN_LOSS
 from sender.options import SenderOptions
@@ -36,7 +37,9 @@ def send(
     to: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="URL", help="Receiver, udp://HOST:PORT; may be repeated. Without it link and receiver run in here."
+            metavar="URL",
+            help="Receiver, udp://HOST:PORT, may be repeated; or where to serve, webrtc://HOST:PORT. "
+            "Without it link and receiver run in here.",
         ),
     ] = None,
     channel: Annotated[
@@ -113,6 +116,20 @@ def send(
             show_default="a stream for each",
         ),
     ] = None,
+    serve_for: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="How long to serve at a webrtc:// address.", show_default="until stopped, Ctrl-C"
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Tokens that let receivers join at webrtc://, one a line."),
+    ] = None,
+    ice_server: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="STUN or TURN server for webrtc://, stun:HOST:PORT; may be repeated."),
+    ] = None,
     repair: Annotated[
         bool | None,
         typer.Option(
@@ -159,6 +176,8 @@ def send(
         full_size=full_size,
         every_s=None if every is None else parse_time(every),
         to=tuple(to or ()),
+        access=Access(settings.inner_parity, token_file, tuple(ice_server or ())),
+        serve_for_s=None if serve_for is None else parse_time(serve_for),
         channel=channel or "ep2",
         seed=seed,
         deliver_damaged=deliver_damaged,
@@ -167,10 +186,13 @@ def send(
     )
     display = make_display(as_json=as_json, quiet=quiet)
     if to:
-        from sender.remote import stream_to_receivers
+        from sender.addresses import run_for
 
-        stream_to_receivers(options, display)
+        run_for(options)(options, display)
     else:
+        _refuse_options_of_remote_runs(
+            {"--serve-for": serve_for, "--token-file": token_file, "--ice-server": ice_server or None}
+        )
         from sender.local import stream_locally
 
         stream_locally(options, display)
@@ -180,6 +202,12 @@ def _refuse_options_of_local_runs(given: dict[str, object]) -> None:
     for name, value in given.items():
         if value is not None:
             raise UsageError(f"{name} is for a receiver in this process: leave out either {name} or --to")
+
+
+def _refuse_options_of_remote_runs(given: dict[str, object]) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise UsageError(f"{name} is for receivers elsewhere: leave it out, or give --to")
 
 
 def main() -> None:

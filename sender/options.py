@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from progressive.transport.access import Access
 from progressive.units import format_bandwidth, format_percent, format_size, format_time
 from sender.settings import SenderSettings
 
@@ -20,7 +21,9 @@ class SenderOptions:
         settings: of each stream.
         full_size: never downscale.
         every_s: seconds from one photo to the next as frames of a sequence; None for photos that wait for their turn.
-        to: addresses of receivers; empty to receive in this process.
+        to: addresses of receivers, or one to serve at; empty to receive in this process.
+        access: how receivers are reached, besides the addresses.
+        serve_for_s: seconds to serve whoever comes; None until stopped.
         channel: spec of the simulated link, for receiving in this process.
         seed: of all that is random on that link.
         deliver_damaged: packets that the link damages arrive with their bit errors rather than not at all.
@@ -35,6 +38,8 @@ class SenderOptions:
     full_size: bool = False
     every_s: float | None = None
     to: tuple[str, ...] = ()
+    access: Access = field(default_factory=Access)
+    serve_for_s: float | None = None
     channel: str = "ep2"
     seed: int = 0
     deliver_damaged: bool = False
@@ -61,7 +66,8 @@ class SenderOptions:
             "deadline": format_time(settings.deadline_s),
         }
         if self.to:
-            return words | {"to": ", ".join(self.to)}
+            until = "" if self.serve_for_s is None else f", for {format_time(self.serve_for_s)}"
+            return words | {"to": ", ".join(self.to) + until} | self.access.in_words()
         clock = "virtual clock" if self.fast else "real time"
         return words | {
             "channel": f"{self.channel}: {channel_words}, seed {self.seed}, {clock}",
@@ -71,5 +77,5 @@ class SenderOptions:
     def in_values(self) -> dict[str, object]:
         """Every setting as a JSON value, in base units."""
         values = asdict(self) | asdict(self.settings) | {"to": list(self.to), "output": str(self.output)}
-        del values["settings"]
+        del values["settings"], values["access"]
         return values

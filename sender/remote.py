@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from progressive.codec import ProgressiveCodec
 from progressive.contexts import context_for
 from progressive.display import Display
-from progressive.errors import RunError, UsageError
+from progressive.errors import RunError
 from progressive.loss_model import LossModel
 from progressive.registry import load_codec
 from progressive.semantics.blend import DEFAULT_CONTEXT
@@ -27,7 +27,8 @@ from sender.display import SendingView
 from sender.farewell import farewell
 from sender.frames import is_sequence, open_frames
 from sender.options import SenderOptions
-from sender.prepare import PreparedPhoto, Source, find_sources, prepare
+from sender.photos import Photos
+from sender.prepare import PreparedPhoto, find_sources
 from sender.sequence import FrameSequence
 from sender.session import END_INTERVAL_S, ReportReceived, SenderEvent, SenderSession, StreamFinished
 from sender.settings import SenderSettings
@@ -83,7 +84,7 @@ async def _stream_photos(
 ) -> None:
     sources = find_sources(options.source)
     targets = await _open_targets(addresses, broadcast=options.settings.serve is not None)
-    photos = _Photos(sources, options, codec, display)
+    photos = Photos(sources, options, codec, display)
     display.settings(options.in_words())
     try:
         current, following = await photos.next(), await photos.next()
@@ -96,9 +97,7 @@ async def _stream_photos(
     finally:
         for target in targets:
             target.transport.close()
-    if photos.unreadable:
-        names = ", ".join(photos.unreadable)
-        raise RunError(f"{len(photos.unreadable)} of {len(sources)} photos could not be read: {names}")
+    photos.check()
     _raise_failures(targets)
 
 
@@ -173,37 +172,6 @@ async def _open_targets(addresses: Sequence[UdpAddress], *, broadcast: bool) -> 
     if broadcast:
         return [Target(", ".join(map(str, unique)), FanOut(transports))]
     return [Target(str(address), transport) for address, transport in zip(unique, transports, strict=True)]
-
-
-class _Photos:
-    """The readable photos of a run, one after the other; a single one that is unreadable is an error."""
-
-    def __init__(
-        self, sources: Sequence[Source], options: SenderOptions, codec: ProgressiveCodec, display: Display
-    ) -> None:
-        self.unreadable: list[str] = []
-        self._sources = iter(sources)
-        self._alone = len(sources) == 1
-        self._options, self._codec, self._display = options, codec, display
-
-    async def next(self) -> PreparedPhoto | None:
-        """The next one, encoded; None after the last."""
-        for source in self._sources:
-            try:
-                return await asyncio.to_thread(
-                    prepare,
-                    source,
-                    self._codec,
-                    self._options.settings,
-                    full_size=self._options.full_size,
-                    context=self._options.context,
-                )
-            except UsageError as error:
-                if self._alone:
-                    raise
-                self._display.note(f"error: {error}")
-                self.unreadable.append(source.name)
-        return None
 
 
 async def _send_to_all(

@@ -11,6 +11,7 @@ from math import inf
 from urllib.parse import urlsplit
 
 from progressive.errors import UsageError, WireError
+from progressive.transport.access import Access
 from progressive.transport.inbox import Inbox
 from progressive.wire.inner_parity import correct_datagram
 from progressive.wire.packet import is_packet
@@ -64,6 +65,10 @@ class UdpTransport:
         return UdpAddress(host, port)
 
     @property
+    def place(self) -> str:
+        return f"listening at {self.local_address}"
+
+    @property
     def strangers(self) -> int:
         """Datagrams dropped because they came from someone else while a sender was at it."""
         return self._protocol.strangers
@@ -94,6 +99,9 @@ class UdpTransport:
     def close(self) -> None:
         self._protocol.inbox.close()
         self._socket.close()
+
+    async def wait_closed(self) -> None:
+        """UDP tells nobody."""
 
 
 class _Protocol(asyncio.DatagramProtocol):
@@ -149,6 +157,11 @@ async def open_udp_receiver(address: UdpAddress, *, inner_parity: int = 0) -> Ud
             return False
 
     return await _open(address, connected=False, is_valid=holds_packet)
+
+
+async def listen(url: str, access: Access, _say: Callable[[str], None]) -> UdpTransport:
+    """Opens what a receiver listens at by its URL; raises UsageError if that is impossible."""
+    return await open_udp_receiver(parse_udp_url(url), inner_parity=access.inner_parity)
 
 
 async def _open(address: UdpAddress, *, connected: bool, is_valid: Callable[[bytes], bool]) -> UdpTransport:

@@ -291,7 +291,8 @@ def test_a_photo_that_was_announced_and_never_comes_is_a_failure(
     ("arguments", "says"),
     [
         ([], "Missing option '--from'"),
-        (["--from", "9000"], "not a UDP address"),
+        (["--from", "9000"], "'9000' is not an address: write udp://HOST:PORT or "),
+        (["--from", "udp://127.0.0.1:0", "--ice-server", "stun:a:1"], "--ice-server has no meaning for udp://"),
         (["--from", "udp://127.0.0.1:0", "--reference", "missing.png"], "cannot read missing.png"),
         (["--from", "udp://127.0.0.1:0", "--output", "/proc/out"], "cannot write into the folder /proc/out"),
         (["--from", "udp://127.0.0.1:0", "--timeout", "soon"], "'soon' is not a time"),

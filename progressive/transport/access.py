@@ -1,0 +1,35 @@
+"""What the two ends are told about reaching each other, besides an address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from progressive.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Settings of a transport; each kind of address takes some of them, the others stay as they are here.
+
+    Fields:
+        inner_parity: bytes of parity inside each datagram, the same number on both ends.
+        token_file: of the tokens that let a receiver join, one a line; a receiver shows the first.
+        ice_server: URLs of STUN and TURN servers; none by default, so that nothing leaves the local network.
+    """
+
+    inner_parity: int = 0
+    token_file: Path | None = None
+    ice_server: tuple[str, ...] = ()
+
+    def check(self, scheme: str, taken: frozenset[str]) -> None:
+        """Raises UsageError if something is set that addresses of this scheme, which take `taken`, have no use for."""
+        for field in fields(self):
+            if field.name not in taken and getattr(self, field.name) != field.default:
+                option = field.name.replace("_", "-")
+                raise UsageError(f"--{option} has no meaning for {scheme}:// addresses: leave it out")
+
+    def in_words(self) -> dict[str, str]:
+        """What is set, for a person; inner parity is a setting of the packets."""
+        words = {"token file": str(self.token_file or ""), "ICE servers": ", ".join(self.ice_server)}
+        return {name: value for name, value in words.items() if value}

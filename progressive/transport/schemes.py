@@ -1,0 +1,77 @@
+"""The kinds of addresses, by the scheme of their URLs, and how a receiver opens each.
+
+udp://HOST:PORT       listens there
+webrtc://HOST:PORT    joins the sender that serves there
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol
+
+from progressive.errors import UsageError
+from progressive.transport.access import Access
+from progressive.transport.base import Transport
+
+Say = Callable[[str], None]
+"""Takes a line that a person should read."""
+
+
+class ReceivingTransport(Transport, Protocol):
+    """A transport that a receiver opened by its URL.
+
+    `receive` raises RunError, besides TransportClosed, for what no further try can mend, such as a wrong token.
+    """
+
+    @property
+    def place(self) -> str:
+        """What it does and where, such as "listening at udp://0.0.0.0:9000"."""
+        ...
+
+    async def wait_closed(self) -> None:
+        """Waits, a second or two at most, until the other end was told of `close`."""
+        ...
+
+
+Opener = Callable[[str, Access, Say], Awaitable[ReceivingTransport]]
+"""From URL, settings and where to say what a person should know while the transport is open; raises UsageError for
+what is wrong before anything starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A kind of address.
+
+    Fields:
+        form: how it is written.
+        opener: `module:function` of an `Opener`, imported when it is first used.
+        takes: the fields of `Access` that it has a use for.
+    """
+
+    form: str
+    opener: str
+    takes: frozenset[str] = frozenset()
+
+
+SCHEMES = {
+    "udp": Scheme("udp://HOST:PORT", "progressive.transport.udp:listen", frozenset({"inner_parity"})),
+}
+
+
+def scheme_of(url: str, access: Access) -> str:
+    """The scheme of an address; raises UsageError if there is none such, or if it has no use for something set."""
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme not in SCHEMES:
+        forms = " or ".join(known.form for known in SCHEMES.values())
+        raise UsageError(f"{url!r} is not an address: write {forms}")
+    access.check(scheme, SCHEMES[scheme].takes)
+    return scheme
+
+
+async def open_receiver(url: str, access: Access, say: Say) -> ReceivingTransport:
+    """Opens what a receiver receives by; raises UsageError if that is impossible."""
+    module, _, function = SCHEMES[scheme_of(url, access)].opener.partition(":")
+    opener: Opener = getattr(import_module(module), function)
+    return await opener(url, access, say)

@@ -1,0 +1,36 @@
+"""Where a run of the sender goes to, by the scheme of its addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from progressive.display import Display
+from progressive.errors import UsageError
+from progressive.transport.schemes import scheme_of
+from sender.options import SenderOptions
+
+Run = Callable[[SenderOptions, Display], None]
+
+RUNS = {
+    "udp": "sender.remote:stream_to_receivers",
+}
+"""What streams to addresses of a scheme, `module:function` of a `Run`, imported when it is first used."""
+
+SERVING: frozenset[str] = frozenset()
+"""The schemes of senders that serve whoever comes, until they are stopped."""
+
+
+def run_for(options: SenderOptions) -> Run:
+    """What does this run; raises UsageError if its addresses are wrong or do not go together."""
+    schemes = {scheme_of(url, options.access) for url in options.to}
+    if len(schemes) > 1:
+        raise UsageError(f"addresses of one kind at a time, not {' and '.join(sorted(schemes))}: run a sender for each")
+    scheme = schemes.pop()
+    if scheme in SERVING and len(options.to) > 1:
+        raise UsageError(f"a {scheme}:// sender serves at one address: give --to once")
+    if scheme not in SERVING and options.serve_for_s is not None:
+        raise UsageError(f"--serve-for has no meaning for {scheme}:// receivers: leave it out")
+    module, _, function = RUNS[scheme].partition(":")
+    run: Run = getattr(import_module(module), function)
+    return run

@@ -1,0 +1,49 @@
+"""The photos of a run, read and encoded one after the other, each once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from progressive.codec import ProgressiveCodec
+from progressive.display import Display
+from progressive.errors import RunError, UsageError
+from sender.options import SenderOptions
+from sender.prepare import PreparedPhoto, Source, prepare
+
+
+class Photos:
+    """The readable photos of a run, one after the other; a single one that is unreadable is an error."""
+
+    def __init__(
+        self, sources: Sequence[Source], options: SenderOptions, codec: ProgressiveCodec, display: Display
+    ) -> None:
+        self.unreadable: list[str] = []
+        self._sources = iter(sources)
+        self._count = len(sources)
+        self._options, self._codec, self._display = options, codec, display
+
+    async def next(self) -> PreparedPhoto | None:
+        """The next one, encoded; None after the last."""
+        for source in self._sources:
+            try:
+                return await asyncio.to_thread(
+                    prepare,
+                    source,
+                    self._codec,
+                    self._options.settings,
+                    full_size=self._options.full_size,
+                    context=self._options.context,
+                )
+            except UsageError as error:
+                if self._count == 1:
+                    raise
+                self._display.note(f"error: {error}")
+                self.unreadable.append(source.name)
+        return None
+
+    def check(self) -> None:
+        """Raises RunError if some could not be read."""
+        if self.unreadable:
+            names = ", ".join(self.unreadable)
+            raise RunError(f"{len(self.unreadable)} of {self._count} photos could not be read: {names}")
