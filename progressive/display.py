@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -64,6 +65,9 @@ class Display:
         """Something happened: `record` for programs, `text` for people."""
         self.note(text)
 
+    def observe(self, event: object) -> None:
+        """Something happened in a session, too small to be told: for the viewer, counters, whoever looks closely."""
+
     def progress(self, rows: Sequence[Progress]) -> None:
         """The present state of all streams, called as often as it changes."""
 
@@ -75,6 +79,50 @@ class Display:
     def _print(text: str, stream: IO[str]) -> None:
         stream.write(f"{text}\n")
         stream.flush()
+
+
+class Displays(Display):
+    """Several displays as one: each is told everything, in their order."""
+
+    def __init__(self, members: Sequence[Display]) -> None:
+        self._members = list(members)
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as entered:
+            for member in self._members:
+                entered.enter_context(member)
+            self._open = entered.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, error, trace)
+
+    def settings(self, settings: Mapping[str, str]) -> None:
+        for member in self._members:
+            member.settings(settings)
+
+    def note(self, text: str) -> None:
+        for member in self._members:
+            member.note(text)
+
+    def event(self, record: Mapping[str, Any], text: str) -> None:
+        for member in self._members:
+            member.event(record, text)
+
+    def observe(self, event: object) -> None:
+        for member in self._members:
+            member.observe(event)
+
+    def progress(self, rows: Sequence[Progress]) -> None:
+        for member in self._members:
+            member.progress(rows)
+
+    def summary(self, text: str) -> None:
+        for member in self._members:
+            member.summary(text)
 
 
 class QuietDisplay(Display):

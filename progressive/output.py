@@ -72,17 +72,26 @@ class OutputFolder:
         self._thumbnails.append(downscale(picture, max_pixels=_THUMBNAIL_PIXELS))
         return path
 
-    def finish(self, settings: Mapping[str, Any], wire_bytes: int, *, title: str = "") -> None:
+    def finish(
+        self,
+        settings: Mapping[str, Any],
+        wire_bytes: int,
+        *,
+        packets: Mapping[str, int] | None = None,
+        title: str = "",
+    ) -> None:
         """Closes the run; without any refinement there is only a report.
 
         Args:
             settings: every setting of the run as JSON values, echoed in the report.
             wire_bytes: all bytes that the sender put on the wire.
+            packets: how many were received, lost, recovered, if that is known.
             title: what the timeline is headed with.
         """
         report = {
             "settings": dict(settings),
             "wire_bytes": wire_bytes,
+            **({} if packets is None else {"packets": dict(packets)}),
             "events": [json_values(refinement) for refinement in self._refinements],
         }
         text = json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False)

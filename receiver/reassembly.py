@@ -30,12 +30,18 @@ class Reassembler:
               └─> block <── parity packet    (k of them restore the missing sources)
 
     Segments are handed out once each, and only when the header is known.
+
+    Fields:
+        header, placement: of the stream; None until they came.
+        recovered: source packets restored from parity.
+        restored: those of them that the latest packet restored, by block and index.
     """
 
     def __init__(self, settings: ReceiverSettings) -> None:
         self.header: StreamHeader | None = None
         self.placement: Placement | None = None
         self.recovered = 0
+        self.restored: list[tuple[int, int]] = []
         self._settings = settings
         self._blocks: dict[int, BlockDecoder] = {}
         self._block_bytes = 0
@@ -77,6 +83,7 @@ class Reassembler:
 
         Raises WireError if the packet is nonsense or contradicts what came before; it changes nothing then.
         """
+        self.restored = []
         if packet.kind is Kind.STRIPES:
             return self._add_stripes(packet)
         block = self._block(packet)
@@ -88,10 +95,11 @@ class Reassembler:
         if any(record.id == HEADER_ID for record in records):
             self._base_blocks = max(self._base_blocks, packet.block + 1)
         self._take(records, recovered=False)
-        for source in restored.values():
+        for index, source in restored.items():
             try:
                 self._take(_checked_records(source), recovered=True)
                 self.recovered += 1
+                self.restored.append((packet.block, index))
             except WireError:
                 continue  # a peer built its parity from nonsense; the other sources may be good
         return self._hand_out()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 
-from progressive.codec import Photo
+from progressive.codec import DecoderStatus, Photo
 from progressive.display import Display
 from progressive.errors import RunError
 from progressive.output import OutputFolder, Refinement
@@ -13,6 +15,43 @@ from progressive.registry import codec_name, load_codec
 from progressive.stream import StreamHeader
 from receiver.display import Figures, PhotoView, closing_words
 from receiver.refinement import RefinementLoop, Refiner, SegmentPayload
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoStarted:
+    """The stream that has just started is shown as the photo of this name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PictureShown:
+    """A picture of a photo, better than the one before.
+
+    Fields:
+        name: of the photo.
+        path: of the picture's file.
+        refinement: what it took to show it, and its quality.
+        status: how far the decoder was.
+        took_s: how long it took to make, in seconds.
+    """
+
+    name: str
+    path: Path
+    refinement: Refinement
+    status: DecoderStatus
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFinished:
+    """The last picture of a photo was shown; these packets came, were lost, were restored."""
+
+    name: str
+    received: int
+    lost: int
+    recovered: int
+    bytes: int
 
 
 class Reception:
@@ -59,10 +98,12 @@ class Reception:
         self.name = name
         self.refiner = Refiner(decoder, folder, elapsed_s, original=original, frame=frame)
         self.figures = figures
+        self._display = display
         self._view = PhotoView(display, name, one_of_several=one_of_several)
         self._loop = None if worker is None else RefinementLoop(self.refiner, worker, self._show)
         self._waiting: list[SegmentPayload] = []
         self._taken = 0
+        display.observe(PhotoStarted(name))
 
     def take(self, segment_id: int, payload: bytes) -> None:
         """Takes a segment; raises RunError if an earlier picture could not be written."""
@@ -103,7 +144,9 @@ class Reception:
         """
         figures = self.figures()
         sent_bytes = figures.bytes if wire_bytes is None else wire_bytes
-        self.refiner.folder.finish(settings, sent_bytes, title=title or self.name)
+        packets = {"received": figures.received, "lost": figures.lost, "recovered": figures.recovered}
+        self.refiner.folder.finish(settings, sent_bytes, packets=packets, title=title or self.name)
+        self._display.observe(PhotoFinished(self.name, **packets, bytes=figures.bytes))
         segments = f"{self._taken} of {self.refiner.decoder.header.segment_count}"
         return closing_words(self.name, self.refiner.latest, self.refiner.status, figures, segments)
 
@@ -122,4 +165,7 @@ class Reception:
         return min(1.0, self._taken / max(1, self.refiner.decoder.header.segment_count))
 
     def _show(self, refinement: Refinement) -> None:
+        refiner = self.refiner
+        if refiner.path is not None:
+            self._display.observe(PictureShown(self.name, refiner.path, refinement, refiner.status, refiner.took_s))
         self._view.show_picture(refinement, self.refiner.status, self.figures(), self._share)

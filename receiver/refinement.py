@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -28,6 +30,8 @@ class Refiner:
         latest: the last refinement; None before the first.
         picture: that it showed, [H, W, 3]; None before the first.
         status: how far the decoder was when it was made.
+        path: of its file; None before the first.
+        took_s: how long it took to decode, measure and store, in seconds.
     """
 
     def __init__(
@@ -53,6 +57,8 @@ class Refiner:
         self.latest: Refinement | None = None
         self.status: DecoderStatus = decoder.status
         self.picture: Photo | None = None
+        self.path: Path | None = None
+        self.took_s = 0.0
         self._elapsed_s = elapsed_s
         self._frame = frame
         self._original = original
@@ -64,6 +70,7 @@ class Refiner:
             segments: new ones, in any order.
             received_bytes: all bytes of the stream's datagrams until now.
         """
+        begun_s = time.perf_counter()
         changes = [self._push(segment) for segment in segments]
         if not any(changes):
             return None
@@ -71,7 +78,8 @@ class Refiner:
         self.picture = picture = picture if self._frame is None else self._frame(picture)
         shown_s = self._elapsed_s()
         self.latest = Refinement(shown_s, received_bytes, self.status.layer, *self._measure(picture))
-        self.folder.add_refinement(picture, self.latest)
+        self.path = self.folder.add_refinement(picture, self.latest)
+        self.took_s = time.perf_counter() - begun_s
         return self.latest
 
     def _push(self, segment: SegmentPayload) -> bool:

@@ -13,6 +13,7 @@ from progressive.wire.control import MAX_RECENT, End, Report, parse_message
 from progressive.wire.inner_parity import add_inner_parity, correct_datagram
 from progressive.wire.packet import Kind, Packet, parse_packet
 from progressive.wire.placement import Placement
+from progressive.wire.stripes import parse_stripes
 from receiver.loss_statistics import SequenceTracker
 from receiver.reassembly import Reassembler
 from receiver.settings import ReceiverSettings
@@ -73,7 +74,63 @@ class StreamEnded:
     more: bool
 
 
-ReceiverEvent = StreamStarted | SegmentReceived | StreamEnded
+PacketKind = Literal["source", "parity", "stripes", "control"]
+
+
+@dataclass(frozen=True, slots=True)
+class PacketReceived:
+    """A datagram of a stream came for the first time.
+
+    Fields:
+        stream_id: of the stream, whose header may not be known yet.
+        time_s: when, on the session's clock.
+        sequence: its number among the sender's datagrams of this stream.
+        kind: what it holds.
+        blocks: the Reed-Solomon blocks that it is of, each with its number of source packets; none for control.
+        index: its place in them.
+        size: in bytes.
+        late: a datagram sent after it had come before.
+        received, expected: datagrams of the stream that came, and that must have been sent, this one included.
+    """
+
+    stream_id: int
+    time_s: float
+    sequence: int
+    kind: PacketKind
+    blocks: tuple[tuple[int, int], ...]
+    index: int
+    size: int
+    late: bool
+    received: int
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class PacketRecovered:
+    """A source packet that did not come was restored from parity."""
+
+    stream_id: int
+    block: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatagramDropped:
+    """A datagram was of no use: it came before, is damaged or nonsense, or came after its stream had ended."""
+
+    reason: Literal["duplicate", "damaged", "after the end"]
+
+
+@dataclass(frozen=True, slots=True)
+class CannotOpen:
+    """What comes is not sealed as this end seals, and nothing that is has come yet; `advice` is for a person."""
+
+    advice: str
+
+
+ReceiverEvent = (
+    StreamStarted | SegmentReceived | StreamEnded | PacketReceived | PacketRecovered | DatagramDropped | CannotOpen
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +246,7 @@ class ReceiverSession:
             self._receive(packet, len(data), now)
         except WireError:
             self._damaged += 1
+            self._events.append(DatagramDropped("damaged"))
 
     def datagrams_to_send(self, now: float) -> list[bytes]:
         """The reports that are due."""
@@ -230,13 +288,18 @@ class ReceiverSession:
         if late is not None:
             if end is not None:
                 late.ask_again(now)
+            else:
+                self._events.append(DatagramDropped("after the end"))
             return
         stream = self._stream_of(packet, now)
         self._bytes += size
+        latest = stream.tracker.latest
         if not stream.tracker.add(packet.sequence, now):
             self._duplicates += 1
+            self._events.append(DatagramDropped("duplicate"))
             return
         stream.last_packet_at = now
+        self._events.append(_received(packet, size, now, stream.tracker, late=packet.sequence < latest))
         if end is not None:
             self._take_end(stream, end, now)
         else:
@@ -258,6 +321,7 @@ class ReceiverSession:
             stream.started = True
             placement = stream.reassembler.placement
             self._events.append(StreamStarted(stream.id, header, stream.first_packet_at, placement))
+        self._events.extend(PacketRecovered(stream.id, *place) for place in stream.reassembler.restored)
         self._events.extend(SegmentReceived(stream.id, a.segment_id, a.payload, a.recovered) for a in arrivals)
         lacks_base = stream.tracker.lost and not stream.reassembler.base_complete
         if was_complete or lacks_base:
@@ -312,6 +376,42 @@ class ReceiverSession:
             self._damaged,
             self._bytes,
         )
+
+
+def _received(packet: Packet, size: int, now: float, tracker: SequenceTracker, *, late: bool) -> PacketReceived:
+    kind: PacketKind = "source" if packet.index < packet.k else "parity"
+    blocks: tuple[tuple[int, int], ...] = ((packet.block, packet.k),)
+    if packet.kind is Kind.STRIPES:
+        kind, blocks = "stripes", tuple((stripe.block, stripe.k) for stripe in parse_stripes(packet.payload))
+    elif packet.kind is Kind.CONTROL:
+        kind, blocks = "control", ()
+    return PacketReceived(
+        packet.stream,
+        now,
+        packet.sequence,
+        kind,
+        blocks,
+        packet.index,
+        size,
+        late,
+        tracker.received,
+        tracker.expected,
+    )
+
+
+def _empty_report(stream_id: int, receiver_id: int) -> Report:
+    """Of nothing that could be taken; no sender takes it for more than a sign of life."""
+    return Report(
+        stream=stream_id,
+        received=0,
+        expected=0,
+        loss=0.0,
+        burst=0.0,
+        segments=0,
+        complete=False,
+        ended=False,
+        receiver=receiver_id,
+    )
 
 
 def _parse_end(packet: Packet) -> End:

@@ -62,6 +62,7 @@ class SendingView:
         return lambda event: self._show(sending, event)
 
     def _show(self, sending: Sending, event: SenderEvent) -> None:
+        self._display.observe(event)
         match event:
             case PacketSent():
                 sending.packets += 1

@@ -129,10 +129,12 @@ class LocalStream:
         return float(REFINEMENT_S_PER_MEGAPIXEL * height * width / 1e6)
 
     def on_sender_event(self, event: SenderEvent) -> None:
+        self._display.observe(event)
         if isinstance(event, PacketSent):
             self.wire_bytes += event.size
 
     def on_receiver_event(self, event: ReceiverEvent) -> None:
+        self._display.observe(event)
         match event:
             case StreamStarted(placement=placement):
                 self._reception = Reception(

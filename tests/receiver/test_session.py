@@ -14,6 +14,9 @@ from progressive.wire.placement import Placement, header_data
 from progressive.wire.records import HEADER_ID, Record, write_records
 from receiver.session import (
     MAX_ENDED_STREAMS,
+    DatagramDropped,
+    PacketReceived,
+    PacketRecovered,
     ReceiverSession,
     SegmentReceived,
     StreamEnded,
@@ -41,6 +44,13 @@ def end_of(stream_id=STREAM_ID, sequence=8, more=False):
 
 
 def events_of(session):
+    """What happened to streams and segments."""
+    return [
+        event for event in all_events_of(session) if isinstance(event, StreamStarted | SegmentReceived | StreamEnded)
+    ]
+
+
+def all_events_of(session):
     return list(iter(session.next_event, None))
 
 
@@ -70,6 +80,38 @@ def test_a_stream_is_started_received_and_ended():
         StreamEnded(STREAM_ID, "complete", more=False),
     ]
     assert session.done
+
+
+def test_the_fate_of_every_packet_is_told():
+    packets = datagrams_of()
+    session = make_session()
+    for time_s, number in enumerate((0, 2, 1, 4, 4, 6, 7, 5)):  # 3 is lost; 5 comes when parity has restored it
+        session.receive_datagram(packets[number], float(time_s))
+    session.receive_datagram(b"nonsense", 8.0)
+    session.receive_datagram(end_of(), 9.0)
+    session.receive_datagram(packets[3], 10.0)
+    events = all_events_of(session)
+    received = [event for event in events if isinstance(event, PacketReceived)]
+    assert [(event.sequence, event.kind, event.late) for event in received] == [
+        (0, "source", False),
+        (2, "source", False),
+        (1, "source", True),
+        (4, "source", False),
+        (6, "parity", False),
+        (7, "parity", False),
+        (5, "source", True),
+        (8, "control", False),
+    ]
+    assert [(event.received, event.expected) for event in received][2:5] == [(3, 3), (4, 5), (5, 7)]
+    assert (received[0].blocks, received[0].index, received[0].size) == (((0, 6),), 0, len(packets[0]))
+    assert (received[-1].time_s, received[-1].blocks) == (9.0, ())
+    restored = [event for event in events if isinstance(event, PacketRecovered)]
+    assert restored == [PacketRecovered(STREAM_ID, 0, index) for index in (3, 5)]
+    assert [event.reason for event in events if isinstance(event, DatagramDropped)] == [
+        "duplicate",
+        "damaged",
+        "after the end",
+    ]
 
 
 @given(st.lists(st.sampled_from(datagrams_of()), max_size=20))
