@@ -25,6 +25,7 @@ from progressive.container import (
 from progressive.contexts import context_for, encode_in_context
 from progressive.errors import BitstreamError, RunError, UsageError
 from progressive.files import check_writable, read_bytes
+from progressive.keys import write_new_key
 from progressive.photos import read_photo, write_png
 from progressive.registry import CODECS, DEFAULT_CODEC, codec_name, load_codec
 from progressive.semantics.blend import DEFAULT_CONTEXT
@@ -265,6 +266,13 @@ def codecs() -> None:
     for name, entry in sorted(CODECS.items()):
         table.add_row(f"{name} (default)" if name == DEFAULT_CODEC else name, str(entry.number), entry.summary)
     Console().print(table)
+
+
+@app.command()
+def keygen(file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")]) -> None:
+    """Make a key for --key-file: both ends need a copy, nobody else may have one."""
+    write_new_key(file)
+    typer.echo(f"{file}: a new key; copy it to the other end over a safe way, such as scp")
 
 
 def main() -> None:

@@ -39,6 +39,10 @@ def receive(
     inner_parity: Annotated[
         str, typer.Option(metavar="BYTES", help="Parity bytes inside each datagram, as the sender was told.")
     ] = "0",
+    key_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Key of the sender: what it has not sealed is dropped."),
+    ] = None,
     token_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The token that a webrtc:// sender asks for.")
     ] = None,
@@ -61,7 +65,7 @@ def receive(
         reference=reference,
         device=device,
         timeout_s=None if timeout is None else parse_time(timeout),
-        access=Access(token_file=token_file, ice_server=tuple(ice_server or ())),
+        access=Access(key_file=key_file, token_file=token_file, ice_server=tuple(ice_server or ())),
     )
     receive_photos(options, make_display(as_json=as_json, quiet=quiet))
 

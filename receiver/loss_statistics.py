@@ -57,6 +57,10 @@ class SequenceTracker:
         newest_first = (self._seen >> i & 1 if i < self.expected else 0 for i in range(8 * length))
         return int("0" + "".join(map(str, newest_first)), 2).to_bytes(length, "big")
 
+    def begin_at(self, sequence: int) -> None:
+        """Who starts listening late is not told of losses before; to be called before the first `add`."""
+        self._highest, self._seen = sequence - 1, 1
+
     def add(self, sequence: int, now: float = 0.0) -> bool:
         """Takes the sequence number of a datagram that arrived at `now`, in seconds; False if it came before.
 
@@ -64,7 +68,7 @@ class SequenceTracker:
         Raises WireError for a jump beyond MAX_JUMP.
         """
         if self._highest < 0 and sequence >= WINDOW:
-            self._highest, self._seen = sequence - 1, 1
+            self.begin_at(sequence)
         ahead = sequence - self._highest
         if ahead > MAX_JUMP:
             raise WireError(f"sequence number jumps by {ahead}")

@@ -17,10 +17,12 @@ from progressive.transport.access import Access
 from progressive.transport.drive import drive
 from progressive.transport.schemes import ReceivingTransport, open_receiver, scheme_of
 from progressive.units import format_time
+from progressive.wire.envelope import Envelope
 from receiver.canvases import Canvases
 from receiver.reception import Reception
 from receiver.refinement import warm_up_metrics
 from receiver.session import (
+    CannotOpen,
     PacketStatistics,
     ReceiverEvent,
     ReceiverSession,
@@ -89,12 +91,15 @@ def receive(options: ReceiverOptions, display: Display) -> None:
     """
     access = replace(options.access, inner_parity=options.settings.inner_parity)
     scheme_of(options.address, access)
+    envelope = access.envelope()
     original = None if options.reference is None else read_photo(options.reference)
     with display:
-        asyncio.run(_receive(access, options, original, display))
+        asyncio.run(_receive(access, envelope, options, original, display))
 
 
-async def _receive(access: Access, options: ReceiverOptions, original: Photo | None, display: Display) -> None:
+async def _receive(
+    access: Access, envelope: Envelope, options: ReceiverOptions, original: Photo | None, display: Display
+) -> None:
     transport = await open_receiver(options.address, access, display.note)
     try:
         folder = OutputFolder(options.output)
@@ -105,7 +110,7 @@ async def _receive(access: Access, options: ReceiverOptions, original: Photo | N
         display.settings(options.in_words(device))
         display.note(transport.place)
         with ThreadPoolExecutor(1) as worker:
-            await _Run(options, display, transport, folder, original, device, worker).run()
+            await _Run(options, display, transport, envelope, folder, original, device, worker).run()
     finally:
         transport.close()
         await transport.wait_closed()
@@ -134,6 +139,7 @@ class _Run:
         options: ReceiverOptions,
         display: Display,
         transport: ReceivingTransport,
+        envelope: Envelope,
         folder: OutputFolder,
         original: Photo | None,
         device: str,
@@ -142,13 +148,14 @@ class _Run:
         self._options, self._display, self._transport = options, display, transport
         self._folder, self._original, self._device, self._worker = folder, original, device, worker
         self._loop = asyncio.get_running_loop()
-        self._session = ReceiverSession(options.settings, now=self._loop.time())
+        self._session = ReceiverSession(options.settings, now=self._loop.time(), envelope=envelope)
         self._photos = 0
         self._canvases = Canvases()
         self._reception: Reception | None = None
         self._before = PacketStatistics()
         self._finishing: list[asyncio.Task[None]] = []
         self._failures: list[str] = []
+        self._advice = ""
         self._alarm: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
@@ -160,13 +167,16 @@ class _Run:
             self._end()
             await asyncio.gather(*self._finishing)
         if not self._photos:
-            self._failures.append("nothing could be shown")
+            self._failures += [self._advice] * bool(self._advice) + ["nothing could be shown"]
         if self._failures:
             raise RunError("; ".join(dict.fromkeys(self._failures)))
 
     def _on_event(self, event: ReceiverEvent) -> None:
         self._display.observe(event)
         match event:
+            case CannotOpen():
+                self._advice = event.advice
+                self._display.note(event.advice)
             case StreamStarted():
                 self._wait_at_most(None)
                 self._start(event)

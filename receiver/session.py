@@ -10,8 +10,8 @@ from typing import Literal
 from progressive.errors import WireError
 from progressive.stream import StreamHeader
 from progressive.wire.control import MAX_RECENT, End, Report, parse_message
-from progressive.wire.inner_parity import add_inner_parity, correct_datagram
-from progressive.wire.packet import Kind, Packet, parse_packet
+from progressive.wire.envelope import Envelope, PlainEnvelope, Replayed, SealMismatch
+from progressive.wire.packet import Kept, Kind, Packet
 from progressive.wire.placement import Placement
 from progressive.wire.stripes import parse_stripes
 from receiver.loss_statistics import SequenceTracker
@@ -187,6 +187,7 @@ class _Stream:
     last_packet_at: float
     tracker: SequenceTracker = field(default_factory=SequenceTracker)
     started: bool = False
+    joined_late: bool = False
     more: bool = False
     closes_at: float = inf
 
@@ -217,8 +218,11 @@ class ReceiverSession:
     peer sends, nothing is raised: nonsense is counted in `statistics` and dropped.
     """
 
-    def __init__(self, settings: ReceiverSettings, *, now: float) -> None:
+    def __init__(self, settings: ReceiverSettings, *, now: float, envelope: Envelope | None = None) -> None:
+        """`envelope` makes packets of datagrams and back; None for a plain one."""
         self._settings = settings
+        self._envelope = envelope or PlainEnvelope(settings.inner_parity)
+        self._refusal: _Reporter | None = None
         self._events: deque[ReceiverEvent] = deque()
         self._current: _Stream | None = None
         self._ended: dict[int, _Reporter] = {}
@@ -242,11 +246,16 @@ class ReceiverSession:
 
     def receive_datagram(self, data: bytes, now: float) -> None:
         try:
-            packet = parse_packet(correct_datagram(data, self._settings.inner_parity))
-            self._receive(packet, len(data), now)
-        except WireError:
+            packet = self._envelope.unwrap(data)
+            self._receive(packet, len(data), now, kept=isinstance(data, Kept))
+        except Replayed:
+            self._duplicates += 1
+            self._events.append(DatagramDropped("duplicate"))
+        except WireError as error:
             self._damaged += 1
             self._events.append(DatagramDropped("damaged"))
+            if isinstance(error, SealMismatch):
+                self._refuse(error, now)
 
     def datagrams_to_send(self, now: float) -> list[bytes]:
         """The reports that are due."""
@@ -258,11 +267,16 @@ class ReceiverSession:
         stream = self._current
         if stream is not None and stream.reporter.due <= now:
             packets.append(stream.reporter.packet(self._report(stream, ended=stream.closes_at < inf), now))
-        return [add_inner_parity(packet.to_bytes(), self._settings.inner_parity) for packet in packets]
+        if self._refusal is not None and self._refusal.due <= now:
+            stream_id = self._refusal.stream_id
+            packets.append(self._refusal.packet(_empty_report(stream_id, self._settings.receiver_id), now))
+        return [self._envelope.wrap(packet) for packet in packets]
 
     def next_timer(self) -> float | None:
         """When to call `handle_timer` at the latest; None if there is nothing to wait for."""
         timers = [reporter.due for reporter in self._ended.values()]
+        if self._refusal is not None:
+            timers.append(self._refusal.due)
         if self._current is not None:
             timers += [self._current.reporter.due, self._current.closes_at, self._silent_at(self._current)]
         timer = min(timers, default=inf)
@@ -280,7 +294,18 @@ class ReceiverSession:
     def next_event(self) -> ReceiverEvent | None:
         return self._events.popleft() if self._events else None
 
-    def _receive(self, packet: Packet, size: int, now: float) -> None:
+    def _refuse(self, mismatch: SealMismatch, now: float) -> None:
+        """Says why nothing can be taken, and lets the sender see that what answers seals in another way."""
+        if self._current is not None or self._ended:
+            return  # whoever is heard is not stopped by others
+        if self._refusal is None:
+            self._events.append(CannotOpen(str(mismatch)))
+        if self._refusal is None or self._refusal.stream_id != mismatch.stream:
+            reported_at = -inf if self._refusal is None else self._refusal.reported_at
+            self._refusal = _Reporter(mismatch.stream, reported_at=reported_at)
+        self._refusal.ask(max(now, self._refusal.reported_at + REPORT_INTERVAL_S))
+
+    def _receive(self, packet: Packet, size: int, now: float, *, kept: bool) -> None:
         if packet.kind is Kind.FEEDBACK:
             raise WireError("feedback, but this is the receiver")
         end = _parse_end(packet) if packet.kind is Kind.CONTROL else None
@@ -293,6 +318,14 @@ class ReceiverSession:
             return
         stream = self._stream_of(packet, now)
         self._bytes += size
+        if kept and end is None:
+            stream.joined_late = True
+            stream.last_packet_at = now
+            self._events.append(_received(packet, size, now, stream.tracker, late=False))
+            self._take_data(stream, packet, now)
+            return
+        if stream.joined_late and not stream.tracker.expected:
+            stream.tracker.begin_at(packet.sequence)
         latest = stream.tracker.latest
         if not stream.tracker.add(packet.sequence, now):
             self._duplicates += 1
@@ -336,7 +369,7 @@ class ReceiverSession:
         stream.reporter.ask(now)
         if stream.reassembler.complete:
             self._end(stream, "ended")
-        else:
+        elif not end.repeats:
             stream.closes_at = min(stream.closes_at, now + END_GRACE_S)
 
     def _end(self, stream: _Stream, reason: EndReason) -> None:

@@ -122,6 +122,10 @@ def send(
             metavar="TIME", help="How long to serve at a webrtc:// address.", show_default="until stopped, Ctrl-C"
         ),
     ] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Key that seals every packet, the same on both ends; keygen makes one."),
+    ] = None,
     token_file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Tokens that let receivers join at webrtc://, one a line."),
@@ -157,6 +161,7 @@ def send(
         inner_parity=parse_size(inner_parity),
         expect=DESIGN_LOSS if expect is None else parse_loss_model(expect),
         serve=None if serve is None else parse_percent(serve),
+        sealed=key_file is not None,
         repair=repair,
     )
     if to:
@@ -176,7 +181,7 @@ def send(
         full_size=full_size,
         every_s=None if every is None else parse_time(every),
         to=tuple(to or ()),
-        access=Access(settings.inner_parity, token_file, tuple(ice_server or ())),
+        access=Access(settings.inner_parity, key_file, token_file, tuple(ice_server or ())),
         serve_for_s=None if serve_for is None else parse_time(serve_for),
         channel=channel or "ep2",
         seed=seed,
@@ -191,7 +196,12 @@ def send(
         run_for(options)(options, display)
     else:
         _refuse_options_of_remote_runs(
-            {"--serve-for": serve_for, "--token-file": token_file, "--ice-server": ice_server or None}
+            {
+                "--serve-for": serve_for,
+                "--key-file": key_file,
+                "--token-file": token_file,
+                "--ice-server": ice_server or None,
+            }
         )
         from sender.local import stream_locally
 

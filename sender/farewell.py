@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from progressive.wire.control import End
-from progressive.wire.inner_parity import add_inner_parity
+from progressive.wire.envelope import Envelope
 from progressive.wire.packet import Kind, Packet
 
 COPIES = 6
 """As often as the end of a stream is said."""
 
 
-def farewell(stream_id: int, *, inner_parity: int) -> list[bytes]:
+def farewell(stream_id: int, envelope: Envelope) -> list[bytes]:
     """Datagrams to send a little apart: a stream of nothing but its end.
 
     Args:
         stream_id: 0..2^32-1, new to the receivers.
-        inner_parity: bytes of parity inside each datagram.
+        envelope: makes datagrams of packets.
     """
     end = End(stream=stream_id, more=False).to_bytes()
     packets = (Packet(Kind.CONTROL, stream_id, sequence, end) for sequence in range(COPIES))
-    return [add_inner_parity(packet.to_bytes(), inner_parity) for packet in packets]
+    return [envelope.wrap(packet) for packet in packets]

@@ -15,7 +15,7 @@ from itertools import islice
 
 from progressive.errors import UsageError
 from progressive.stream import Segment, StreamHeader
-from progressive.wire.packet import OVERHEAD
+from progressive.wire.packet import OVERHEAD, SEALED_OVERHEAD
 from progressive.wire.placement import PLACEMENT_SIZE, Placement, header_data
 from progressive.wire.protection import BlockShape, Slot
 from progressive.wire.records import HEADER_ID, RECORD_OVERHEAD, Record, write_records
@@ -31,14 +31,15 @@ MIN_SEGMENT_PAYLOAD = 64
 """Every codec can make segments this small."""
 
 
-def max_segment_payload(packet_size: int, inner_parity: int = 0, *, placed: bool = False) -> int:
+def max_segment_payload(packet_size: int, inner_parity: int = 0, *, placed: bool = False, sealed: bool = False) -> int:
     """Payload limit to ask a codec for, in bytes, so that any segment and the stream header share a datagram.
 
-    With `placed` there is room for a placement too. Raises UsageError if datagrams of `packet_size` bytes are too small
-    for the segments of any codec.
+    With `placed` there is room for a placement too, with `sealed` for what sealing adds. Raises UsageError if datagrams
+    of `packet_size` bytes are too small for the segments of any codec.
     """
     header_size = HEADER_ALLOWANCE + (PLACEMENT_SIZE if placed else 0)
-    room = packet_size - inner_parity - OVERHEAD - 2 * RECORD_OVERHEAD - header_size
+    overhead = SEALED_OVERHEAD if sealed else OVERHEAD
+    room = packet_size - inner_parity - overhead - 2 * RECORD_OVERHEAD - header_size
     if room < MIN_SEGMENT_PAYLOAD:
         needed = packet_size + MIN_SEGMENT_PAYLOAD - room
         raise UsageError(f"packets of {packet_size} bytes are too small: use {needed} or more")

@@ -102,7 +102,7 @@ def prepare_photo(
     context: str | None = None,
 ) -> PreparedPhoto:
     """As `prepare`, with a photo that was read, [H, W, 3]."""
-    max_payload = max_segment_payload(settings.packet_size, settings.inner_parity)
+    max_payload = max_segment_payload(settings.packet_size, settings.inner_parity, sealed=settings.sealed)
     encode: Encode = partial(encode_in_context, codec, max_payload=max_payload, context=context)
     photo = original
     allowed_s = BASE_SHARE * settings.deadline_s
@@ -126,7 +126,7 @@ def encode_part(
     part: Photo, codec: ProgressiveCodec, settings: SenderSettings, *, context: str | None = None
 ) -> LayeredStream:
     """The stream of a part of a frame, [H, W, 3], in segments that leave room for its placement."""
-    max_payload = max_segment_payload(settings.packet_size, settings.inner_parity, placed=True)
+    max_payload = max_segment_payload(settings.packet_size, settings.inner_parity, placed=True, sealed=settings.sealed)
     return encode_in_context(codec, part, max_payload=max_payload, context=context)
 
 

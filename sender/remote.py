@@ -19,6 +19,7 @@ from progressive.errors import RunError
 from progressive.loss_model import LossModel
 from progressive.registry import load_codec
 from progressive.semantics.blend import DEFAULT_CONTEXT
+from progressive.transport.access import Access
 from progressive.transport.base import Transport
 from progressive.transport.drive import drive
 from progressive.transport.fan_out import FanOut
@@ -30,7 +31,7 @@ from sender.options import SenderOptions
 from sender.photos import Photos
 from sender.prepare import PreparedPhoto, find_sources
 from sender.sequence import FrameSequence
-from sender.session import END_INTERVAL_S, ReportReceived, SenderEvent, SenderSession, StreamFinished
+from sender.session import END_INTERVAL_S, CannotOpen, ReportReceived, SenderEvent, SenderSession, StreamFinished
 from sender.settings import SenderSettings
 
 SILENCE_S = 3.0
@@ -49,6 +50,7 @@ class Target:
         transport: how it is reached.
         losses: to expect, by what it reported of earlier photos; None before the first.
         heard_s: when it last reported, on the event loop's clock; None before the first report.
+        advice: what to do should it never answer.
         failure: why nothing more is sent to it; empty while all is well.
     """
 
@@ -56,6 +58,7 @@ class Target:
     transport: Transport
     losses: LossModel | None = None
     heard_s: float | None = None
+    advice: str = "start one there, or send with --one-way"
     failure: str = ""
 
 
@@ -66,6 +69,7 @@ def stream_to_receivers(options: SenderOptions, display: Display) -> None:
     never answered or fell silent although answers were expected.
     """
     addresses = [parse_udp_url(url) for url in options.to]
+    options.access.envelope()  # tells of an unreadable key before anything starts
     with display:
         asyncio.run(_stream(addresses, options, display))
 
@@ -92,7 +96,7 @@ async def _stream_photos(
             # Only a photo that could be read is announced, so the one after next is prepared while this one is sent.
             coming = asyncio.create_task(photos.next())
             display.note(current.in_words())
-            await _send_to_all(current, targets, options.settings, display, more=following is not None)
+            await _send_to_all(current, targets, options.settings, options.access, display, more=following is not None)
             current, following = following, await coming
     finally:
         for target in targets:
@@ -123,7 +127,7 @@ async def _stream_frames(
     with ThreadPoolExecutor(1) as worker:
         try:
             await _send_frames(sequence, targets, options, display, worker)
-            for datagram in farewell(secrets.randbits(32), inner_parity=options.settings.inner_parity):
+            for datagram in farewell(secrets.randbits(32), options.access.envelope()):
                 for target in targets:
                     await target.transport.send(datagram)
                 await asyncio.sleep(END_INTERVAL_S)
@@ -150,7 +154,9 @@ async def _send_frames(
         stream_id = secrets.randbits(32)
         settings = replace(options.settings, deadline_s=turn.deadline_s)
         display.note(turn.prepared.in_words())
-        sessions = await _send_to_all(turn.prepared, targets, settings, display, more=True, stream_id=stream_id)
+        sessions = await _send_to_all(
+            turn.prepared, targets, settings, options.access, display, more=True, stream_id=stream_id
+        )
         if not sessions:
             return
         known = frozenset.intersection(*(session.known_segments for session in sessions))
@@ -178,6 +184,7 @@ async def _send_to_all(
     prepared: PreparedPhoto,
     targets: Sequence[Target],
     settings: SenderSettings,
+    access: Access,
     display: Display,
     *,
     more: bool,
@@ -201,6 +208,7 @@ async def _send_to_all(
             now=loop.time(),
             more=more,
             placement=prepared.placement,
+            envelope=access.envelope(),
         )
         show = view.follow(target.address, len(session.stream.segments))
         await drive(session, target.transport, _handler(target, show))
@@ -220,8 +228,10 @@ def _handler(target: Target, show: Callable[[SenderEvent], None]) -> Callable[[S
         show(event)
         if isinstance(event, ReportReceived):
             target.heard_s = clock()
+        elif isinstance(event, CannotOpen):
+            target.advice = event.advice
         elif isinstance(event, StreamFinished) and event.reason == "silence":
-            target.failure = f"no receiver answered at {target.address}: start one there, or send with --one-way"
+            target.failure = f"no receiver answered at {target.address}: {target.advice}"
         elif isinstance(event, StreamFinished) and event.reason == "deadline" and target.heard_s is not None:
             silence_s = clock() - target.heard_s
             if silence_s > SILENCE_S:

@@ -12,9 +12,9 @@ from progressive.errors import UsageError, WireError
 from progressive.loss_model import LossModel
 from progressive.stream import LayeredStream
 from progressive.wire.control import End, Report, parse_message
+from progressive.wire.envelope import Envelope, PlainEnvelope, SealMismatch
 from progressive.wire.fec import BlockEncoder
-from progressive.wire.inner_parity import add_inner_parity, correct_datagram
-from progressive.wire.packet import MAX_INDEX, Kind, Packet, parse_packet
+from progressive.wire.packet import MAX_INDEX, Kind, Packet
 from progressive.wire.placement import Placement
 from progressive.wire.protection import BlockShape, Goal, Plan, Progress, Slot, plan_protection, replan
 from progressive.wire.stripes import Stripe, encoder_of_class, write_stripes
@@ -74,6 +74,13 @@ class Replanned:
 
 
 @dataclass(frozen=True, slots=True)
+class CannotOpen:
+    """Somebody answers who does not seal as this end does, and nobody else has yet; `advice` is for a person."""
+
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
 class StreamFinished:
     """Nothing more will be sent.
 
@@ -84,7 +91,7 @@ class StreamFinished:
     reason: Literal["complete", "deadline", "silence"]
 
 
-SenderEvent = PacketSent | ReportReceived | Replanned | StreamFinished
+SenderEvent = PacketSent | ReportReceived | Replanned | CannotOpen | StreamFinished
 
 
 class SenderSession:
@@ -108,6 +115,7 @@ class SenderSession:
         now: float,
         more: bool = False,
         placement: Placement | None = None,
+        envelope: Envelope | None = None,
     ) -> None:
         """
         Args:
@@ -118,6 +126,7 @@ class SenderSession:
             now: the start; the deadline counts from here.
             more: another stream follows, the receiver should stay.
             placement: where the photo belongs, if it is a part of a frame.
+            envelope: makes datagrams of packets and back; None for a plain one. Sealed as the settings say.
 
         Raises:
             UsageError: the stream does not fit the settings.
@@ -126,6 +135,9 @@ class SenderSession:
             raise UsageError(f"stream id {stream_id} is out of range: use 0 to 2^32-1")
         self.dropped = 0
         self._settings = settings
+        self._envelope = envelope or PlainEnvelope(settings.inner_parity)
+        if self._envelope.overhead != settings.overhead:
+            raise UsageError("settings and envelope differ about sealing: `sealed` goes with a sealed envelope")
         self._stream_id = stream_id
         self._more = more
         self._deadline = now + settings.deadline_s
@@ -172,8 +184,10 @@ class SenderSession:
             report = self._parse_report(data)
             sent = Sent(len(self._sent), len(self._blocks), len(self.stream.segments))
             is_new = self._audience.take(report, now, sent)
-        except WireError:
+        except WireError as error:
             self.dropped += 1
+            if isinstance(error, SealMismatch) and not self._audience.heard:
+                self._events.append(CannotOpen(str(error)))
             return
         if not is_new:
             return
@@ -211,7 +225,7 @@ class SenderSession:
         return self._events.popleft() if self._events else None
 
     def _parse_report(self, data: bytes) -> Report:
-        packet = parse_packet(correct_datagram(data, self._settings.inner_parity))
+        packet = self._envelope.unwrap(data)
         if packet.kind is not Kind.FEEDBACK or packet.stream != self._stream_id:
             raise WireError("not feedback about this stream")
         message = parse_message(packet.payload)
@@ -348,7 +362,7 @@ class SenderSession:
         return End(stream=self._stream_id, more=self._more).to_bytes()
 
     def _send(self, packet: Packet, kind: PacketKind, now: float) -> bytes:
-        datagram = add_inner_parity(packet.to_bytes(), self._settings.inner_parity)
+        datagram = self._envelope.wrap(packet)
         size = self._settings.wire_size(len(datagram))
         self._bucket.take(size, now)
         self._sent.add(None if kind == "control" else Slot(packet.block, packet.index), size, now)

@@ -8,7 +8,7 @@ from math import isfinite
 from progressive.errors import UsageError
 from progressive.loss_model import LossModel
 from progressive.wire.inner_parity import MAX_INNER_PARITY
-from progressive.wire.packet import MAX_DATAGRAM, OVERHEAD
+from progressive.wire.packet import MAX_DATAGRAM, OVERHEAD, SEALED_OVERHEAD
 from progressive.wire.protection import POLICIES
 from progressive.wire.protection.plan import DESIGN_LOSS
 from sender.packetizer import max_segment_payload
@@ -30,6 +30,7 @@ class SenderSettings:
         feedback: a receiver answers; without it the sender listens to nobody.
         inner_parity: bytes of parity inside each datagram, for links that deliver damaged ones; the receiver must be
             set to the same number.
+        sealed: packets are sealed with a shared key, which takes a few bytes of each.
         expect: the losses to plan for until a receiver has reported some.
         serve: for a broadcast, the share of its receivers to plan for, above 0 to 1; None for a single receiver.
         repair: packets of the base that a receiver reports missing are sent again; None for yes with a single receiver
@@ -44,6 +45,7 @@ class SenderSettings:
     count_ip: bool = False
     feedback: bool = True
     inner_parity: int = 0
+    sealed: bool = False
     expect: LossModel = DESIGN_LOSS
     serve: float | None = None
     repair: bool | None = None
@@ -57,7 +59,7 @@ class SenderSettings:
             raise UsageError(f"packets of {self.packet_size} bytes would be fragmented: use {MAX_DATAGRAM} or fewer")
         if not 0 <= self.inner_parity <= MAX_INNER_PARITY:
             raise UsageError(f"inner parity of {self.inner_parity} bytes: use 0 to {MAX_INNER_PARITY}")
-        max_segment_payload(self.packet_size, self.inner_parity)
+        max_segment_payload(self.packet_size, self.inner_parity, sealed=self.sealed)
         if self.protection not in POLICIES:
             raise UsageError(f"unknown protection {self.protection!r}: use one of {', '.join(POLICIES)}")
         if self.redundancy is not None and not 0 <= self.redundancy <= 255:
@@ -79,9 +81,14 @@ class SenderSettings:
         return (self.feedback and self.serve is None) if self.repair is None else self.repair
 
     @property
+    def overhead(self) -> int:
+        """Bytes of a packet that are not payload."""
+        return SEALED_OVERHEAD if self.sealed else OVERHEAD
+
+    @property
     def payload_size(self) -> int:
         """Most payload bytes of a packet."""
-        return self.packet_size - self.inner_parity - OVERHEAD
+        return self.packet_size - self.inner_parity - self.overhead
 
     @property
     def budget_bytes(self) -> int:
@@ -94,4 +101,4 @@ class SenderSettings:
 
     def wire_size_of_payload(self, payload_size: int) -> int:
         """Bytes that a packet with this payload is counted as."""
-        return self.wire_size(OVERHEAD + payload_size + self.inner_parity)
+        return self.wire_size(self.overhead + payload_size + self.inner_parity)

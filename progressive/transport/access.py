@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from progressive.errors import UsageError
+from progressive.keys import read_key
+from progressive.wire.envelope import Envelope, PlainEnvelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +16,24 @@ class Access:
 
     Fields:
         inner_parity: bytes of parity inside each datagram, the same number on both ends.
+        key_file: of the key that seals every packet; None seals nothing.
         token_file: of the tokens that let a receiver join, one a line; a receiver shows the first.
         ice_server: URLs of STUN and TURN servers; none by default, so that nothing leaves the local network.
     """
 
     inner_parity: int = 0
+    key_file: Path | None = None
     token_file: Path | None = None
     ice_server: tuple[str, ...] = ()
+
+    def envelope(self) -> Envelope:
+        """What makes datagrams of packets and back, a new one for each session; raises UsageError if there is no key
+        in the file."""
+        if self.key_file is None:
+            return PlainEnvelope(self.inner_parity)
+        from progressive.wire.sealing import SealedEnvelope
+
+        return SealedEnvelope(read_key(self.key_file), self.inner_parity)
 
     def check(self, scheme: str, taken: frozenset[str]) -> None:
         """Raises UsageError if something is set that addresses of this scheme, which take `taken`, have no use for."""
@@ -31,5 +44,9 @@ class Access:
 
     def in_words(self) -> dict[str, str]:
         """What is set, for a person; inner parity is a setting of the packets."""
-        words = {"token file": str(self.token_file or ""), "ICE servers": ", ".join(self.ice_server)}
+        words = {
+            "key file": str(self.key_file or ""),
+            "token file": str(self.token_file or ""),
+            "ICE servers": ", ".join(self.ice_server),
+        }
         return {name: value for name, value in words.items() if value}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Protocol
 
 from progressive.errors import UsageError
@@ -48,25 +49,40 @@ class Scheme:
         form: how it is written.
         opener: `module:function` of an `Opener`, imported when it is first used.
         takes: the fields of `Access` that it has a use for.
+        extra: the optional part of this project that it needs; empty if it needs none.
+        modules: what that part must have installed.
     """
 
     form: str
     opener: str
     takes: frozenset[str] = frozenset()
+    extra: str = ""
+    modules: tuple[str, ...] = ()
 
 
 SCHEMES = {
-    "udp": Scheme("udp://HOST:PORT", "progressive.transport.udp:listen", frozenset({"inner_parity"})),
+    "udp": Scheme("udp://HOST:PORT", "progressive.transport.udp:listen", frozenset({"inner_parity", "key_file"})),
+    "webrtc": Scheme(
+        "webrtc://HOST:PORT",
+        "progressive.transport.webrtc.join:join",
+        frozenset({"token_file", "ice_server"}),
+        extra="webrtc",
+        modules=("aiohttp", "aiortc"),
+    ),
 }
 
 
 def scheme_of(url: str, access: Access) -> str:
-    """The scheme of an address; raises UsageError if there is none such, or if it has no use for something set."""
+    """The scheme of an address; raises UsageError if there is none such, what it needs is not installed, or it has no
+    use for something set."""
     scheme, separator, _ = url.partition("://")
     if not separator or scheme not in SCHEMES:
         forms = " or ".join(known.form for known in SCHEMES.values())
         raise UsageError(f"{url!r} is not an address: write {forms}")
-    access.check(scheme, SCHEMES[scheme].takes)
+    kind = SCHEMES[scheme]
+    access.check(scheme, kind.takes)
+    if not all(map(find_spec, kind.modules)):
+        raise UsageError(f"{scheme}:// needs the extra {kind.extra!r}: pip install 'progressive[{kind.extra}]'")
     return scheme
 
 

@@ -8,18 +8,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from errno import EADDRINUSE
 from math import inf
+from typing import Literal
 from urllib.parse import urlsplit
 
 from progressive.errors import UsageError, WireError
 from progressive.transport.access import Access
 from progressive.transport.inbox import Inbox
-from progressive.wire.inner_parity import correct_datagram
-from progressive.wire.packet import is_packet
+from progressive.wire.envelope import Envelope, PlainEnvelope, SealMismatch
 
 PEER_HOLD_S = 3.0
 """A sender that has been silent for this long has gone, and another may take its place."""
 
 SocketAddress = tuple[str | int, ...]
+
+Origin = Literal["ours", "sealed otherwise", "nonsense"]
+"""What a datagram tells of who sent it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +108,10 @@ class UdpTransport:
 
 
 class _Protocol(asyncio.DatagramProtocol):
-    def __init__(self, *, connected: bool, is_valid: Callable[[bytes], bool]) -> None:
+    def __init__(self, *, connected: bool, origin: Callable[[bytes], Origin]) -> None:
         self.inbox: Inbox[tuple[bytes, SocketAddress]] = Inbox()
         self.connected = connected
-        self.is_valid = is_valid
+        self.origin = origin
         self.peer: SocketAddress | None = None
         self.refusals = self.strangers = 0
         self._heard_s = -inf
@@ -119,8 +122,11 @@ class _Protocol(asyncio.DatagramProtocol):
         if source != self.peer and now - self._heard_s < PEER_HOLD_S:
             self.strangers += 1
             return False
-        if self.is_valid(data):
+        origin = self.origin(data)
+        if origin == "ours":
             self.peer, self._heard_s = source, now
+        elif origin == "sealed otherwise" and now - self._heard_s >= PEER_HOLD_S:
+            self.peer = source  # to be told so, and to hold nobody's place
         return True
 
     def datagram_received(self, data: bytes, addr: SocketAddress) -> None:
@@ -138,34 +144,38 @@ async def open_udp_sender(address: UdpAddress) -> UdpTransport:
     """A transport to this address; raises UsageError if it cannot be reached at all."""
     if not address.port:
         raise UsageError(f"{address} has no port to send to: use 1 to 65535")
-    return await _open(address, connected=True, is_valid=lambda _datagram: True)
+    return await _open(address, connected=True, origin=lambda _datagram: "ours")
 
 
-async def open_udp_receiver(address: UdpAddress, *, inner_parity: int = 0) -> UdpTransport:
+async def open_udp_receiver(address: UdpAddress, envelope: Envelope | None = None) -> UdpTransport:
     """A transport that listens at this address; raises UsageError if that is impossible.
 
     Args:
         address: port 0 lets the system choose one.
-        inner_parity: bytes of parity inside each datagram. The source of a datagram that holds a packet, perhaps once
-            corrected, becomes the peer to answer.
+        envelope: for this transport alone; None for a plain one. The source of a datagram that it takes becomes the
+            peer to answer.
     """
+    opener = envelope or PlainEnvelope()
 
-    def holds_packet(datagram: bytes) -> bool:
+    def origin(datagram: bytes) -> Origin:
         try:
-            return is_packet(correct_datagram(datagram, inner_parity))
+            opener.unwrap(datagram)
+        except SealMismatch:
+            return "sealed otherwise"
         except WireError:
-            return False
+            return "nonsense"
+        return "ours"
 
-    return await _open(address, connected=False, is_valid=holds_packet)
+    return await _open(address, connected=False, origin=origin)
 
 
 async def listen(url: str, access: Access, _say: Callable[[str], None]) -> UdpTransport:
     """Opens what a receiver listens at by its URL; raises UsageError if that is impossible."""
-    return await open_udp_receiver(parse_udp_url(url), inner_parity=access.inner_parity)
+    return await open_udp_receiver(parse_udp_url(url), access.envelope())
 
 
-async def _open(address: UdpAddress, *, connected: bool, is_valid: Callable[[bytes], bool]) -> UdpTransport:
-    protocol = _Protocol(connected=connected, is_valid=is_valid)
+async def _open(address: UdpAddress, *, connected: bool, origin: Callable[[bytes], Origin]) -> UdpTransport:
+    protocol = _Protocol(connected=connected, origin=origin)
     return UdpTransport(await open_endpoint(protocol, address, connected=connected), protocol)
 
 

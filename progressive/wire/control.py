@@ -68,11 +68,13 @@ class End(_Message):
     Fields:
         stream: identifier of the stream.
         more: another stream follows.
+        repeats: the stream is sent again and again: who has all of it may go, who lacks something may stay.
     """
 
     type: Literal["end"] = "end"
     stream: Count
     more: bool
+    repeats: bool = False
 
 
 Message = Report | End

@@ -6,6 +6,7 @@ belongs to codeword j mod c, c = ceil(length / 255), so that a run of damaged by
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import reedsolo
@@ -37,15 +38,15 @@ def without_inner_parity(datagram: bytes, parity_size: int) -> bytes:
     return datagram[: max(0, len(datagram) - parity_size)]
 
 
-def correct_datagram(datagram: bytes, parity_size: int) -> bytes:
-    """The packet bytes inside a datagram, corrected where they do not check; raises WireError if beyond repair."""
+def correct_datagram(datagram: bytes, parity_size: int, is_intact: Callable[[bytes], bool] = is_packet) -> bytes:
+    """The packet bytes inside a datagram, corrected unless they are intact; raises WireError if beyond repair."""
     if not parity_size:
         return datagram
     if not parity_size < len(datagram) <= MAX_DATAGRAM:
         raise WireError(f"datagram of {len(datagram)} bytes cannot hold {parity_size} bytes of inner parity")
     packet = without_inner_parity(datagram, parity_size)
-    # Correction in pure Python takes milliseconds: spend them only on what the checksum refuses.
-    return packet if is_packet(packet) else _correct(datagram, parity_size)
+    # Correction in pure Python takes milliseconds: spend them only on what the checksum or the tag refuses.
+    return packet if is_intact(packet) else _correct(datagram, parity_size)
 
 
 def _correct(datagram: bytes, parity_size: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The datagram: a fixed header in network order, a payload, and a CRC-32C (or, once sealed, an AEAD tag).
+"""The datagram: a fixed header in network order, a payload, and a CRC-32C (or, where it is sealed, a salt and a tag).
 
 `FORMAT.md` beside this file specifies it byte by byte.
 """
@@ -34,7 +34,10 @@ HEADER_SIZE = _HEADER.size
 OVERHEAD = HEADER_SIZE + _CRC.size
 """Bytes of a datagram that are not payload."""
 
-SEALED_OVERHEAD = HEADER_SIZE + 16
+SALT_SIZE = 8
+TAG_SIZE = 16
+SEALED_OVERHEAD = HEADER_SIZE + SALT_SIZE + TAG_SIZE
+"""The same of a sealed datagram."""
 
 
 class Kind(IntEnum):
@@ -73,10 +76,11 @@ class Packet:
     k: int = 0
     n: int = 0
 
-    def to_bytes(self) -> bytes:
-        header = _HEADER.pack(
+    def header_bytes(self, flags: int = 0) -> bytes:
+        """The first HEADER_SIZE bytes of the datagram."""
+        return _HEADER.pack(
             VERSION << 4 | self.kind,
-            0,
+            flags,
             self.stream,
             self.sequence,
             self.block,
@@ -85,28 +89,61 @@ class Packet:
             self.n,
             len(self.payload),
         )
-        body = header + self.payload
+
+    def to_bytes(self) -> bytes:
+        body = self.header_bytes() + self.payload
         return body + _CRC.pack(google_crc32c.value(body))
 
 
-def parse_packet(datagram: bytes) -> Packet:
-    """Parses the one packet that a datagram holds; raises WireError for anything else."""
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a packet says of itself before its payload; the fields are those of `Packet`. Anyone can read it, and
+    nothing vouches for it yet: neither checksum nor tag."""
+
+    sealed: bool
+    kind: Kind
+    stream: int
+    sequence: int
+    block: int
+    index: int
+    k: int
+    n: int
+
+    def packet(self, payload: bytes) -> Packet:
+        return Packet(self.kind, self.stream, self.sequence, payload, self.block, self.index, self.k, self.n)
+
+
+class Kept(bytes):
+    """A datagram that somebody on the way kept for receivers that come later: what it holds is good, but when it was
+    sent, and what was lost before it, says nothing about the way to this receiver."""
+
+    __slots__ = ()
+
+
+def parse_header(datagram: bytes) -> Header:
+    """The header of the one packet that a datagram holds, sealed or not; raises WireError for anything else."""
     if not OVERHEAD <= len(datagram) <= MAX_DATAGRAM:
         raise WireError(f"datagram of {len(datagram)} bytes, expected {OVERHEAD}..{MAX_DATAGRAM}")
     first, flags, stream, sequence, block, index, k, n, length = _HEADER.unpack_from(datagram)
     if first >> 4 != VERSION:
         raise WireError(f"packet version {first >> 4}, this program speaks version {VERSION}")
-    if flags & FLAG_SEALED:
-        raise WireError("packet is sealed, no key")
-    if flags:
+    if flags & ~FLAG_SEALED:
         raise WireError(f"unknown packet flags {flags:#04x}")
-    if len(datagram) != OVERHEAD + length:
-        raise WireError(f"datagram of {len(datagram)} bytes promises {OVERHEAD + length}")
-    end = HEADER_SIZE + length
+    promised = length + (SEALED_OVERHEAD if flags else OVERHEAD)
+    if len(datagram) != promised:
+        raise WireError(f"datagram of {len(datagram)} bytes promises {promised}")
+    return Header(bool(flags), _parse_kind(first & 0x0F, block, index, k, n), stream, sequence, block, index, k, n)
+
+
+def parse_packet(datagram: bytes) -> Packet:
+    """Parses the one packet that a datagram holds, not sealed; raises WireError for anything else."""
+    header = parse_header(datagram)
+    if header.sealed:
+        raise WireError("packet is sealed, no key")
+    end = len(datagram) - _CRC.size
     if _CRC.unpack_from(datagram, end)[0] != google_crc32c.value(datagram[:end]):
         raise WireError("packet checksum does not match: damaged on the way")
-    kind = _parse_kind(first & 0x0F, block, index, k, n)
-    return Packet(kind, stream, sequence, datagram[HEADER_SIZE:end], block, index, k, n)
+    return header.packet(datagram[HEADER_SIZE:end])
 
 
 def is_packet(datagram: bytes) -> bool:

@@ -9,6 +9,7 @@ from progressive.errors import UsageError
 from progressive.transport import udp
 from progressive.transport.base import TransportClosed
 from progressive.transport.udp import UdpAddress, open_udp_receiver, open_udp_sender, parse_udp_url
+from progressive.wire.envelope import PlainEnvelope
 from progressive.wire.inner_parity import add_inner_parity
 from progressive.wire.packet import Kind, Packet
 
@@ -93,7 +94,7 @@ async def test_a_stranger_takes_over_only_once_the_sender_has_gone(monkeypatch):
 
 @pytest.mark.parametrize("damage", [b"", b"!!"])
 async def test_packets_with_inner_parity_are_valid_even_if_damaged(damage):
-    receiver = await open_udp_receiver(ANY_PORT, inner_parity=10)
+    receiver = await open_udp_receiver(ANY_PORT, PlainEnvelope(10))
     sender = await open_udp_sender(receiver.local_address)
     await sender.send(damage + add_inner_parity(PACKET, 10)[len(damage) :])
     await receiver.receive()

@@ -12,6 +12,8 @@ from progressive.wire.packet import (
     MAX_DATAGRAM,
     MAX_SOURCES,
     OVERHEAD,
+    SALT_SIZE,
+    TAG_SIZE,
     Kind,
     Packet,
     is_packet,
@@ -119,10 +121,10 @@ def test_what_this_version_does_not_know_is_refused(offset, value, said):
 
 
 def test_sealed_packets_are_refused_for_want_of_a_key():
-    body = bytearray(data_packet().to_bytes()[:-4])
-    body[1] = FLAG_SEALED
+    packet = data_packet()
+    sealed = packet.header_bytes(FLAG_SEALED) + bytes(SALT_SIZE) + packet.payload + bytes(TAG_SIZE)
     with pytest.raises(WireError, match="sealed, no key"):
-        parse_packet(bytes(body) + bytes(16))
+        parse_packet(sealed)
 
 
 def test_oversized_datagrams_are_refused():
