@@ -124,6 +124,32 @@ def validate(
     print(write_page(output))
 
 
+@app.command()
+def sweep(
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The experiment: see examples/*.toml.")],
+    workers: Annotated[int, typer.Option(metavar="N", min=1, help="Processes on this machine.")] = 1,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster that works instead.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="For results; what is finished there is not done again.",
+            show_default="out/FILE",
+        ),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="The small version, by the file's table [quick].")] = False,
+) -> None:
+    """Tries systems over channels, bandwidths, photos and seeds, as a file says."""
+    from channel_sim.experiments.command import SweepOptions, sweep_file
+
+    folder = output or Path("out") / (file.stem + ("_quick" if quick else ""))
+    print(sweep_file(SweepOptions(file, folder, workers, dask, quick=quick)))
+
+
 def main() -> None:
     run(app)
 

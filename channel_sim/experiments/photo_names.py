@@ -36,6 +36,11 @@ def find_names(source: str, beside: Path) -> list[str]:
     )
 
 
+def short_name(name: str) -> str:
+    """For tables: without the folder."""
+    return name if name.startswith(SAMPLE) else Path(name).name
+
+
 def spread(names: Sequence[str], most: int | None) -> tuple[str, ...]:
     """At most so many of the names, evenly from first to last."""
     count = len(names) if most is None else min(most, len(names))

@@ -1,0 +1,29 @@
+"""What a sweep needs of the systems: the functions that check, prepare, tune and try them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from channel_sim.experiments.case import Case, Conditions, Objective, Outcome, Parameters, System
+
+
+@dataclass(frozen=True, slots=True)
+class Laboratory:
+    """The functions by which systems are tried; workers get them by name, so they stand at the top of their modules.
+
+    Fields:
+        check_system: raises UsageError for a system that is unknown, or that cannot be tried here.
+        identity: of a source: all that decides what it makes of a photo, such as models and versions.
+        prepare: makes what trials with a source and a photo need, and keeps it in a folder.
+        tune: the parameters of a system for conditions, from (system, conditions, photos, objective, trials, seed,
+            folder).
+        run: the outcome of a case, with the folder.
+    """
+
+    check_system: Callable[[System], None]
+    identity: Callable[[str], str]
+    prepare: Callable[[str, str, Path], None]
+    tune: Callable[[System, Conditions, Sequence[str], Objective, int, int, Path], Parameters]
+    run: Callable[[Case, Path], Outcome]

@@ -1,0 +1,40 @@
+"""The record of an experiment beside its rows: settings, tuned parameters, versions."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import metadata
+
+from channel_sim.experiments.case import Conditions, Parameters, System
+from channel_sim.experiments.experiment import Experiment
+from channel_sim.experiments.photo_names import short_name
+from progressive import __version__
+
+LIBRARIES = ("numpy", "pillow", "scipy", "torch", "zfec")
+
+
+def record_of(
+    experiment: Experiment,
+    tuned: Mapping[tuple[System, Conditions], Parameters],
+    identities: Mapping[str, str],
+) -> bytes:
+    """As JSON; the same for the same experiment on the same versions."""
+    record = {
+        "experiment": asdict(experiment)
+        | {"photos": [short_name(name) for name in experiment.photos]}
+        | {"tuning_photos": [short_name(name) for name in experiment.tuning_photos]},
+        "tuned": [
+            {"system": str(system), **asdict(conditions), **asdict(parameters)}
+            for (system, conditions), parameters in tuned.items()
+        ],
+        "sources": dict(identities),
+        "versions": {
+            "progressive": __version__,
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in LIBRARIES},
+        },
+    }
+    return json.dumps(record, indent=1, allow_nan=False).encode()

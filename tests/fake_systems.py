@@ -1,0 +1,75 @@
+"""Systems of a few lines for tests of the experiments around them: figures drawn from the case, nothing else."""
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from channel_sim.experiments.case import TIMES, Case, Conditions, Objective, Outcome, Parameters, System
+from channel_sim.experiments.laboratory import Laboratory
+from progressive.errors import UsageError
+
+SOURCES = ("ours", "theirs")
+DELIVERIES = ("planned", "equal")
+KILLS_ONCE, KILLS_ALWAYS, SLOW = "kills-once", "kills-always", "slow"
+"""Sources that kill their worker, or take a while."""
+
+
+def check_system(system: System) -> None:
+    if system.source not in (*SOURCES, KILLS_ONCE, KILLS_ALWAYS, SLOW):
+        raise UsageError(f"unknown source {system.source!r}: use one of {', '.join(SOURCES)}")
+    if system.delivery not in DELIVERIES:
+        raise UsageError(f"unknown delivery {system.delivery!r}: use one of {', '.join(DELIVERIES)}")
+
+
+def identity(source: str) -> str:
+    return f"{source} 1"
+
+
+def prepare(source: str, photo: str, cache: Path) -> None:
+    cache.mkdir(parents=True, exist_ok=True)
+
+
+def tune(
+    system: System,
+    conditions: Conditions,
+    photos: Sequence[str],
+    objective: Objective,
+    trials: int,
+    seed: int,
+    cache: Path,
+) -> Parameters:
+    return Parameters(packet_size=500 + len(photos), redundancy=0.25 if system.delivery == "equal" else None)
+
+
+def run(case: Case, cache: Path) -> Outcome:
+    """PSNR of 30 dB, 1 more if planned, 2 less for theirs, and noise of 1 dB that systems share."""
+    if case.system.source == SLOW:
+        time.sleep(0.05)
+    marker = cache / "killed"
+    if case.system.source == KILLS_ALWAYS or (case.system.source == KILLS_ONCE and not marker.exists()):
+        marker.touch()
+        os._exit(9)
+    rng = np.random.default_rng([case.seed, len(case.photo)])
+    psnr = 30 + rng.normal(size=case.trials)
+    psnr += (case.system.delivery == "planned") - 2 * (case.system.source == "theirs")
+    shown = rng.random(case.trials) < 0.9
+    psnr[~shown] = 12.0
+    first_s = np.where(shown, 1.0, np.inf)
+    return Outcome(
+        psnr=psnr,
+        ms_ssim=np.full(case.trials, 0.9),
+        area=psnr - 3,
+        shown=shown,
+        base_complete=shown,
+        first_s=first_s,
+        recognisable_s=first_s * 2,
+        sent_bytes=np.full(case.trials, 1000.0),
+        redundancy=0.1,
+        psnr_over_time=np.linspace(12, psnr.mean(), TIMES),
+    )
+
+
+FAKE = Laboratory(check_system, identity, prepare, tune, run)
