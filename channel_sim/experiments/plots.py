@@ -135,9 +135,7 @@ def draw_over_time(systems: Sequence[System], conditions: Conditions, results: R
     """PSNR over time, mean over trials and photos; mid-grey until something comes."""
     looks = looks_of(systems)
     times_s = np.linspace(0, conditions.deadline_s, TIMES)
-    lines = []
-    for system in systems:
-        lines.append(Line(str(system), times_s, *results.over_time(system, conditions), *looks[system]))
+    lines = [Line(str(s), times_s, *results.over_time(s, conditions), *looks[s]) for s in systems]
     figure = new_figure(8.5, 4.6)
     axes = figure.subplots()
     draw_lines(axes, lines, marked=False)

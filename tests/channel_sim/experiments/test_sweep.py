@@ -13,7 +13,12 @@ import pytest
 from fake_systems import FAKE, KILLS_ALWAYS, KILLS_ONCE, SLOW
 
 from channel_sim.experiments.command import SweepOptions, sweep_file
+from channel_sim.experiments.experiment_file import read_experiment
 from channel_sim.experiments.laboratory import Laboratory
+from channel_sim.experiments.results import csv_of
+from channel_sim.experiments.sweep import run_sweep
+from channel_sim.experiments.telling import telling
+from channel_sim.experiments.workers import workers_at
 from progressive.errors import RunError, UsageError
 
 EXPERIMENT = """\
@@ -41,6 +46,15 @@ def file(tmp_path: Path) -> Path:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def rows_of(
+    file: Path, folder: Path, laboratory: Laboratory = FAKE, *, workers: int = 1, dask: str | None = None
+) -> bytes:
+    """The results without the plots."""
+    experiment = read_experiment(file, laboratory)
+    with workers_at(dask, workers) as those, telling() as tell:
+        return csv_of(run_sweep(experiment, laboratory, those, folder, tell).rows)
 
 
 def counting(calls: list[str]) -> Laboratory:
@@ -87,44 +101,39 @@ def test_all_is_written_and_a_second_run_finds_it(
 
 
 def test_the_number_of_workers_changes_no_bit(file: Path, tmp_path: Path) -> None:
-    for workers in (1, 2):
-        sweep_file(SweepOptions(file, tmp_path / f"by_{workers}", workers), FAKE)
-    assert contents(tmp_path / "by_1") == contents(tmp_path / "by_2")
+    assert rows_of(file, tmp_path / "by_1") == rows_of(file, tmp_path / "by_2", workers=2)
 
 
 def test_what_changed_is_done_again_and_nothing_else(file: Path, tmp_path: Path) -> None:
-    options = SweepOptions(file, tmp_path / "out")
-    sweep_file(options, FAKE)
+    rows_of(file, tmp_path)
     calls: list[str] = []
-    sweep_file(options, replace(counting(calls), identity=lambda source: f"{source} {2 if source == 'ours' else 1}"))
+    rows_of(
+        file, tmp_path, replace(counting(calls), identity=lambda source: f"{source} {2 if source == 'ours' else 1}")
+    )
     assert calls.count("ours planned") == CASES // 4
     assert calls.count("theirs planned") == 0
     calls.clear()
     file.write_text(EXPERIMENT.replace("trials = 40", "trials = 41"))
-    sweep_file(options, counting(calls))
+    rows_of(file, tmp_path, counting(calls))
     assert len(calls) == CASES
     calls.clear()
     file.write_text(EXPERIMENT.replace('"ep1", ', '"ep1", "ep2", '))
-    sweep_file(options, counting(calls))
+    rows_of(file, tmp_path, counting(calls))
     assert len(calls) == CASES // 2
 
 
 def test_a_damaged_result_is_made_again(file: Path, tmp_path: Path) -> None:
-    options = SweepOptions(file, tmp_path / "out")
-    sweep_file(options, FAKE)
-    before = contents(tmp_path / "out")
-    damaged = max((tmp_path / "out" / "results").rglob("*.json"), key=lambda path: path.stat().st_size)
+    before = rows_of(file, tmp_path)
+    damaged = max((tmp_path / "results").rglob("*.json"), key=lambda path: path.stat().st_size)
     damaged.write_text('{"figures": {')
     calls: list[str] = []
-    sweep_file(options, counting(calls))
+    assert rows_of(file, tmp_path, counting(calls)) == before
     assert len(calls) == 1
-    assert contents(tmp_path / "out") == before
 
 
 def test_a_killed_sweep_goes_on_where_it_was(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text(EXPERIMENT.replace('"ours planned", "ours equal"', f'"{SLOW} planned", "{SLOW} equal"'))
-    whole, output = tmp_path / "whole", tmp_path / "killed"
-    sweep_file(SweepOptions(file, whole), FAKE)
+    whole, output = rows_of(file, tmp_path / "whole"), tmp_path / "killed"
     code = (
         "import sys; from pathlib import Path; from fake_systems import FAKE; "
         "from channel_sim.experiments.command import SweepOptions, sweep_file; "
@@ -143,23 +152,22 @@ def test_a_killed_sweep_goes_on_where_it_was(file: Path, tmp_path: Path, capsys:
     assert not (output / "cases.csv").exists()
     capsys.readouterr()
     calls: list[str] = []
-    sweep_file(SweepOptions(file, output), counting(calls))
+    assert rows_of(file, output, counting(calls)) == whole
     found = re.search(rf"trying: (\d+) of {CASES} are there from before", capsys.readouterr().out)
     assert found
     assert 0 < int(found[1]) < CASES
     assert len(calls) == CASES - int(found[1])
-    assert contents(output) == contents(whole)
 
 
 def test_a_worker_that_dies_is_replaced(file: Path, tmp_path: Path) -> None:
     file.write_text(EXPERIMENT.replace("ours planned", f"{KILLS_ONCE} planned"))
-    assert f"{CASES} cases" in sweep_file(SweepOptions(file, tmp_path / "out", workers=2), FAKE)
+    assert rows_of(file, tmp_path, workers=2).count(b"\n") == 1 + CASES
 
 
 def test_workers_that_die_again_and_again_end_the_run(file: Path, tmp_path: Path) -> None:
     file.write_text(EXPERIMENT.replace("ours planned", f"{KILLS_ALWAYS} planned"))
     with pytest.raises(RunError, match=r"workers died 3 times, \d+ calls are left: use fewer workers"):
-        sweep_file(SweepOptions(file, tmp_path / "out", workers=2), FAKE)
+        rows_of(file, tmp_path, workers=2)
 
 
 def test_nothing_is_done_where_nothing_can_be_written(file: Path) -> None:
@@ -176,14 +184,12 @@ def cluster() -> Iterator[str]:
 
 
 def test_a_dask_cluster_gives_the_same_bits(file: Path, tmp_path: Path, cluster: str) -> None:
-    sweep_file(SweepOptions(file, tmp_path / "here"), FAKE)
-    sweep_file(SweepOptions(file, tmp_path / "there", dask=cluster), FAKE)
-    assert contents(tmp_path / "here") == contents(tmp_path / "there")
+    assert rows_of(file, tmp_path / "here") == rows_of(file, tmp_path / "there", dask=cluster)
 
 
 def test_a_dask_worker_that_dies_is_replaced(file: Path, tmp_path: Path, cluster: str) -> None:
     file.write_text(EXPERIMENT.replace("ours planned", f"{KILLS_ONCE} planned"))
-    assert f"{CASES} cases" in sweep_file(SweepOptions(file, tmp_path / "out", dask=cluster), FAKE)
+    assert rows_of(file, tmp_path, dask=cluster).count(b"\n") == 1 + CASES
 
 
 def test_a_scheduler_that_is_not_there_is_refused(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
