@@ -164,6 +164,7 @@ class _Run:
         try:
             await drive(self._session, self._transport, self._on_event)
         finally:
+            self._transport.close()
             self._end()
             await asyncio.gather(*self._finishing)
         if not self._photos:

@@ -14,10 +14,11 @@ Run = Callable[[SenderOptions, Display], None]
 
 RUNS = {
     "udp": "sender.remote:stream_to_receivers",
+    "webrtc": "sender.serving:serve",
 }
 """What streams to addresses of a scheme, `module:function` of a `Run`, imported when it is first used."""
 
-SERVING: frozenset[str] = frozenset()
+SERVING = frozenset({"webrtc"})
 """The schemes of senders that serve whoever comes, until they are stopped."""
 
 

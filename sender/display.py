@@ -43,14 +43,18 @@ class Sending:
 class SendingView:
     """One photo on its way to one or more receivers."""
 
-    def __init__(self, display: Display, photo: str, elapsed_s: Callable[[], float]) -> None:
+    def __init__(
+        self, display: Display, photo: str, elapsed_s: Callable[[], float], *, board: list[Sending] | None = None
+    ) -> None:
         """
         Args:
             display: where to.
             photo: its name.
             elapsed_s: time since the first datagram, in seconds.
+            board: what the display shows, where views of several photos share it; None for this photo alone.
         """
         self.sendings: list[Sending] = []
+        self._board = self.sendings if board is None else board
         self._display = display
         self._photo = photo
         self._elapsed_s = elapsed_s
@@ -59,7 +63,14 @@ class SendingView:
         """A place on the display for the stream to `to`; returns where its events go."""
         sending = Sending(to, segments)
         self.sendings.append(sending)
+        if self._board is not self.sendings:
+            self._board.append(sending)
         return lambda event: self._show(sending, event)
+
+    def leave(self) -> None:
+        """Takes this photo off a shared board."""
+        own = {id(sending) for sending in self.sendings}
+        self._board[:] = [sending for sending in self._board if id(sending) not in own]
 
     def _show(self, sending: Sending, event: SenderEvent) -> None:
         self._display.observe(event)
@@ -75,7 +86,7 @@ class SendingView:
                 self._display.event(self._record(sending, event), f"{self._elapsed_s():7.2f} s  {_line(sending)}")
             case StreamFinished():
                 sending.reason = event.reason
-        self._display.progress([Progress(s.to, _share(s), _words(s)) for s in self.sendings])
+        self._display.progress([Progress(s.to, _share(s), _words(s)) for s in self._board])
 
     def _record(self, sending: Sending, report: ReportReceived) -> dict[str, object]:
         return {

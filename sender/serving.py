@@ -1,0 +1,161 @@
+"""A sender that serves over WebRTC: whoever joins gets every photo, in a stream and at a pace of its own.
+
+photos ─ encoded once ─> course ─┬─> session ─> receiver 1
+                                 ├─> session ─> receiver 2, which came later and begins with the base as well
+                                 ╰─> ..
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count
+
+from progressive.contexts import context_for
+from progressive.display import Display
+from progressive.errors import UsageError
+from progressive.loss_model import LossModel
+from progressive.registry import load_codec
+from progressive.semantics.blend import DEFAULT_CONTEXT
+from progressive.transport.drive import drive
+from progressive.transport.webrtc.peer import MAX_MESSAGE
+from progressive.transport.webrtc.server import Joined, WebRtcServer, open_server
+from progressive.wire.envelope import PlainEnvelope
+from sender.course import Course
+from sender.display import Sending, SendingView
+from sender.farewell import farewell
+from sender.frames import is_sequence
+from sender.joins import ReceiverJoined, ReceiverLeft
+from sender.options import SenderOptions
+from sender.photos import Photos
+from sender.prepare import PreparedPhoto, find_sources
+from sender.session import SenderSession
+from sender.settings import SenderSettings
+
+BUFFERED_S = 0.25
+"""What may wait to be sent to a receiver, in time: more than that comes too late to be worth its place."""
+
+LEAVE_S = 1.0
+"""How long receivers may take to leave once they were told that nothing more comes."""
+
+
+def serve(options: SenderOptions, display: Display) -> None:
+    """Serves the photos of the source to all receivers that join, until stopped or for as long as was asked.
+
+    Raises UsageError before anybody can join, RunError at the end if a photo could not be read.
+    """
+    _check(options)
+    with display:
+        asyncio.run(_serve(options, display))
+
+
+def _check(options: SenderOptions) -> None:
+    if is_sequence(options.source, options.every_s):
+        raise UsageError("webrtc:// serves photos, not sequences: leave --every out, or send to udp:// receivers")
+    if options.settings.serve is not None:
+        raise UsageError("over webrtc:// every receiver has a stream of its own: leave --serve out")
+    if options.settings.packet_size > MAX_MESSAGE:
+        size = options.settings.packet_size
+        raise UsageError(f"packets of {size} bytes are too large for webrtc://: use {MAX_MESSAGE}B or fewer")
+
+
+async def _serve(options: SenderOptions, display: Display) -> None:
+    codec = load_codec(options.codec)
+    options = replace(options, context=context_for(codec, options.context, default=DEFAULT_CONTEXT))
+    photos = Photos(find_sources(options.source), options, codec, display)
+    course = Course(photos)
+    settings = options.settings
+    buffer_bytes = max(8 * settings.packet_size, int(BUFFERED_S * settings.bandwidth_bps / 8))
+    server = await open_server(options.to[0], options.access, display.note, buffer_bytes=buffer_bytes)
+    served = _Served(course, settings, display)
+    try:
+        first = await course.photo(0)
+        display.settings(options.in_words())
+        if first is not None:
+            display.note(first.in_words())
+        display.note(f"serving at {server.address}, for browsers at {server.address.http}/")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(options.serve_for_s):
+                await served.run(server)
+    finally:
+        await served.stop()
+        await server.close()
+        display.summary(served.in_words(server))
+    photos.check()
+
+
+class _Served:
+    """The receivers that have joined, each with a task of its own."""
+
+    def __init__(self, course: Course, settings: SenderSettings, display: Display) -> None:
+        self._course, self._settings, self._display = course, settings, display
+        self._board: list[Sending] = []
+        self._tasks: dict[asyncio.Task[None], Joined] = {}
+        self._packets = self._bytes = 0
+
+    async def run(self, server: WebRtcServer) -> None:
+        """Serves whoever joins; never ends by itself."""
+        while True:
+            receiver = await server.next_receiver()
+            task = asyncio.create_task(self._serve_one(receiver))
+            self._tasks[task] = receiver
+            task.add_done_callback(self._tasks.pop)
+
+    async def stop(self) -> None:
+        """Tells those that are still there that nothing more comes, and lets them leave."""
+        serving = dict(self._tasks)
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+        end = farewell(secrets.randbits(32), PlainEnvelope())[0]
+        for receiver in serving.values():
+            await receiver.transport.send(end)
+        await asyncio.gather(*(receiver.transport.wait_lost(LEAVE_S) for receiver in serving.values()))
+
+    def in_words(self, server: WebRtcServer) -> str:
+        """What was served, in one line."""
+        statistics = server.statistics
+        refused = f", {statistics.refused} requests refused" if statistics.refused else ""
+        failed = f", {statistics.failed} could not connect" if statistics.failed else ""
+        return f"served {statistics.joined} receivers{failed}{refused}"
+
+    async def _serve_one(self, receiver: Joined) -> None:
+        transport = receiver.transport
+        self._display.note(f"{receiver.name} joined")
+        self._display.observe(ReceiverJoined(receiver.name))
+        losses = self._settings.expect
+        reason = "stopped"
+        try:
+            following = await self._course.photo(0)
+            for number in count(1):
+                prepared, following = following, await self._course.photo(number)
+                if prepared is None or transport.closed:
+                    break
+                losses = await self._send(prepared, receiver, losses, more=following is not None)
+            reason = "left" if transport.closed else "served"
+            transport.close()
+        finally:
+            self._display.observe(ReceiverLeft(receiver.name, reason))
+
+    async def _send(self, prepared: PreparedPhoto, receiver: Joined, losses: LossModel, *, more: bool) -> LossModel:
+        """Streams a photo to a receiver; returns the losses to expect of the next one."""
+        loop = asyncio.get_running_loop()
+        started_s = loop.time()
+        view = SendingView(self._display, prepared.name, lambda: loop.time() - started_s, board=self._board)
+        session = await asyncio.to_thread(
+            SenderSession,
+            prepared.stream,
+            replace(self._settings, expect=losses),
+            stream_id=secrets.randbits(32),
+            now=loop.time(),
+            more=more,
+        )
+        try:
+            show = view.follow(receiver.name, len(session.stream.segments))
+            await drive(session, receiver.transport, show)
+            return session.losses
+        finally:
+            view.leave()
+            self._display.summary(view.closing_words())
