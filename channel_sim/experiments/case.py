@@ -63,6 +63,8 @@ class Parameters:
         redundancy: parity packets / source packets sent in the first pass, 0 or more.
         block: source packets that are protected together.
         depth: blocks whose packets are interleaved, 1 for none.
+        objective: what the parameters are chosen for, and the planner plans for: the area under quality over time, or
+            the final quality.
     """
 
     packet_size: int = 1100
@@ -70,6 +72,7 @@ class Parameters:
     redundancy: float | None = None
     block: int | None = None
     depth: int | None = None
+    objective: Objective = "area"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,21 @@
+"""Deliveries that follow a policy of the project's own planner: no protection, and planned Reed-Solomon blocks."""
+
+from __future__ import annotations
+
+from channel_sim.experiments.case import Objective
+from channel_sim.experiments.deliveries.schedule import Schedule
+from channel_sim.experiments.material import Material
+from progressive.loss_model import LossModel
+from progressive.wire.protection import Goal, plan_protection
+
+
+def schedule_by_policy(
+    policy: str, material: Material, budget_bytes: int, losses: LossModel, objective: Objective = "area"
+) -> Schedule:
+    """The slots that a policy of `progressive.wire.protection` chooses until the budget is spent.
+
+    It knows what each packet is worth and what it needs. Raises UsageError if not one packet can be paid for.
+    """
+    blocks = material.blocks()
+    goal = Goal(budget_bytes, model=losses, objective=objective)
+    return Schedule.of(plan_protection(policy, blocks, goal), blocks)
