@@ -23,7 +23,8 @@ def receive(
         typer.Option(
             "--from",
             metavar="URL",
-            help="Where to listen, udp://HOST:PORT such as udp://0.0.0.0:9000, or whom to join, webrtc://HOST:PORT.",
+            help="Where to listen, udp://HOST:PORT such as udp://0.0.0.0:9000, or whom to join, webrtc://HOST:PORT "
+            "or mqtt://[USER@]HOST[:PORT]/TOPIC.",
         ),
     ],
     output: Annotated[
@@ -42,6 +43,12 @@ def receive(
     key_file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Key of the sender: what it has not sealed is dropped."),
+    ] = None,
+    password_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Password for mqtt://USER@HOST; or PROGRESSIVE_MQTT_PASSWORD.")
+    ] = None,
+    ca_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Authorities to trust for mqtts://, as PEM.")
     ] = None,
     token_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The token that a webrtc:// sender asks for.")
@@ -65,7 +72,13 @@ def receive(
         reference=reference,
         device=device,
         timeout_s=None if timeout is None else parse_time(timeout),
-        access=Access(key_file=key_file, token_file=token_file, ice_server=tuple(ice_server or ())),
+        access=Access(
+            key_file=key_file,
+            password_file=password_file,
+            ca_file=ca_file,
+            token_file=token_file,
+            ice_server=tuple(ice_server or ()),
+        ),
     )
     receive_photos(options, make_display(as_json=as_json, quiet=quiet))
 

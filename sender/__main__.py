@@ -38,7 +38,8 @@ def send(
         list[str] | None,
         typer.Option(
             metavar="URL",
-            help="Receiver, udp://HOST:PORT, may be repeated; or where to serve, webrtc://HOST:PORT. "
+            help="Receiver, udp://HOST:PORT, may be repeated; or where to serve, webrtc://HOST:PORT, mqtt:// "
+            "(a broker in here) or mqtt://[USER@]HOST[:PORT]/TOPIC. "
             "Without it link and receiver run in here.",
         ),
     ] = None,
@@ -119,12 +120,20 @@ def send(
     serve_for: Annotated[
         str | None,
         typer.Option(
-            metavar="TIME", help="How long to serve at a webrtc:// address.", show_default="until stopped, Ctrl-C"
+            metavar="TIME",
+            help="How long to serve at a webrtc:// or mqtt:// address.",
+            show_default="until stopped, Ctrl-C",
         ),
     ] = None,
     key_file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Key that seals every packet, the same on both ends; keygen makes one."),
+    ] = None,
+    password_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Password for mqtt://USER@HOST; or PROGRESSIVE_MQTT_PASSWORD.")
+    ] = None,
+    ca_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Authorities to trust for mqtts://, as PEM.")
     ] = None,
     token_file: Annotated[
         Path | None,
@@ -181,7 +190,14 @@ def send(
         full_size=full_size,
         every_s=None if every is None else parse_time(every),
         to=tuple(to or ()),
-        access=Access(settings.inner_parity, key_file, token_file, tuple(ice_server or ())),
+        access=Access(
+            inner_parity=settings.inner_parity,
+            key_file=key_file,
+            password_file=password_file,
+            ca_file=ca_file,
+            token_file=token_file,
+            ice_server=tuple(ice_server or ()),
+        ),
         serve_for_s=None if serve_for is None else parse_time(serve_for),
         channel=channel or "ep2",
         seed=seed,
@@ -199,6 +215,8 @@ def send(
             {
                 "--serve-for": serve_for,
                 "--key-file": key_file,
+                "--password-file": password_file,
+                "--ca-file": ca_file,
                 "--token-file": token_file,
                 "--ice-server": ice_server or None,
             }

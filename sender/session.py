@@ -116,6 +116,7 @@ class SenderSession:
         more: bool = False,
         placement: Placement | None = None,
         envelope: Envelope | None = None,
+        repeats: bool = False,
     ) -> None:
         """
         Args:
@@ -127,6 +128,7 @@ class SenderSession:
             more: another stream follows, the receiver should stay.
             placement: where the photo belongs, if it is a part of a frame.
             envelope: makes datagrams of packets and back; None for a plain one. Sealed as the settings say.
+            repeats: a carousel follows, receivers that lack something should stay.
 
         Raises:
             UsageError: the stream does not fit the settings.
@@ -134,12 +136,14 @@ class SenderSession:
         if not 0 <= stream_id <= 0xFFFFFFFF:
             raise UsageError(f"stream id {stream_id} is out of range: use 0 to 2^32-1")
         self.dropped = 0
-        self._settings = settings
-        self._envelope = envelope or PlainEnvelope(settings.inner_parity)
-        if self._envelope.overhead != settings.overhead:
+        self.settings = settings
+        self.envelope = envelope or PlainEnvelope(settings.inner_parity)
+        if self.envelope.overhead != settings.overhead:
             raise UsageError("settings and envelope differ about sealing: `sealed` goes with a sealed envelope")
-        self._stream_id = stream_id
-        self._more = more
+        self.stream_id = stream_id
+        self.more = more
+        self.placement = placement
+        self._repeats = repeats
         self._deadline = now + settings.deadline_s
         self._bucket = TokenBucket(settings.bandwidth_bps / 8, settings.wire_size(settings.packet_size), now=now)
         self._events: deque[SenderEvent] = deque()
@@ -151,7 +155,7 @@ class SenderSession:
         self._audience_known_at = now if settings.serve is None else now + LINGER_S
         self._replan_at = self._audience_known_at
         self._end_confirmed = self._ending = self.done = False
-        self._ends_left = END_COPIES
+        self._ends_left = 1 if repeats else END_COPIES
         self._end_due = self._finish_at = self._give_up_at = now
         self.stream, self._plan, self._goal, self._shapes, self._blocks = _prepare(stream, settings, placement)
         self._encoders = _encoders(self._blocks, self._plan)
@@ -163,6 +167,16 @@ class SenderSession:
     def plan(self) -> Plan:
         """What is sent until the deadline unless reports change it."""
         return self._plan
+
+    @property
+    def datagrams_sent(self) -> int:
+        """The next sequence number."""
+        return len(self._sent)
+
+    @property
+    def base_blocks(self) -> int:
+        """Blocks of the base, the first ones."""
+        return len(self._base)
 
     @property
     def losses(self) -> LossModel:
@@ -178,7 +192,7 @@ class SenderSession:
     def receive_datagram(self, data: bytes, now: float) -> None:
         """Takes a datagram of a receiver's; anything but a report about this stream that can be true is counted and
         dropped."""
-        if self.done or not self._settings.feedback:
+        if self.done or not self.settings.feedback:
             return
         try:
             report = self._parse_report(data)
@@ -225,11 +239,11 @@ class SenderSession:
         return self._events.popleft() if self._events else None
 
     def _parse_report(self, data: bytes) -> Report:
-        packet = self._envelope.unwrap(data)
-        if packet.kind is not Kind.FEEDBACK or packet.stream != self._stream_id:
+        packet = self.envelope.unwrap(data)
+        if packet.kind is not Kind.FEEDBACK or packet.stream != self.stream_id:
             raise WireError("not feedback about this stream")
         message = parse_message(packet.payload)
-        if not isinstance(message, Report) or message.stream != self._stream_id:
+        if not isinstance(message, Report) or message.stream != self.stream_id:
             raise WireError("feedback is not a report about this stream")
         return message
 
@@ -244,14 +258,14 @@ class SenderSession:
             self._end_due = now
         if self._ending and not self.done and self._is_over(now):
             self.done = True
-            silent = self._settings.feedback and not self._audience.heard
+            silent = self.settings.feedback and not self._audience.heard
             reason: Literal["complete", "deadline", "silence"] = "silence" if silent else "deadline"
             self._events.append(StreamFinished("complete" if self._audience.complete else reason))
 
     def _is_over(self, now: float) -> bool:
         if self._end_confirmed:
             return True
-        listening = self._settings.feedback and not self._audience.complete
+        listening = self.settings.feedback and not self._audience.complete
         return not self._ends_left and (not listening or now >= self._finish_at)
 
     def _next_send(self) -> float:
@@ -260,7 +274,7 @@ class SenderSession:
             return self._bucket.ready_at(self._next_size()) if not self._is_all_sent() else inf
         if not self._ends_left:
             return inf
-        return max(self._end_due, self._bucket.ready_at(self._settings.wire_size_of_payload(len(self._end_message()))))
+        return max(self._end_due, self._bucket.ready_at(self.settings.wire_size_of_payload(len(self._end_message()))))
 
     def _is_all_sent(self) -> bool:
         return not self._repairs and self._position == len(self._rest.slots)
@@ -284,13 +298,13 @@ class SenderSession:
 
     def _may_repair(self, now: float) -> bool:
         """Whether, once all is sent, a report could still ask for something of the base."""
-        if not self._settings.repairs or now >= self._deadline:
+        if not self.settings.repairs or now >= self._deadline:
             return False
         return not self._audience.heard or not self._known().whole.issuperset(self._base)
 
     def _repair(self, known: Known, *, doubt: bool) -> None:
         """Puts what the receiver lacks of the base before everything else."""
-        if self._settings.repairs and self._audience.heard and not self._repairs:
+        if self.settings.repairs and self._audience.heard and not self._repairs:
             sources, copies = self._plan.sources, self._sent.copies
             self._repairs.extend(packets_to_repeat(self._base, sources, known, copies, doubt=doubt))
 
@@ -302,14 +316,14 @@ class SenderSession:
         goal = replace(self._goal, budget_bytes=self._bytes_left(now), model=self.losses)
         fates = {**known.fates, **dict.fromkeys(self._repairs)}
         progress = Progress(tuple(fates), tuple(fates.values()), known.whole, self._plan.sources)
-        self._follow(replan(self._settings.protection, self._shapes, goal, progress))
+        self._follow(replan(self.settings.protection, self._shapes, goal, progress))
         self._events.append(Replanned(goal.model, len(self._rest.slots)))
 
     def _bytes_left(self, now: float) -> int:
         """Bytes that the bandwidth still pays for until the deadline, the repairs to come taken off."""
         repairs = sum(self._shapes[slot.block].sizes[slot.index] for slot in self._repairs)
-        by_time = int((self._deadline - now) * self._settings.bandwidth_bps / 8)
-        return max(0, min(self._settings.budget_bytes - self._sent.bytes, by_time) - repairs)
+        by_time = int((self._deadline - now) * self.settings.bandwidth_bps / 8)
+        return max(0, min(self.settings.budget_bytes - self._sent.bytes, by_time) - repairs)
 
     def _segments_of(self, listener: Listener) -> frozenset[int]:
         known = self._sent.known_of(listener, self._plan.sources)
@@ -334,7 +348,7 @@ class SenderSession:
         encoder = self._encoders[slot.block]
         packet = Packet(
             Kind.DATA,
-            self._stream_id,
+            self.stream_id,
             len(self._sent),
             encoder.payload(slot.index),
             block=slot.block,
@@ -349,21 +363,21 @@ class SenderSession:
             Stripe(block, encoder.k, encoder.payload(encoder.k + index)) for block, encoder in enumerate(self._encoders)
         ]
         payload = write_stripes(stripes)
-        packet = Packet(Kind.STRIPES, self._stream_id, len(self._sent), payload, index=index, n=self._planned[0])
+        packet = Packet(Kind.STRIPES, self.stream_id, len(self._sent), payload, index=index, n=self._planned[0])
         return self._send(packet, "parity", now)
 
     def _send_end(self, now: float) -> bytes:
         self._ends_left -= 1
         self._end_due = now + END_INTERVAL_S
-        self._finish_at = now + LINGER_S
-        return self._send(Packet(Kind.CONTROL, self._stream_id, len(self._sent), self._end_message()), "control", now)
+        self._finish_at = now if self._repeats else now + LINGER_S
+        return self._send(Packet(Kind.CONTROL, self.stream_id, len(self._sent), self._end_message()), "control", now)
 
     def _end_message(self) -> bytes:
-        return End(stream=self._stream_id, more=self._more).to_bytes()
+        return End(stream=self.stream_id, more=self.more, repeats=self._repeats).to_bytes()
 
     def _send(self, packet: Packet, kind: PacketKind, now: float) -> bytes:
-        datagram = self._envelope.wrap(packet)
-        size = self._settings.wire_size(len(datagram))
+        datagram = self.envelope.wrap(packet)
+        size = self.settings.wire_size(len(datagram))
         self._bucket.take(size, now)
         self._sent.add(None if kind == "control" else Slot(packet.block, packet.index), size, now)
         block = None if kind == "control" else packet.block

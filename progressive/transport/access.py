@@ -17,12 +17,16 @@ class Access:
     Fields:
         inner_parity: bytes of parity inside each datagram, the same number on both ends.
         key_file: of the key that seals every packet; None seals nothing.
+        password_file: of the password of the user in an address.
+        ca_file: of the authorities, as PEM, whose certificates are trusted; None for those of the system.
         token_file: of the tokens that let a receiver join, one a line; a receiver shows the first.
         ice_server: URLs of STUN and TURN servers; none by default, so that nothing leaves the local network.
     """
 
     inner_parity: int = 0
     key_file: Path | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
     token_file: Path | None = None
     ice_server: tuple[str, ...] = ()
 
@@ -46,6 +50,8 @@ class Access:
         """What is set, for a person; inner parity is a setting of the packets."""
         words = {
             "key file": str(self.key_file or ""),
+            "password file": str(self.password_file or ""),
+            "CA file": str(self.ca_file or ""),
             "token file": str(self.token_file or ""),
             "ICE servers": ", ".join(self.ice_server),
         }

@@ -60,6 +60,16 @@ class Scheme:
     modules: tuple[str, ...] = ()
 
 
+def _mqtt(form: str) -> Scheme:
+    return Scheme(
+        form,
+        "progressive.transport.mqtt.receiving:join",
+        frozenset({"key_file", "password_file", "ca_file"}),
+        extra="mqtt",
+        modules=("aiomqtt", "amqtt"),
+    )
+
+
 SCHEMES = {
     "udp": Scheme("udp://HOST:PORT", "progressive.transport.udp:listen", frozenset({"inner_parity", "key_file"})),
     "webrtc": Scheme(
@@ -69,6 +79,8 @@ SCHEMES = {
         extra="webrtc",
         modules=("aiohttp", "aiortc"),
     ),
+    "mqtt": _mqtt("mqtt://[USER@HOST[:PORT]][/TOPIC]"),
+    "mqtts": _mqtt("mqtts://[USER@]HOST[:PORT][/TOPIC]"),
 }
 
 
