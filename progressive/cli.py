@@ -3,34 +3,89 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn
 
 import typer
 
 from progressive.errors import ProgressiveError, UsageError
+from progressive.settings_file import take_environment
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_WRONG_CALL = 2
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+OPTIONAL_VALUES = {"--view": "127.0.0.1:8080"}
+"""Options that may be given without a value, and the one they have then."""
+
+_ADDRESS = re.compile(r"(\S+:)?\d+")
 
 
-def run(app: typer.Typer) -> NoReturn:
+def run(app: typer.Typer, *, program: str = "") -> NoReturn:
     """Runs the command line of this process and exits.
 
-    Status 0: done; 1: failed while running; 2: the call was wrong; 130: interrupted from the keyboard. A command may
-    return another status as an int.
+    Status 0: done; 1: failed while running; 2: the call was wrong; 130: interrupted from the keyboard; 143: stopped by
+    SIGTERM, which is told to whatever runs as Ctrl-C is. A command may return another status as an int.
+
+    Args:
+        app: the command or commands.
+        program: name under which the environment holds values for the options; none are taken if it is empty.
     """
     try:
-        sys.exit(_status(app))
+        with _termination() as terminated:
+            status = _status(app, program)
+        sys.exit(EXIT_TERMINATED if status == EXIT_INTERRUPTED and terminated.is_set() else status)
     finally:
         _flush_quietly()
 
 
-def _status(app: typer.Typer) -> int:
+@contextmanager
+def _termination() -> Iterator[threading.Event]:
+    """SIGTERM does what Ctrl-C does, so that what was received is kept; the event tells that it came."""
+    terminated = threading.Event()
+
+    def stop(_number: int, frame: FrameType | None) -> None:
+        terminated.set()
+        interrupt = signal.getsignal(signal.SIGINT)
+        if not callable(interrupt):  # in the background of a shell, where Ctrl-C is ignored
+            raise KeyboardInterrupt
+        interrupt(signal.SIGINT, frame)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield terminated
+        return
+    before = signal.signal(signal.SIGTERM, stop)
     try:
-        result = typer.main.get_command(app).main(standalone_mode=False)
+        yield terminated
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _with_values(arguments: Sequence[str]) -> list[str]:
+    """The arguments with the values that options have which were given without one."""
+    completed: list[str] = []
+    for place, argument in enumerate(arguments):
+        completed.append(argument)
+        following = arguments[place + 1] if place + 1 < len(arguments) else ""
+        if argument in OPTIONAL_VALUES and not _ADDRESS.fullmatch(following):
+            completed.append(OPTIONAL_VALUES[argument])
+    return completed
+
+
+def _status(app: typer.Typer, program: str) -> int:
+    try:
+        command = typer.main.get_command(app)
+        if program:
+            take_environment(command, program)
+        result = command.main(args=_with_values(sys.argv[1:]), standalone_mode=False)
     except typer.TyperException as error:
         message = error.format_message().rstrip(".")
         return _refuse(f"{message} (see --help)", error.exit_code) if message else error.exit_code
@@ -50,8 +105,8 @@ def _status(app: typer.Typer) -> int:
 
 def _refuse(message: str, status: int) -> int:
     """Prints the message on one line, free of control characters that a file name or a peer could bring."""
-    line = " ".join(message.split())
-    sys.stderr.write("error: " + "".join(c if c.isprintable() else "?" for c in line) + "\n")
+    line = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
+    sys.stderr.write(f"error: {line}\n")
     return status
 
 

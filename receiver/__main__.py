@@ -10,6 +10,9 @@ import typer
 
 from progressive.cli import run
 from progressive.display import make_display
+from progressive.exporter import counted
+from progressive.logs import logged
+from progressive.settings_file import SETTINGS
 from progressive.transport.access import Access
 from progressive.units import parse_size, parse_time
 
@@ -57,6 +60,24 @@ def receive(
         list[str] | None,
         typer.Option(metavar="URL", help="STUN or TURN server for webrtc://, stun:HOST:PORT; may be repeated."),
     ] = None,
+    view: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:PORT]",
+            help="Show the pictures as they come, and every packet, on a web page.",
+            show_default="127.0.0.1:8080, if given alone",
+        ),
+    ] = None,
+    log: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Append what happens as JSON lines to this file, or to - for standard error."
+        ),
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="PORT", help="Serve counters for Prometheus at this port, or at HOST:PORT.")
+    ] = None,
+    _settings: Annotated[Path | None, SETTINGS] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No output but errors.")] = False,
 ) -> None:
@@ -64,6 +85,7 @@ def receive(
     from receiver.run import ReceiverOptions
     from receiver.run import receive as receive_photos
     from receiver.settings import ReceiverSettings
+    from receiver.viewer.viewer import viewed
 
     options = ReceiverOptions(
         address,
@@ -80,11 +102,16 @@ def receive(
             ice_server=tuple(ice_server or ()),
         ),
     )
-    receive_photos(options, make_display(as_json=as_json, quiet=quiet))
+    with (
+        logged(make_display(as_json=as_json, quiet=quiet), log) as display,
+        counted(display, metrics, "receiver.counters:ReceiverCounters") as display,
+        viewed(display, view, "receiver") as display,
+    ):
+        receive_photos(options, display)
 
 
 def main() -> None:
-    run(app)
+    run(app, program="receiver")
 
 
 if __name__ == "__main__":

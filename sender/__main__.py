@@ -8,15 +8,20 @@ from typing import Annotated
 import typer
 
 from progressive.cli import run
-from progressive.display import make_display
+from progressive.display import Display, make_display
 from progressive.errors import UsageError
+from progressive.exporter import counted
+from progressive.logs import logged
 from progressive.loss_model import parse_loss_model
 from progressive.registry import DEFAULT_CODEC
+from progressive.settings_file import SETTINGS
 from progressive.transport.access import Access
 from progressive.units import parse_bandwidth, parse_percent, parse_size, parse_time
 from progressive.wire.protection import DESIGN_LOSS
 from sender.options import SenderOptions
 from sender.settings import SenderSettings
+
+COUNTERS = ("sender.counters:SenderCounters", "receiver.counters:ReceiverCounters")
 
 app = typer.Typer(add_completion=False)
 
@@ -152,6 +157,24 @@ def send(
         ),
     ] = None,
     count_ip: Annotated[bool, typer.Option("--count-ip", help="IP and UDP headers count as bandwidth.")] = False,
+    view: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:PORT]",
+            help="Show what the receiver in here has, and every packet, on a web page.",
+            show_default="127.0.0.1:8080, if given alone",
+        ),
+    ] = None,
+    log: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Append what happens as JSON lines to this file, or to - for standard error."
+        ),
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="PORT", help="Serve counters for Prometheus at this port, or at HOST:PORT.")
+    ] = None,
+    _settings: Annotated[Path | None, SETTINGS] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No output but errors.")] = False,
 ) -> None:
@@ -180,6 +203,7 @@ def send(
                 "--output": output,
                 "--fast": fast or None,
                 "--deliver-damaged": deliver_damaged or None,
+                "--view": view,
             }
         )
     options = SenderOptions(
@@ -205,12 +229,7 @@ def send(
         fast=fast,
         output=output or Path("out"),
     )
-    display = make_display(as_json=as_json, quiet=quiet)
-    if to:
-        from sender.addresses import run_for
-
-        run_for(options)(options, display)
-    else:
+    if not to:
         _refuse_options_of_remote_runs(
             {
                 "--serve-for": serve_for,
@@ -221,9 +240,22 @@ def send(
                 "--ice-server": ice_server or None,
             }
         )
+    with (
+        logged(make_display(as_json=as_json, quiet=quiet), log) as display,
+        counted(display, metrics, *(COUNTERS[:1] if to else COUNTERS)) as display,
+    ):
+        _run(options, display, view)
+
+
+def _run(options: SenderOptions, display: Display, view: str | None) -> None:
+    if options.to:
+        from sender.addresses import run_for
+
+        run_for(options)(options, display)
+    else:
         from sender.local import stream_locally
 
-        stream_locally(options, display)
+        stream_locally(options, display, view=view)
 
 
 def _refuse_options_of_local_runs(given: dict[str, object]) -> None:
@@ -239,7 +271,7 @@ def _refuse_options_of_remote_runs(given: dict[str, object]) -> None:
 
 
 def main() -> None:
-    run(app)
+    run(app, program="sender")
 
 
 if __name__ == "__main__":

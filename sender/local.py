@@ -34,6 +34,7 @@ from receiver.reception import Reception
 from receiver.refinement import warm_up_metrics
 from receiver.session import ReceiverEvent, ReceiverSession, SegmentReceived, StreamStarted
 from receiver.settings import ReceiverSettings
+from receiver.viewer.viewer import viewed
 from sender.frames import is_camera, is_sequence, open_frames
 from sender.options import SenderOptions
 from sender.prepare import PreparedPhoto, find_sources, prepare
@@ -185,12 +186,19 @@ class LocalStream:
         self._reception.check_base()
 
 
-def stream_locally(options: SenderOptions, display: Display) -> None:
+def stream_locally(options: SenderOptions, display: Display, *, view: str | None = None) -> None:
     """Streams every photo of the source through simulated links to a receiver in this process.
+
+    `view` is where a page shows what the receiver has, `HOST:PORT`; None shows none.
 
     Raises UsageError before anything is sent, RunError once all is sent if a photo could not be read or lacks its base.
     """
     channel = parse_channel(options.channel, deliver_damaged=options.deliver_damaged)
+    with viewed(display, view, "receiver") as viewing:
+        _stream_locally(options, viewing, channel)
+
+
+def _stream_locally(options: SenderOptions, display: Display, channel: LinkSettings) -> None:
     channel = _as_slow_as_the_sender(channel, options)
     links = Links.seeded(channel, options.seed)
     clock = VirtualClock() if options.fast else time.monotonic

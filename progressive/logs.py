@@ -1,0 +1,66 @@
+"""A run's log: one JSON object a line, for programs that watch over runs of days."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from logging.handlers import WatchedFileHandler
+from typing import Any
+
+from progressive.display import Display, Displays, QuietDisplay
+from progressive.errors import UsageError
+from progressive.files import reason
+
+LOGGER = logging.getLogger("progressive")
+
+
+class JsonLines(logging.Formatter):
+    """`time` in UTC, `level`, `message`, and the fields of an event beside them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        entry = {"time": time, "level": record.levelname.lower(), "message": record.getMessage()}
+        return json.dumps(entry | getattr(record, "fields", {}), ensure_ascii=False)
+
+
+class LogDisplay(QuietDisplay):
+    """Logs what a run says."""
+
+    def settings(self, settings: Mapping[str, str]) -> None:
+        LOGGER.info("settings", extra={"fields": {"settings": dict(settings)}})
+
+    def note(self, text: str) -> None:
+        LOGGER.log(logging.ERROR if text.startswith("error: ") else logging.INFO, text.removeprefix("error: "))
+
+    def event(self, record: Mapping[str, Any], text: str) -> None:
+        LOGGER.info(" ".join(text.split()), extra={"fields": {"event": dict(record)}})
+
+
+@contextmanager
+def logged(display: Display, path: str | None) -> Iterator[Display]:
+    """The display and a log beside it, appended to a file; `-` is standard error, None no log.
+
+    The file may be moved away while the run goes on, as logrotate does. Raises UsageError if it cannot be written.
+    """
+    if path is None:
+        yield display
+        return
+    try:
+        handler = logging.StreamHandler() if path == "-" else WatchedFileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write the log {path}: {reason(error)}") from None
+    handler.setFormatter(JsonLines())
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
+    LOGGER.propagate = False
+    try:
+        yield Displays([display, LogDisplay()])
+    except Exception as error:
+        LOGGER.error(str(error))  # noqa: TRY400, a person reads why, not where
+        raise
+    finally:
+        LOGGER.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,62 @@
+"""Who may ask the page's server for what: checked before any request is answered."""
+
+from __future__ import annotations
+
+import hmac
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from receiver.viewer.address import ViewAddress
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""Content-Security-Policy: the page uses nothing but its own files and pictures, and nobody frames it."""
+
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+def guard(address: ViewAddress) -> Middleware:
+    """Lets through what comes from the page itself, with the token where one is asked for."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        refusal = _refusal(request, address)
+        if refusal is not None:
+            raise refusal
+        return await handler(request)
+
+    return check
+
+
+async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    """Called for every response before it is sent."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+def _refusal(request: web.Request, address: ViewAddress) -> web.HTTPException | None:
+    if not address.admits_host(request.host):
+        return web.HTTPForbidden(text="this page answers to the name of this machine only\n")
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        return web.HTTPForbidden(text="requests from other pages are refused\n")
+    if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"} and request.path != "/":
+        return web.HTTPForbidden(text="requests from other pages are refused\n")
+    if address.token and request.path.startswith("/api/") and not _shows_token(request, address.token):
+        return web.HTTPUnauthorized(text="open the address that the receiver printed, token included\n")
+    return None
+
+
+def _shows_token(request: web.Request, token: str) -> bool:
+    shown = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return hmac.compare_digest(shown.encode(), token.encode())

@@ -1,0 +1,39 @@
+// Pictures as the page has them: fetched once, the latest used ones kept.
+
+const KEPT = 96;
+
+export class Pictures {
+  constructor(feed) {
+    this.feed = feed;
+    this.urls = new Map();
+    this.running = 0;
+  }
+
+  clear() {
+    for (const entry of this.urls.values()) entry.then(URL.revokeObjectURL, () => {});
+    this.urls.clear();
+  }
+
+  // A URL of the picture for an <img>.
+  get(photo, number) {
+    const key = `${photo.receiver}/${photo.number}/${number}`;
+    let entry = this.urls.get(key);
+    this.urls.delete(key);
+    if (!entry) {
+      this.running += 1;
+      entry = this.feed.picture(photo.receiver, photo.number, number).then((blob) => URL.createObjectURL(blob));
+      entry.catch(() => this.urls.delete(key)).finally(() => { this.running -= 1; });
+    }
+    this.urls.set(key, entry);
+    if (this.urls.size > KEPT) {
+      const [oldest, gone] = this.urls.entries().next().value;
+      this.urls.delete(oldest);
+      gone.then(URL.revokeObjectURL, () => {});
+    }
+    return entry;
+  }
+
+  async settled() {
+    while (this.running) await Promise.allSettled(this.urls.values());
+  }
+}

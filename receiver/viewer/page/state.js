@@ -1,0 +1,46 @@
+// What the page knows: receivers and their photos, brought up to date by messages.
+
+const PHOTOS_KEPT = 24;
+
+export class State {
+  constructor() {
+    this.receivers = new Map();
+  }
+
+  apply(message) {
+    if (message.type === "receiver") {
+      const known = this.receivers.get(message.receiver);
+      this.receivers.set(message.receiver, { photos: new Map(), ...known, ...message });
+    } else if (message.type === "photo") {
+      this.applyPhoto(this.receivers.get(message.receiver).photos, message);
+    }
+  }
+
+  applyPhoto(photos, message) {
+    let photo = photos.get(message.photo);
+    if (!photo) {
+      photo = { receiver: message.receiver, number: message.photo, facts: {}, start: 0, marks: "", samples: [], pictures: [] };
+      photos.set(photo.number, photo);
+      if (photos.size > PHOTOS_KEPT) photos.delete(photos.keys().next().value);
+    }
+    const { fates, samples, pictures } = message;
+    photo.state = message.state;
+    photo.reason = message.reason;
+    photo.figures = message.figures;
+    photo.blocks = message.blocks;
+    photo.facts = message.facts ?? photo.facts;
+    photo.start = fates.start;
+    photo.marks = photo.marks.slice(0, fates.from) + fates.marks;
+    photo.samples = samples.all ? samples.items : photo.samples.concat(samples.items);
+    photo.pictures = pictures.all ? pictures.items : photo.pictures.concat(pictures.items);
+  }
+
+  // The photo that a receiver is at, or was at last.
+  latest(receiver) {
+    return [...(this.receivers.get(receiver)?.photos.values() ?? [])].at(-1);
+  }
+}
+
+export function title(photo) {
+  return photo.facts.name ?? `photo ${photo.number}`;
+}

@@ -1,0 +1,137 @@
+"""The viewer beside a run: a web server in a thread of its own, fed with what a display is told."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from errno import EADDRINUSE
+from types import TracebackType
+from typing import Self
+
+from progressive.display import Display, Displays, QuietDisplay
+from progressive.errors import ProgressiveError, UsageError
+from progressive.files import reason
+from receiver.viewer.address import ViewAddress, parse_view_address
+from receiver.viewer.gallery import Exhibit, Gallery
+
+STOP_S = 10.0
+
+
+class Viewer:
+    """Serves a gallery while it is open.
+
+    The run that is watched never waits for it: observations are noted in memory, all else happens in the thread.
+    """
+
+    def __init__(self, gallery: Gallery, address: ViewAddress) -> None:
+        self.gallery = gallery
+        self.address = address
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="viewer", daemon=True)
+        self._ready = threading.Event()
+        self._stop: Callable[[], object] = lambda: None
+
+    def __enter__(self) -> Self:
+        """Opens the page; `address` tells the port in use. Raises UsageError if it cannot be served there."""
+        try:
+            import aiohttp  # noqa: F401
+        except ImportError:
+            raise UsageError("the viewer needs aiohttp: pip install 'progressive[view]'") from None
+        self._socket = _listen(self.address)
+        self.address = replace(self.address, port=self._socket.getsockname()[1])
+        self._thread.start()
+        self._ready.wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes the page, once the browsers that show it have what they lack."""
+        with suppress(RuntimeError):
+            self._stop()
+        self._thread.join(timeout=STOP_S)
+
+    def stay(self, display: Display) -> None:
+        """Keeps the page until Ctrl-C, if there is a person to press it."""
+        if not sys.stdout.isatty():
+            return
+        display.note(f"the page stays at {self.address.url} until Ctrl-C")
+        with suppress(KeyboardInterrupt):
+            while self._thread.is_alive():
+                self._thread.join(timeout=1.0)
+
+    async def _serve(self) -> None:
+        from aiohttp import web
+
+        from receiver.viewer.server import PageServer
+
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+        self._stop = lambda: loop.call_soon_threadsafe(stopped.set)
+        server = PageServer(self.gallery, self.address)
+        runner = web.AppRunner(server.app, access_log=None, shutdown_timeout=0.5)
+        await runner.setup()
+        await web.SockSite(runner, self._socket).start()
+        self._ready.set()
+        await stopped.wait()
+        await server.close()
+        await runner.cleanup()
+
+
+def _listen(address: ViewAddress) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family)
+    except OSError as error:
+        if error.errno == EADDRINUSE:
+            problem = "is in use: stop what listens there, or choose another port"
+        else:
+            problem = f"cannot be listened at: {reason(error)}"
+        raise UsageError(f"the viewer's address {address} {problem}") from None
+
+
+@contextmanager
+def viewed(display: Display, address: str | None, name: str) -> Iterator[Display]:
+    """The display and a page beside it that shows what one receiver goes through; an address of None shows none.
+
+    A person at a terminal may look at the page for as long as they like after the run; elsewhere it ends with the run.
+
+    Args:
+        display: of the run.
+        address: `HOST:PORT` or `PORT`.
+        name: of the receiver.
+
+    Raises:
+        UsageError: the address is wrong or in use, or aiohttp is not installed.
+    """
+    if address is None:
+        yield display
+        return
+    with Viewer(Gallery("progressive"), parse_view_address(address)) as viewer:
+        display.note(f"viewer at {viewer.address.url}")
+        try:
+            yield Displays([display, ViewerDisplay(viewer.gallery, name)])
+        except ProgressiveError as error:
+            display.note(f"error: {error}")
+            viewer.stay(display)
+            raise
+        else:
+            viewer.stay(display)
+
+
+class ViewerDisplay(QuietDisplay):
+    """Passes on what one receiver goes through to a gallery."""
+
+    def __init__(self, gallery: Gallery, name: str, detail: str = "") -> None:
+        self._gallery = gallery
+        self._receiver = gallery.add(Exhibit(name, detail))
+
+    def observe(self, event: object) -> None:
+        self._gallery.observe(self._receiver, event)
+
+    def settings(self, settings: Mapping[str, str]) -> None:
+        told = (settings.get(name) for name in ("source", "bandwidth", "channel", "from"))
+        self._gallery.change(self._receiver, detail=" · ".join(words for words in told if words))
