@@ -17,7 +17,7 @@ from progressive.registry import DEFAULT_CODEC
 from progressive.settings_file import SETTINGS
 from progressive.transport.access import Access
 from progressive.units import parse_bandwidth, parse_percent, parse_size, parse_time
-from progressive.wire.protection import DESIGN_LOSS
+from sender.addresses import losses_to_expect, run_for
 from sender.options import SenderOptions
 from sender.settings import SenderSettings
 
@@ -78,7 +78,7 @@ def send(
         typer.Option(
             metavar="LOSSES",
             help="Losses to plan for until a receiver reports some, such as loss=3%,burst=1.6.",
-            show_default="loss=10%,burst=5",
+            show_default="loss=10%,burst=5; loss=1% over mqtt://",
         ),
     ] = None,
     packet_size: Annotated[str, typer.Option(metavar="BYTES", help="Largest datagram.")] = "1100B",
@@ -191,7 +191,7 @@ def send(
         count_ip=count_ip,
         feedback=not one_way,
         inner_parity=parse_size(inner_parity),
-        expect=DESIGN_LOSS if expect is None else parse_loss_model(expect),
+        expect=losses_to_expect(to or ()) if expect is None else parse_loss_model(expect),
         serve=None if serve is None else parse_percent(serve),
         sealed=key_file is not None,
         repair=repair,
@@ -249,8 +249,6 @@ def send(
 
 def _run(options: SenderOptions, display: Display, view: str | None) -> None:
     if options.to:
-        from sender.addresses import run_for
-
         run_for(options)(options, display)
     else:
         from sender.local import stream_locally

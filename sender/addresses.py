@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from progressive.display import Display
 from progressive.errors import UsageError
+from progressive.loss_model import LossModel
 from progressive.transport.schemes import scheme_of
+from progressive.wire.protection import DESIGN_LOSS
 from sender.options import SenderOptions
 
 Run = Callable[[SenderOptions, Display], None]
@@ -15,11 +17,22 @@ Run = Callable[[SenderOptions, Display], None]
 RUNS = {
     "udp": "sender.remote:stream_to_receivers",
     "webrtc": "sender.serving:serve",
+    "mqtt": "sender.publishing:publish",
+    "mqtts": "sender.publishing:publish",
 }
 """What streams to addresses of a scheme, `module:function` of a `Run`, imported when it is first used."""
 
-SERVING = frozenset({"webrtc"})
+SERVING = frozenset({"webrtc", "mqtt", "mqtts"})
 """The schemes of senders that serve whoever comes, until they are stopped."""
+
+
+RELIABLE = frozenset({"mqtt", "mqtts"})
+"""The schemes of transports that lose next to nothing by themselves."""
+
+
+def losses_to_expect(to: Sequence[str]) -> LossModel:
+    """What to plan for until receivers at these addresses report, unless told otherwise."""
+    return LossModel(0.01) if {url.partition("://")[0] for url in to} <= RELIABLE and to else DESIGN_LOSS
 
 
 def run_for(options: SenderOptions) -> Run:

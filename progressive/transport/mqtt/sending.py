@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from aiomqtt import Message
-
 from progressive.errors import WireError
 from progressive.transport.access import Access
-from progressive.transport.inbox import Inbox
 from progressive.transport.mqtt.address import MqttAddress
-from progressive.transport.mqtt.connection import BrokerConnection, Publication
-from progressive.transport.mqtt.login import login_for
+from progressive.transport.mqtt.connection import Publication
 from progressive.transport.mqtt.topics import Topics
+from progressive.transport.mqtt.transport import MqttTransport
 from progressive.transport.schemes import Say
-from progressive.wire.packet import MAX_DATAGRAM, parse_header
+from progressive.wire.packet import parse_header
 
 KEEP_S = 3600
 """How long a broker that speaks MQTT 5 keeps a base whose sender was cut off before it could take it back."""
@@ -21,26 +18,14 @@ PASS_ON_S = 10
 """How long it tries to pass on a packet: what is later helps nobody."""
 
 
-class MqttSender:
+class MqttSender(MqttTransport):
     """A stream's topics as a transport to all who subscribe."""
 
     def __init__(self, address: MqttAddress, access: Access, say: Say) -> None:
-        """Raises UsageError if a file of `access` cannot be read. Needs a running event loop; `open` connects."""
-        self.refused = 0
         self._topics = Topics(address.topic)
-        self._inbox: Inbox[bytes] = Inbox()
         self._kept: set[str] = set()
         self._base_blocks = 1
-        self._broker = BrokerConnection(address, login_for(address, access), [self._topics.feedback], self._take, say)
-
-    async def open(self) -> None:
-        """Connects; raises UsageError if that is impossible."""
-        await self._broker.open(patient=False, on_failure=self._inbox.close)
-
-    @property
-    def dropped(self) -> int:
-        """Packets that were not sent because the broker was not there or too slow."""
-        return self._broker.dropped
+        super().__init__(address, access, [self._topics.feedback], say)
 
     async def begin_stream(self, base_blocks: int) -> None:
         """What follows is a new stream, whose first so many blocks are its base: the broker forgets the one before."""
@@ -54,30 +39,16 @@ class MqttSender:
             raise ValueError("only packets can be published") from error
         if keep:
             self._kept.add(topic)
-        self._broker.publish(Publication(topic, data, retain=keep, expiry_s=KEEP_S if keep else PASS_ON_S))
-
-    async def receive(self) -> bytes:
-        return await self._inbox.get()
-
-    def close(self) -> None:
-        self._inbox.close()
-        self._broker.close()
+        self.broker.publish(Publication(topic, data, retain=keep, expiry_s=KEEP_S if keep else PASS_ON_S))
 
     async def leave(self) -> None:
         """Closes once everything was sent and the broker was told to forget the base; takes a second at most."""
         await self._take_back()
-        await self._broker.flush()
+        await self.broker.flush()
         self.close()
-        await self._broker.wait_closed()
+        await self.wait_closed()
 
     async def _take_back(self) -> None:
         for topic in sorted(self._kept):
-            await self._broker.publish_surely(Publication(topic, b"", retain=True))
+            await self.broker.publish_surely(Publication(topic, b"", retain=True))
         self._kept.clear()
-
-    def _take(self, message: Message) -> None:
-        payload = message.payload
-        if isinstance(payload, bytes | bytearray) and 0 < len(payload) <= MAX_DATAGRAM:
-            self._inbox.put(bytes(payload))
-        else:
-            self.refused += 1
