@@ -46,9 +46,8 @@ def serve(options: SenderOptions, display: Display) -> None:
 
     Raises UsageError before anybody can join, RunError at the end if a photo could not be read.
     """
-    _check(options)
     with display:
-        asyncio.run(_serve(options, display))
+        asyncio.run(serve_photos(options, display))
 
 
 def _check(options: SenderOptions) -> None:
@@ -61,7 +60,9 @@ def _check(options: SenderOptions) -> None:
         raise UsageError(f"packets of {size} bytes are too large for webrtc://: use {MAX_MESSAGE}B or fewer")
 
 
-async def _serve(options: SenderOptions, display: Display) -> None:
+async def serve_photos(options: SenderOptions, display: Display) -> None:
+    """As `serve`, in a running event loop; to stop it before its time, cancel it: receivers are told."""
+    _check(options)
     codec = load_codec(options.codec)
     options = replace(options, context=context_for(codec, options.context, default=DEFAULT_CONTEXT))
     photos = Photos(find_sources(options.source), options, codec, display)

@@ -1,0 +1,217 @@
+"""Whole runs over WebRTC on this machine: a sender that serves, receivers that join, a browser."""
+
+import asyncio
+import json
+import re
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from chromium import needs_chromium, open_page
+from conftest import CommandLine
+
+from progressive.display import Display
+from progressive.errors import ProgressiveError, RunError, UsageError
+from progressive.photos import read_photo, sample_photo, write_png
+from receiver.run import ReceiverOptions, receive
+from receiver.settings import ReceiverSettings
+from sender.__main__ import main as sender_main
+from sender.joins import ReceiverJoined, ReceiverLeft
+from sender.options import SenderOptions
+from sender.serving import serve, serve_photos
+from sender.settings import SenderSettings
+
+pytestmark = pytest.mark.usefixtures("thumbnails")
+
+
+class Recorder(Display):
+    """Keeps what is shown, and tells where a sender serves."""
+
+    def __init__(self) -> None:
+        self.notes = list[str]()
+        self.events = list[Mapping[str, Any]]()
+        self.observed = list[object]()
+        self.address: Future[str] = Future()
+        self.first_report = threading.Event()
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+        if found := re.match(r"serving at (\S+),", text):
+            self.address.set_result(found[1])
+
+    def event(self, record: Mapping[str, Any], text: str) -> None:
+        self.events.append(record)
+        self.first_report.set()
+
+    def observe(self, event: object) -> None:
+        if isinstance(event, ReceiverJoined | ReceiverLeft):
+            self.observed.append(event)
+
+
+class Run:
+    """A run in a thread of this process; its error is raised by `result`."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
+        self._thread.start()
+
+    def _run(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except ProgressiveError as error:
+            self._error = error
+
+    def result(self) -> None:
+        self._thread.join(timeout=30)
+        assert not self._thread.is_alive()
+        if self._error is not None:
+            raise self._error
+
+
+class ServingRun:
+    """A sender that serves in a thread of this process until it is stopped, as Ctrl-C would, or its time is over."""
+
+    def __init__(self, options: SenderOptions, display: Recorder) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._task = self._loop.create_task(serve_photos(options, display))
+        self._run = Run(self._serve)
+
+    def _serve(self) -> None:
+        with suppress(asyncio.CancelledError):
+            self._loop.run_until_complete(self._task)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._task.cancel)
+        self.result()
+
+    def result(self) -> None:
+        self._run.result()
+        self._loop.close()
+
+
+def options(source: Path, serve_for_s: float | None = None, **settings: Any) -> SenderOptions:
+    chosen = SenderSettings(**{"bandwidth_bps": 2e6} | settings)
+    return SenderOptions(str(source), "thumbnails", chosen, to=("webrtc://127.0.0.1:0",), serve_for_s=serve_for_s)
+
+
+def serving(source: Path, **settings: Any) -> tuple[str, Recorder, ServingRun]:
+    display = Recorder()
+    run = ServingRun(options(source, **settings), display)
+    return display.address.result(timeout=30), display, run
+
+
+def receiving(url: str, output: Path) -> Run:
+    receiver = ReceiverOptions(url, ReceiverSettings(), output, device="cpu", timeout_s=20.0)
+    return Run(lambda: receive(receiver, Recorder()))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in (1, 2):
+        write_png(folder / f"{number}.png", np.ascontiguousarray(sample_photo()[::4, :: 2 * number]))
+    return folder
+
+
+def test_every_receiver_gets_every_photo_whenever_it_joins(photos: Path, tmp_path: Path) -> None:
+    url, display, run = serving(photos)
+    first = receiving(url, tmp_path / "first")
+    assert display.first_report.wait(30)
+    late = receiving(url, tmp_path / "late")
+    first.result()
+    late.result()
+    run.stop()
+    for name in ("first", "late"):
+        assert read_photo(tmp_path / name / "final.png").shape == (128, 256, 3)
+        assert read_photo(tmp_path / name / "photo_02" / "final.png").shape == (128, 128, 3)
+        assert json.loads((tmp_path / name / "report.json").read_text())["events"]
+    assert {(event["photo"], event["to"]) for event in display.events} == {
+        (photo, f"receiver {number} (127.0.0.1)") for photo in ("1", "2") for number in (1, 2)
+    }
+    assert [event for event in display.observed if isinstance(event, ReceiverLeft)] == [
+        ReceiverLeft(f"receiver {number} (127.0.0.1)", "served") for number in (1, 2)
+    ]
+    assert display.notes[-1] == "served 2 receivers"
+
+
+def test_a_sender_that_stops_tells_its_receivers_who_keep_what_came(photos: Path, tmp_path: Path) -> None:
+    url, display, run = serving(photos / "1.png", bandwidth_bps=40e3, deadline_s=60.0)
+    receiver = receiving(url, tmp_path / "out")
+    assert display.first_report.wait(30)
+    run.stop()
+    receiver.result()
+    assert read_photo(tmp_path / "out" / "final.png").shape == (128, 256, 3)
+    assert "interrupted" in display.notes[-2]
+    assert display.observed[-1] == ReceiverLeft("receiver 1 (127.0.0.1)", "stopped")
+
+
+def test_a_sender_serves_as_long_as_it_was_asked_to(photos: Path) -> None:
+    _, display, run = serving(photos / "1.png", serve_for_s=0.05)
+    run.result()
+    assert display.notes[-1] == "served 0 receivers"
+
+
+def test_a_photo_that_cannot_be_read_is_an_error_and_the_others_are_served(photos: Path, tmp_path: Path) -> None:
+    (photos / "0.png").write_bytes(b"not a photo")
+    url, _, run = serving(photos)
+    receiving(url, tmp_path / "out").result()
+    run.stop()
+    assert (tmp_path / "out" / "photo_02" / "final.png").exists()
+    _, display, run = serving(photos, serve_for_s=0.05)
+    with pytest.raises(RunError, match="1 of 3 photos could not be read: 0"):
+        run.result()
+    assert any(note.startswith("error: cannot read") for note in display.notes)
+    with pytest.raises(UsageError, match="cannot read"):
+        serve(options(photos / "0.png"), Recorder())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--to", "webrtc://127.0.0.1"], "write webrtc://HOST:PORT"),
+        (["--to", "webrtc://127.0.0.1:0", "--to", "webrtc://127.0.0.1:0"], "serves at one address: give --to once"),
+        (["--to", "webrtc://127.0.0.1:0", "--to", "udp://127.0.0.1:9"], "addresses of one kind at a time"),
+        (["--to", "webrtc://127.0.0.1:0", "--every", "1s"], "serves photos, not sequences"),
+        (["--to", "webrtc://127.0.0.1:0", "--serve", "95%"], "a stream of its own: leave --serve out"),
+        (["--to", "webrtc://127.0.0.1:0", "--packet-size", "1200B"], "too large for webrtc://: use 1100B or fewer"),
+        (["--to", "webrtc://127.0.0.1:0", "--inner-parity", "64"], "--inner-parity has no meaning for webrtc://"),
+        (["--to", "webrtc://127.0.0.1:0", "--key-file", "key"], "--key-file has no meaning for webrtc://"),
+        (["--to", "webrtc://127.0.0.1:0", "--token-file", "missing"], "cannot read tokens from missing"),
+        (["--to", "webrtc://127.0.0.1:0", "--ice-server", "example.org"], "is not an ICE server"),
+        (["--to", "webrtc://192.0.2.1:80"], "cannot be served at"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_status_2(
+    call: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = call(sender_main, "--codec", "thumbnails", *arguments)
+    assert outcome.status == 2
+    assert says in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+@needs_chromium
+async def test_a_browser_joins_and_sees_the_packets_arrive(photos: Path) -> None:
+    url, display, run = await asyncio.to_thread(serving, photos / "1.png", bandwidth_bps=200e3)
+    async with open_page(url.replace("webrtc", "http", 1)) as page:
+        await page.wait_for("document.getElementById('state').textContent.startsWith('Over')")
+        shown = await page.evaluate(
+            "Object.fromEntries([...document.querySelectorAll('dd')].map((d) => [d.dataset.of, d.textContent]))"
+        )
+        squares = await page.evaluate("document.querySelectorAll('.map .packet:not(.lost)').length")
+        assert page.errors == []
+    await asyncio.to_thread(run.stop)
+    last = display.events[-1]
+    assert int(shown["packets"]) == squares == last["packets"]
+    assert shown["lost"] == "0"
+    assert int(shown["bytes"].replace(",", "")) == last["bytes"]
+    assert shown["segments"] == f"{last['segments']} of {last['segments']}"
+    assert display.notes[-2].endswith("complete")
