@@ -14,8 +14,9 @@ from progressive.codec import Photo
 from progressive.evaluation.peers.search import tightest
 from progressive.photos import downscale
 
-RATES_BPP = tuple(0.05 * 2 ** (step / 2) for step in range(12))
-QUALITIES = range(2, 98, 2)
+RATES_BPP = tuple(0.1 * 2 ** (step / 2) for step in range(9))
+THUMBNAIL_RATES_BPP = RATES_BPP[::2]
+QUALITIES = range(2, 98, 3)
 SPEED = 4
 
 THUMBNAIL_SHARE = 0.12
@@ -87,4 +88,6 @@ def _check() -> None:
 
 
 AVIF = PrefixSource("avif", avif_files, avif_picture, RATES_BPP, _version, _check)
-AVIF_THUMBNAIL = PrefixSource("avif-thumbnail", thumbnail_files, thumbnail_picture, RATES_BPP, _version, _check)
+AVIF_THUMBNAIL = PrefixSource(
+    "avif-thumbnail", thumbnail_files, thumbnail_picture, THUMBNAIL_RATES_BPP, _version, _check
+)

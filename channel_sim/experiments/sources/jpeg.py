@@ -18,8 +18,8 @@ from progressive.errors import UsageError
 from progressive.evaluation.peers.formats import scan_optimiser
 from progressive.evaluation.peers.search import tightest
 
-RATES_BPP = tuple(0.06 * 1.6**step for step in range(9))
-SCALES = tuple(1.02 ** np.arange(240, -180, -1))
+RATES_BPP = tuple(0.1 * 1.6**step for step in range(8))
+SCALES = tuple(1.03 ** np.arange(160, -120, -1))
 """Of the standard's quantisers, from the coarsest."""
 
 END_OF_IMAGE = b"\xff\xd9"

@@ -10,7 +10,7 @@ from channel_sim.experiments.sources.prefix import Coded, PrefixSource
 from progressive.codec import Photo
 from progressive.evaluation.peers.jpeg2000_layers import LayeredCodestream, parse_codestream
 
-RATES_BPP = tuple(0.075 * 2.0**step for step in range(6))
+RATES_BPP = tuple(0.15 * 2.0**step for step in range(5))
 FIRST_LAYER = 520
 """Bytes up to the end of the first layer: about those of a small packet. The layers that follow are as large .."""
 

@@ -16,7 +16,7 @@ from progressive.evaluation.peers import jxl_tools
 from progressive.evaluation.peers.search import tightest
 from progressive.photos import read_photo, write_png
 
-RATES_BPP = tuple(0.075 * 2.0**step for step in range(6))
+RATES_BPP = tuple(0.15 * 2.0**step for step in range(5))
 DISTANCES = tuple(float(d) for d in 0.5 * 1.04 ** np.arange(99, -1, -1))
 EFFORT = 9
 

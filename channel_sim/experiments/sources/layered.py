@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -59,18 +59,16 @@ class PackedStream:
         """Ids of the segments in each source packet."""
         return [packet.segments for block in self.blocks for packet in block.packets]
 
-    def pictures(self, receptions: Sequence[NDArray[np.bool_]]) -> list[Photo]:
+    def pictures(self, receptions: Iterable[NDArray[np.bool_]]) -> Iterator[Photo]:
         """The real pictures of what was received, each by the packets that are there, [S]."""
         payload = {segment.id: segment.payload for segment in self.stream.segments}
-        pictures = []
         with one_thread():
             for there in receptions:
                 decoder = self.codec.decoder(self.stream.header)
                 for segments in (own for own, came in zip(self.packets, there, strict=True) if came):
                     for i in segments:
                         decoder.push(i, payload[i])
-                pictures.append(decoder.picture())
-        return pictures
+                yield decoder.picture()
 
 
 @dataclass(frozen=True)

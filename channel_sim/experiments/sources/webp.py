@@ -17,7 +17,7 @@ from progressive.codec import Photo
 from progressive.errors import UsageError
 from progressive.evaluation.peers.search import tightest
 
-RATES_BPP = tuple(0.05 * 2 ** (step / 2) for step in range(12))
+RATES_BPP = tuple(0.1 * 2 ** (step / 2) for step in range(9))
 QUALITIES = tuple(np.arange(0, 100.5, 0.5).tolist())
 GREY = 128
 
