@@ -57,6 +57,7 @@ def _parse(address: str) -> tuple[str, int]:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise UsageError(f"{address!r} is not an address for metrics: {form}, with a port of 0 to 65535") from None
-    if not host or port is None or parts.path or parts.query or parts.fragment or parts.username is not None:
+    more = parts.path or parts.query or parts.fragment or parts.username is not None
+    if not host or port is None or more or len(address.split()) != 1:
         raise UsageError(f"{address!r} is not an address for metrics: {form}")
     return host, port

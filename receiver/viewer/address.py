@@ -57,7 +57,8 @@ def parse_view_address(text: str) -> ViewAddress:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise UsageError(f"{text!r} is not an address for the viewer: {form}, with a port of 0 to 65535") from None
-    if not host or port is None or parts.path or parts.query or parts.fragment or parts.username is not None:
+    more = parts.path or parts.query or parts.fragment or parts.username is not None
+    if not host or port is None or more or len(text.split()) != 1:
         raise UsageError(f"{text!r} is not an address for the viewer: {form}")
     return ViewAddress(host, port, "" if is_loopback(host) else secrets.token_urlsafe(16))
 

@@ -233,7 +233,17 @@ def test_an_interrupted_run_keeps_what_came(
     assert len(list((tmp_path / "out").glob("refinement_*.png"))) == 1
 
 
-def test_ctrl_c_in_real_time_keeps_what_came(photo: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("sent", "of_ctrl_c", "status"),
+    [
+        (signal.SIGINT, signal.SIG_DFL, 130),
+        (signal.SIGTERM, signal.SIG_DFL, 143),
+        (signal.SIGTERM, signal.SIG_IGN, 143),  # as for what a shell starts in the background
+    ],
+)
+def test_a_run_that_is_stopped_in_real_time_keeps_what_came(
+    photo: Path, tmp_path: Path, sent: signal.Signals, of_ctrl_c: signal.Handlers, status: int
+) -> None:
     slowly = ("--bandwidth", "1kbps", "--deadline", "60s")  # all of the photo would take 20 s
     command = [sys.executable, "-m", "sender", str(photo), *slowly, "--output", str(tmp_path / "out")]
     process = subprocess.Popen(
@@ -241,17 +251,17 @@ def test_ctrl_c_in_real_time_keeps_what_came(photo: Path, tmp_path: Path) -> Non
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # What a shell starts in the background ignores the signal, and so would its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        # Children of a process that ignores the signal ignore it too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, of_ctrl_c),  # noqa: PLW1509
     )
     try:
         assert process.stdout is not None
         assert any("base  PSNR" in line for line in process.stdout)
-        os.kill(process.pid, signal.SIGINT)
+        os.kill(process.pid, sent)
         _, err = process.communicate(timeout=30)
     finally:
         process.kill()
-    assert (process.returncode, err) == (130, "")
+    assert (process.returncode, err) == (status, "")
     assert (tmp_path / "out" / "final.png").exists()
     assert report_of(tmp_path / "out")["events"]
 

@@ -1,0 +1,206 @@
+"""The page in a real browser, while a photo comes over a lossy link."""
+
+import asyncio
+import json
+import re
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+import numpy as np
+import pytest
+from chromium import needs_chromium, open_page
+
+from progressive.display import Displays, QuietDisplay
+from progressive.photos import sample_photo, write_png
+from receiver.reception import PictureShown
+from receiver.viewer.address import ViewAddress
+from receiver.viewer.gallery import Exhibit, Gallery
+from receiver.viewer.viewer import Viewer, ViewerDisplay
+from sender.local import stream_locally
+from sender.options import SenderOptions
+from sender.settings import SenderSettings
+
+NUMBER = "document.querySelector('#stage figure').dataset.number"
+
+
+class Shown(QuietDisplay):
+    """When each picture was there, and how far the decoder was."""
+
+    def __init__(self):
+        self.pictures = []
+
+    def observe(self, event):
+        if isinstance(event, PictureShown):
+            self.pictures.append((time.time(), event.status.base_complete))
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "astronaut.png"
+    write_png(path, np.ascontiguousarray(sample_photo()[:, ::2]))
+    return path
+
+
+class Run:
+    """A photo over a link that loses a quarter, in a thread."""
+
+    def __init__(self, photo, tmp_path, viewer):
+        self.out, self.shown = tmp_path / "out", Shown()
+        settings = SenderSettings(60e3, packet_size=400, deadline_s=4.0, protection="equal", redundancy=0.5)
+        options = SenderOptions(
+            str(photo), "thumbnails", settings, channel="ge:loss=25%,burst=2", seed=2, output=self.out
+        )
+        displays = Displays([self.shown, ViewerDisplay(viewer.gallery, "receiver")])
+        self.thread = threading.Thread(target=stream_locally, args=(options, displays))
+
+    def report(self):
+        self.thread.join(timeout=30)
+        return json.loads((self.out / "report.json").read_text())
+
+
+@asynccontextmanager
+async def page_of(viewer: Viewer, **size: int) -> AsyncIterator:
+    async with open_page(viewer.address.url, **size) as page:
+        yield page
+        assert page.errors == []
+
+
+async def figures_of(page):
+    texts = await page.evaluate(
+        "Object.fromEntries([...document.querySelectorAll('[data-figure]')]"
+        ".map(entry => [entry.dataset.figure, entry.children[1].textContent]))"
+    )
+    return {name: int(texts[name]) for name in ("received", "lost", "recovered")}
+
+
+@needs_chromium
+@pytest.mark.usefixtures("thumbnails")
+async def test_the_page_shows_a_photo_as_it_comes_over_a_lossy_link(photo, tmp_path):
+    with Viewer(Gallery("progressive"), ViewAddress("127.0.0.1", 0)) as viewer:
+        run = Run(photo, tmp_path, viewer)
+        async with page_of(viewer) as page:
+            await page.evaluate(
+                "seen = []; new MutationObserver(() => seen.push([Date.now() / 1000, "
+                f"{NUMBER}])).observe(document.querySelector('#stage figure'), {{attributes: true}})"
+            )
+            run.thread.start()
+            await page.wait_for("seen.some(([, number]) => number !== '')", 20)
+            report = await asyncio.to_thread(run.report)
+            last = len(report["events"]) - 1
+            assert last >= 3
+            await page.wait_for(f"{NUMBER} === '{last}'")
+            seen = [(time_s, int(number)) for time_s, number in await page.evaluate("seen") if number]
+            base_s = next(time_s for time_s, base_complete in run.shown.pictures if base_complete)
+            assert min(time_s for time_s, _ in seen) < base_s + 1
+            assert await page.evaluate("Number(document.querySelector('#slider').max)") == last
+            assert report["packets"]["lost"] > 0 < report["packets"]["recovered"]
+            assert await figures_of(page) == report["packets"]
+            await page.wait_for("document.querySelector('#status').textContent === 'Complete'")
+            for number in range(last + 1):
+                await page.evaluate(
+                    f"slider = document.querySelector('#slider'); slider.value = {number};"
+                    "slider.dispatchEvent(new Event('input'))"
+                )
+                await page.wait_for(f"{NUMBER} === '{number}'")
+                caption = await page.evaluate("document.querySelector('#caption').textContent")
+                assert f"{report['events'][number]['psnr']:.2f} dB" in caption
+            shape = await page.evaluate(
+                "image = document.querySelector('.layer.front'), [image.naturalWidth, image.naturalHeight]"
+            )
+            assert shape == [256, 512]
+
+
+@needs_chromium
+@pytest.mark.usefixtures("thumbnails")
+async def test_the_page_serves_the_keyboard_a_phone_and_people_who_want_no_motion(photo, tmp_path):
+    with Viewer(Gallery("progressive"), ViewAddress("127.0.0.1", 0, "secret")) as viewer:
+        run = Run(photo, tmp_path, viewer)
+        async with page_of(viewer) as page:
+            run.thread.start()
+            last = len((await asyncio.to_thread(run.report))["events"]) - 1
+            await page.wait_for(f"{NUMBER} === '{last}'")
+            reached = []
+            for _ in range(6):
+                await page.press("Tab")
+                reached.append(await page.evaluate("document.activeElement.id || document.activeElement.className"))
+            assert reached[0] == "skip"
+            assert {"slider", "live", "download"} <= set(reached)
+            await page.evaluate("document.querySelector('#slider').focus()")
+            await page.press("ArrowLeft")
+            await page.wait_for(f"{NUMBER} === '{last - 1}'")
+            assert await page.evaluate("document.querySelector('#live').getAttribute('aria-pressed')") == "false"
+            await page.evaluate("document.querySelector('#live').focus()")
+            await page.press("Enter")
+            await page.wait_for(f"{NUMBER} === '{last}'")
+            unnamed = "[...document.querySelectorAll('button, a, input, [role=img], section')].filter(element =>"
+            unnamed += " !(element.textContent.trim() || element.ariaLabel || element.getAttribute('aria-labelledby')))"
+            assert await page.evaluate(f"{unnamed}.map(element => element.outerHTML)") == []
+            await page.prefer(prefers_reduced_motion="reduce")
+            await page.press("ArrowLeft")
+            assert await page.evaluate("document.getAnimations().length") == 0
+            await page.resize(390, 844, scale=2, mobile=True)
+            await page.wait_for("innerWidth === 390")
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+            small = "[...document.querySelectorAll('#stage button, #stage .button')]"
+            assert await page.evaluate(f"Math.min(...{small}.map(button => button.offsetHeight))") >= 40
+
+
+@needs_chromium
+async def test_a_wall_shows_all_receivers_and_asks_one_to_leave():
+    asked = threading.Event()
+    gallery = Gallery("wall")
+    gallery.add(Exhibit("near", detail="20 dB"))
+    gallery.add(Exhibit("far", detail="5 dB", actions={"leave": asked.set}))
+    with Viewer(gallery, ViewAddress("127.0.0.1", 0)) as viewer:
+        async with page_of(viewer) as page:
+            await page.wait_for("document.querySelectorAll('.tile').length === 2")
+            await page.evaluate("document.querySelector('[data-receiver=\"1\"] .actions button').click()")
+            assert await asyncio.to_thread(asked.wait, 10)
+            gallery.change(1, state="away", actions={"return": lambda: None})
+            await page.wait_for("document.querySelector('[data-receiver=\"1\"]').dataset.state === 'away'")
+            label = "document.querySelector('.actions button').getAttribute('aria-label')"
+            await page.wait_for(f"{label} === 'Return: far'")
+            await page.evaluate("document.querySelector('[data-receiver=\"0\"] .open').click()")
+            await page.wait_for("document.querySelector('#where').textContent.includes('near')")
+            await page.press("Escape")
+            await page.wait_for("!document.querySelector('#wall').hidden")
+
+
+def colours(scheme):
+    style = files("receiver.viewer").joinpath("page/style.css").read_text()
+    light, dark = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
+    found = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", light))
+    return found | (dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", dark)) if scheme == "dark" else {})
+
+
+def luminance(colour):
+    """WCAG 2.1, relative luminance."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_and_marks_stand_out_from_what_is_behind_them(scheme):
+    """WCAG 2.1: 4.5 to 1 for words, 3 to 1 for marks that say something."""
+    of = colours(scheme)
+
+    def contrast(one, other):
+        high, low = sorted((luminance(of[one]), luminance(of[other])), reverse=True)
+        return (high + 0.05) / (low + 0.05)
+
+    for words, behind in (
+        ("ink", "card"),
+        ("ink", "page"),
+        ("soft", "card"),
+        ("soft", "page"),
+        ("accent-ink", "accent"),
+    ):
+        assert contrast(words, behind) >= 4.5, (words, behind)
+    for words in ("lost", "recovered"):
+        assert contrast(words, "card") >= 3.9, words
+    for mark in ("source", "late", "lost", "recovered"):
+        assert contrast(mark, "card") >= 3, mark

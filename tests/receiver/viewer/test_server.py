@@ -1,0 +1,189 @@
+"""The page's server over loopback sockets: what it tells, and whom."""
+
+import asyncio
+import contextlib
+import json
+import socket
+
+import aiohttp
+import numpy as np
+import pytest
+from observations import HEADER, STATUS, received
+
+from progressive.errors import UsageError
+from progressive.output import Refinement
+from progressive.photos import write_png
+from receiver.reception import PhotoStarted, PictureShown
+from receiver.session import StreamStarted
+from receiver.viewer.address import ViewAddress, parse_view_address
+from receiver.viewer.gallery import Exhibit, Gallery
+from receiver.viewer.viewer import Viewer
+
+
+@contextlib.contextmanager
+def serving(token="", **exhibit):
+    gallery = Gallery("a title")
+    gallery.add(Exhibit("roof", **exhibit))
+    with Viewer(gallery, ViewAddress("127.0.0.1", 0, token)) as viewer:
+        yield viewer, f"http://{viewer.address}"
+
+
+async def messages(answer, count):
+    return [json.loads(await answer.content.readline()) for _ in range(count)]
+
+
+async def test_a_page_is_told_what_is_there_and_what_comes():
+    with serving() as (viewer, url):
+        viewer.gallery.observe(0, received(3, 0))
+        async with aiohttp.ClientSession() as http, http.get(f"{url}/api/news") as answer:
+            hello, receiver, photo = await messages(answer, 3)
+            assert (hello["type"], hello["title"]) == ("hello", "a title")
+            assert receiver["name"] == "roof"
+            assert photo["fates"] == {"start": 0, "from": 0, "marks": "s"}
+            viewer.gallery.observe(0, received(3, 2))
+            (photo,) = await messages(answer, 1)
+            assert photo["fates"] == {"start": 0, "from": 1, "marks": "xs"}
+
+
+async def test_a_page_that_takes_nothing_holds_nobody_up_and_is_told_the_latest_at_last():
+    with serving() as (viewer, url):
+        async with aiohttp.ClientSession() as http, http.get(f"{url}/api/news") as slow:
+            for sequence in range(20_000):
+                viewer.gallery.observe(0, received(3, sequence, sequence / 100, received=sequence, expected=sequence))
+            async with http.get(f"{url}/api/news") as other:
+                assert (await messages(other, 3))[-1]["figures"]["received"] == 19_999
+            told = 0
+            while True:
+                line = await slow.content.readline()
+                told += len(line)
+                if json.loads(line).get("figures", {}).get("received") == 19_999:
+                    break
+            assert told < 3_000_000  # the 20,000 states one by one would be over 50 MB
+
+
+async def test_pictures_are_sent_as_they_are_and_huge_ones_smaller(tmp_path):
+    small, huge = tmp_path / "small.png", tmp_path / "huge.png"
+    write_png(small, np.zeros((4, 5, 3), np.uint8))
+    write_png(huge, np.zeros((3000, 2000, 3), np.uint8))
+    with serving() as (viewer, url):
+        for event in (received(3, 0), StreamStarted(3, HEADER, 0.0), PhotoStarted("photo")):
+            viewer.gallery.observe(0, event)
+        for path in (small, huge, tmp_path / "gone.png"):
+            viewer.gallery.observe(0, PictureShown("photo", path, Refinement(1.0, 1, 0), STATUS, 0.1))
+        async with aiohttp.ClientSession() as http:
+            async with http.get(f"{url}/api/pictures/0/1/0") as answer:
+                assert (answer.content_type, await answer.read()) == ("image/png", small.read_bytes())
+            async with http.get(f"{url}/api/pictures/0/1/1") as answer:
+                assert answer.content_type == "image/jpeg"
+            async with http.get(f"{url}/api/pictures/0/1/1?whole") as answer:
+                assert await answer.read() == huge.read_bytes()
+            for missing in ("0/1/2", "0/1/3", "0/9/0", "4/1/0", "0/1/99999999999999999999"):
+                async with http.get(f"{url}/api/pictures/{missing}") as answer:
+                    assert answer.status == 404
+
+
+async def test_the_page_is_whole_and_uses_nothing_from_elsewhere():
+    with serving() as (_, url):
+        async with aiohttp.ClientSession() as http:
+            async with http.get(url) as answer:
+                page = await answer.text()
+                assert answer.content_type == "text/html"
+                assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+                assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            for name in ("style.css", "main.js", "feed.js", "stage.js", "icon.svg"):
+                async with http.get(f"{url}/page/{name}") as answer:
+                    assert answer.status == 200
+                    page += await answer.text()
+            for outside in ("/page/..%2fviewer.py", "/page/%2e%2e/viewer.py", "/page/nothing.js", "/etc/passwd"):
+                async with http.get(f"{url}{outside}") as answer:
+                    assert answer.status == 404
+    assert "http" not in page.replace("http://www.w3.org/", "").replace("https://www.w3.org/", "")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "attacker.example:80"}, 403),
+        ({"Host": "attacker.example"}, 403),
+        ({"Host": "[::"}, 403),
+        ({"Origin": "http://attacker.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+    ],
+)
+async def test_other_pages_are_refused(headers, status):
+    """Names that were made to point here (DNS rebinding), and requests that another page's browser makes."""
+    with serving() as (_, url):
+        async with aiohttp.ClientSession() as http, http.get(f"{url}/api/news", headers=headers) as answer:
+            assert answer.status == status
+
+
+async def test_beyond_this_machine_the_token_is_asked_for():
+    with serving(token="secret") as (viewer, url):
+        assert viewer.address.url == f"{url}/#token=secret"
+        async with aiohttp.ClientSession() as http:
+            for header, status in (("", 401), ("Bearer wrong", 401), ("Bearer", 401), ("Bearer secret", 200)):
+                async with http.get(f"{url}/api/news", headers={"Authorization": header}) as answer:
+                    assert answer.status == status
+            async with http.get(url) as answer:
+                assert answer.status == 200
+            async with http.post(f"{url}/api/receivers/0/leave") as answer:
+                assert answer.status == 401
+
+
+async def test_a_page_may_ask_of_a_receiver_what_it_offers():
+    asked = []
+    with serving(actions={"leave": lambda: asked.append("leave")}) as (_, url):
+        async with aiohttp.ClientSession() as http:
+            for path, status in (("0/leave", 204), ("0/explode", 404), ("7/leave", 404)):
+                async with http.post(f"{url}/api/receivers/{path}") as answer:
+                    assert answer.status == status
+            async with http.get(f"{url}/api/receivers/0/leave") as answer:
+                assert answer.status == 405
+    assert asked == ["leave"]
+
+
+async def test_at_the_end_a_page_hears_that_it_is_over():
+    with serving() as (viewer, url):
+        async with aiohttp.ClientSession() as http, http.get(f"{url}/api/news") as answer:
+            await messages(answer, 2)
+            closing = asyncio.create_task(asyncio.to_thread(viewer.__exit__, None, None, None))
+            assert (await messages(answer, 1))[0]["type"] == "over"
+            answer.close()
+            await asyncio.wait_for(closing, 10)
+
+
+def test_a_port_in_use_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = parse_view_address(str(other.getsockname()[1]))
+        with pytest.raises(UsageError, match="is in use"), Viewer(Gallery(""), address):
+            pass
+
+
+@pytest.mark.parametrize(
+    "text", ["", "here", "here:", ":80", "127.0.0.1:99999", "http://a:80", "a:80/x", "a@b:80", "a b:1"]
+)
+def test_what_is_no_address_is_refused(text):
+    with pytest.raises(UsageError, match="viewer"):
+        parse_view_address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "guarded"),
+    [
+        ("8080", "127.0.0.1", False),
+        ("localhost:8080", "localhost", False),
+        ("[::1]:8080", "::1", False),
+        ("127.0.0.2:8080", "127.0.0.2", False),
+        ("0.0.0.0:8080", "0.0.0.0", True),
+        ("[::]:8080", "::", True),
+        ("192.168.1.4:8080", "192.168.1.4", True),
+        ("box.example:8080", "box.example", True),
+    ],
+)
+def test_only_addresses_of_this_machine_go_without_a_token(text, host, guarded):
+    address = parse_view_address(text)
+    assert (address.host, address.port, bool(address.token)) == (host, 8080, guarded)
+    assert address.token not in repr(address) or not guarded
