@@ -116,6 +116,10 @@ class BrokerConnection:
     def connected(self) -> bool:
         return self._up.is_set()
 
+    async def wait_connected(self) -> None:
+        """Waits until there is a connection."""
+        await self._up.wait()
+
     def publish(self, publication: Publication) -> None:
         """Sends a message, or drops it if there is no broker to send it to or too many wait already."""
         try:
@@ -180,6 +184,8 @@ class BrokerConnection:
         Raises NoBroker if it does not come about, RunError if it never will.
         """
         served = False
+        if self._login.tls is not None:
+            await self._check_certificate(self._login.tls, started=first.done())
         try:
             async with self._client() as client:
                 for topic in self._subscriptions:
@@ -197,7 +203,17 @@ class BrokerConnection:
                 self._version = ProtocolVersion.V311
                 await self._connect_once(first)
                 return
-            raise self._in_words(error, started=first.done()) from None
+            raise self._refusal(error) or self._in_words(error.__context__, started=first.done()) from None
+
+    async def _check_certificate(self, tls: ssl.SSLContext, *, started: bool) -> None:
+        """Looks at the broker's certificate before paho does, which leaves its socket open if it does not like it."""
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                host = self._address.host or LOOPBACK
+                _, writer = await asyncio.open_connection(host, self._address.port, ssl=tls)
+        except (OSError, UnicodeError) as error:
+            raise self._in_words(error, started=started) from None
+        writer.transport.abort()
 
     async def _subscribe(self, client: Client, topic: str) -> None:
         for code in await client.subscribe(topic):
@@ -230,21 +246,25 @@ class BrokerConnection:
             )
             self._outbox.task_done()
 
-    def _in_words(self, error: MqttError, *, started: bool) -> RunError | NoBroker:
-        """Why there is no connection; RunError if no further try can mend it, before anything has `started`."""
+    def _refusal(self, error: MqttError) -> RunError | NoBroker | None:
+        """What the broker said if it said something; RunError if no further try can mend it."""
+        if not isinstance(error, MqttConnectError):
+            return None
+        name = _name_of(error)
+        if name in FAILURES_IN_WORDS:
+            return RunError(f"the broker of {self._address} {FAILURES_IN_WORDS[name]}: check both (README, MQTT)")
+        return NoBroker(f"the broker of {self._address} refuses connections ({name.lower()})")
+
+    def _in_words(self, cause: BaseException | None, *, started: bool) -> RunError | NoBroker:
+        """Why there is no connection; RunError if no further try can mend it."""
         address = self._address
-        if isinstance(error, MqttConnectError):
-            name = _name_of(error)
-            if name in FAILURES_IN_WORDS:
-                return RunError(f"the broker of {address} {FAILURES_IN_WORDS[name]}: check both (README, MQTT)")
-            return NoBroker(f"the broker of {address} refuses connections ({name.lower()})")
-        cause = error.__context__
         if isinstance(cause, ssl.SSLCertVerificationError):
             why = cause.verify_message or "unknown reason"
             return RunError(
                 f"the certificate of {address} cannot be trusted ({why}): if it is the right one, give --ca-file"
             )
-        if isinstance(cause, ssl.SSLError):
+        hangs_up = isinstance(cause, ConnectionResetError | ConnectionAbortedError) and self._login.tls and not started
+        if isinstance(cause, ssl.SSLError) or hangs_up:
             return RunError(f"{address} does not speak TLS: use mqtt:// if the broker has no certificate")
         if isinstance(cause, socket.gaierror | UnicodeError) and not started:
             return RunError(f"{address.host!r} is not a known host: check the address {address}")
