@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from channel_sim.experiments.broadcast import SOURCE
+from channel_sim.experiments.broadcast_file import is_broadcast, read_broadcast
+from channel_sim.experiments.broadcast_results import broadcast_csv, broadcast_page, draw_broadcast, run_broadcast
 from channel_sim.experiments.experiment_file import read_experiment
 from channel_sim.experiments.laboratory import Laboratory
 from channel_sim.experiments.plots import draw_panels
@@ -41,9 +45,9 @@ class SweepOptions:
 
 def our_laboratory() -> Laboratory:
     """The systems of this project."""
-    from channel_sim.experiments import systems
+    from channel_sim.experiments import systems, tuning
 
-    return Laboratory(systems.check_system, systems.identity, systems.prepare, systems.tune, systems.run)
+    return Laboratory(systems.check_system, systems.identity, systems.prepare, tuning.tune, systems.run)
 
 
 def sweep_file(options: SweepOptions, laboratory: Laboratory | None = None) -> str:
@@ -52,22 +56,41 @@ def sweep_file(options: SweepOptions, laboratory: Laboratory | None = None) -> s
     Raises UsageError before any work starts if the call or the file is wrong, RunError if workers die again and again.
     """
     laboratory = laboratory or our_laboratory()
+    if is_broadcast(options.file):
+        return _broadcast_file(options, laboratory)
     experiment = read_experiment(options.file, laboratory, quick=options.quick)
     make_folder(options.output)
     with workers_at(options.dask, options.workers) as workers, telling() as tell:
         results = run_sweep(experiment, laboratory, workers, options.output, tell)
     figures = draw_panels(experiment, results)
-    for name, png in figures.items():
-        write_atomically(options.output / name, png)
-    identities = {system.source: laboratory.identity(system.source) for system in experiment.systems}
-    pages = {
+    contents = {
         "cases.csv": csv_of(results.rows),
-        "record.json": record_of(experiment, results.tuned, identities),
+        "record.json": record_of(experiment, laboratory.identities(experiment.sources), results.tuned),
         "summary.md": summary_page(experiment, results, list(figures)).encode(),
     }
-    for name, content in pages.items():
-        write_atomically(options.output / name, content)
+    write_all(options.output, figures | contents)
     return f"{len(results.rows)} cases -> {', '.join(str(options.output / name) for name in FILES)}"
+
+
+def _broadcast_file(options: SweepOptions, laboratory: Laboratory) -> str:
+    broadcast = read_broadcast(options.file, quick=options.quick)
+    make_folder(options.output)
+    with workers_at(options.dask, options.workers) as workers, telling() as tell:
+        results = run_broadcast(broadcast, laboratory, workers, options.output, tell)
+    figures = {f"broadcast_{n}.png": draw_broadcast(results, c) for n, c in enumerate(broadcast.channels, 1)}
+    contents = {
+        "cases.csv": broadcast_csv(results),
+        "record.json": record_of(broadcast, laboratory.identities([SOURCE])),
+        "summary.md": broadcast_page(results, list(figures)).encode(),
+    }
+    write_all(options.output, figures | contents)
+    return f"{len(results.records)} cases -> {', '.join(str(options.output / name) for name in FILES)}"
+
+
+def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Each file whole; raises UsageError or RunError."""
+    for name, content in contents.items():
+        write_atomically(folder / name, content)
 
 
 def make_folder(folder: Path) -> None:

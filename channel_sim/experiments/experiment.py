@@ -74,6 +74,11 @@ class Experiment:
     over_time: tuple[str, ...] = ()
 
     @property
+    def sources(self) -> list[str]:
+        """Of all systems, each once."""
+        return list(dict.fromkeys(system.source for system in self.systems))
+
+    @property
     def conditions(self) -> list[Conditions]:
         """All that systems meet, in the order of the results."""
         channels = dict.fromkeys(point.channel for panel in self.panels for point in panel.points)

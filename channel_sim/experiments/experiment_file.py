@@ -24,6 +24,7 @@ photos = ["skimage:astronaut"]
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -97,6 +98,8 @@ class SweepFile(PhotosFile):
 
 
 FileModel = TypeVar("FileModel", bound=PhotosFile)
+Given = TypeVar("Given")
+Read = TypeVar("Read")
 
 
 def read_tables(path: Path) -> dict[str, Any]:
@@ -156,15 +159,15 @@ def _experiment(file: SweepFile, folder: Path, laboratory: Laboratory) -> Experi
         tuning_photos=tuning,
         systems=_systems(file.systems, laboratory),
         panels=panels,
-        bandwidths_bps=_once("bandwidths", [_read("bandwidths", parse_bandwidth, text) for text in file.bandwidths]),
-        deadline_s=_positive("deadline", _read("deadline", parse_time, file.deadline)),
-        assumed=_once("assumed", file.assumed),
+        bandwidths_bps=once("bandwidths", [read("bandwidths", parse_bandwidth, text) for text in file.bandwidths]),
+        deadline_s=_positive("deadline", read("deadline", parse_time, file.deadline)),
+        assumed=once("assumed", file.assumed),
         objective=file.objective,
         trials=file.trials,
         tuning_trials=file.tuning_trials,
-        seeds=_once("seeds", file.seeds),
-        outage_below_db=_read("outage_below", parse_decibel, file.outage_below),
-        over_time=_once("over_time", file.over_time),
+        seeds=once("seeds", file.seeds),
+        outage_below_db=read("outage_below", parse_decibel, file.outage_below),
+        over_time=once("over_time", file.over_time),
     )
 
 
@@ -177,8 +180,8 @@ def _systems(written: list[str] | Factorial, laboratory: Laboratory) -> tuple[Sy
             raise UsageError(f"systems: {wrong[0]!r} is not a source and a delivery: use such as 'rmpgc planned'")
         systems = [System(source, delivery) for source, delivery in words]
     for system in systems:
-        _read("systems", laboratory.check_system, system)
-    return _once("systems", systems)
+        read("systems", laboratory.check_system, system)
+    return once("systems", systems)
 
 
 def _panel(number: int, panel: ChannelPanel) -> Panel:
@@ -192,15 +195,17 @@ def _panel(number: int, panel: ChannelPanel) -> Panel:
     else:
         raise UsageError(f"{place}: give either channels, or a channel with {{}} in it and its values")
     for point in points:
-        _read(place, parse_channel, point.channel)
-    return Panel(panel.title, _once(place, points))
+        read(place, check_channel, point.channel)
+    return Panel(panel.title, once(place, points))
 
 
-Given = TypeVar("Given")
-Read = TypeVar("Read")
+def check_channel(spec: str) -> None:
+    """Raises UsageError unless it is a channel."""
+    parse_channel(spec)
 
 
-def _read(key: str, parse: Any, given: Any) -> Any:
+def read(key: str, parse: Callable[[Given], Read], given: Given) -> Read:
+    """What a value is parsed into; UsageError then names the key."""
     try:
         return parse(given)
     except UsageError as error:
@@ -213,7 +218,8 @@ def _positive(key: str, value: float) -> float:
     return value
 
 
-def _once(key: str, values: list[Given]) -> tuple[Given, ...]:
+def once(key: str, values: Sequence[Given]) -> tuple[Given, ...]:
+    """The values; UsageError if one is there twice."""
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
         raise UsageError(f"{key}: {twice} is there twice: give each once")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,3 +27,7 @@ class Laboratory:
     prepare: Callable[[str, str, Path], None]
     tune: Callable[[System, Conditions, Sequence[str], Objective, int, int, Path], Parameters]
     run: Callable[[Case, Path], Outcome]
+
+    def identities(self, sources: Iterable[str]) -> dict[str, str]:
+        """Of each source, once."""
+        return {source: self.identity(source) for source in dict.fromkeys(sources)}

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from channel_sim.experiments.case import Case, Conditions, Parameters, System
+from channel_sim.experiments.case import Case, Conditions, Objective, Parameters, System
 from channel_sim.experiments.experiment import Experiment
 from channel_sim.experiments.laboratory import Laboratory
 from channel_sim.experiments.results import Results, figures_of, row_of
@@ -39,51 +39,52 @@ def run_sweep(experiment: Experiment, laboratory: Laboratory, workers: Workers, 
         folder: keeps finished results and materials. On a cluster each machine has materials at the same path.
         tell: called at the beginning of each phase, and whenever something is finished.
     """
-    store, cache = Store(folder / "results"), (folder / "materials").resolve()
-    identities = {system.source: laboratory.identity(system.source) for system in experiment.systems}
-    tuning_digests = [photo_digest(name) for name in experiment.tuning_photos]
-
-    def tuning_job(system: System, conditions: Conditions) -> Job:
-        choice = (experiment.objective, experiment.tuning_trials)
-        key = key_of(VERSION, "tuned", identities[system.source], system, conditions, tuning_digests, choice)
-        return Job(key, (laboratory, system, conditions, experiment.tuning_photos, *choice, cache))
-
-    def case_job(case: Case) -> Job:
-        told = (asdict(case) | {"photo": photo_digest(case.photo)}, experiment.outage_below_db)
-        key = key_of(VERSION, "tried", identities[case.system.source], *told)
-        return Job(key, (laboratory, case, experiment.outage_below_db, cache))
-
-    def preparing_jobs(photos: Sequence[str], systems: Sequence[System]) -> list[Job]:
-        sources = dict.fromkeys(system.source for system in systems)
-        return [
-            Job(
-                key_of(VERSION, "prepared", identities[source], photo_digest(photo), str(cache)),
-                (laboratory, source, photo, cache),
-            )
-            for photo in photos
-            for source in sources
-        ]
-
+    store, keys = Store(folder / "results"), _Keys(experiment, laboratory)
+    shared = laboratory, (folder / "materials").resolve()
     subjects = list(experiment.subjects())
-    tuning = [tuning_job(*subject) for subject in subjects]
-    finish_jobs(
-        "preparing",
-        preparing_jobs((*experiment.tuning_photos, *experiment.photos), experiment.systems),
-        _prepare,
-        store,
-        workers,
-        tell,
-    )
+
+    photos = (*experiment.tuning_photos, *experiment.photos)
+    preparing = [
+        Job(keys.prepared(source, photo, shared[1]), (*shared, source, photo))
+        for photo in photos
+        for source in experiment.sources
+    ]
+    finish_jobs("preparing", preparing, _prepare, store, workers, tell)
+
+    choice = experiment.tuning_photos, experiment.objective, experiment.tuning_trials
+    tuning = [Job(keys.tuned(*subject), (*shared, *subject, *choice)) for subject in subjects]
     found = finish_jobs("tuning", tuning, _tune, store, workers, tell)
     tuned = {subject: Parameters(**record) for subject, record in zip(subjects, found, strict=True)}
+
     cases = [
         Case(photo, system, conditions, tuned[system, conditions], experiment.trials, seed)
         for system, conditions in subjects
         for photo in experiment.photos
         for seed in experiment.seeds
     ]
-    records = finish_jobs("trying", [case_job(case) for case in cases], _try, store, workers, tell)
+    trying = [Job(keys.tried(case), (*shared, case, experiment.outage_below_db)) for case in cases]
+    records = finish_jobs("trying", trying, _try, store, workers, tell)
     return Results([row_of(case, record) for case, record in zip(cases, records, strict=True)], tuned)
+
+
+class _Keys:
+    """Of all that decides each result."""
+
+    def __init__(self, experiment: Experiment, laboratory: Laboratory) -> None:
+        self._experiment = experiment
+        self._identities = laboratory.identities(experiment.sources)
+        self._tuning_photos = [photo_digest(name) for name in experiment.tuning_photos]
+
+    def prepared(self, source: str, photo: str, cache: Path) -> str:
+        return key_of(VERSION, "prepared", self._identities[source], photo_digest(photo), str(cache))
+
+    def tuned(self, system: System, conditions: Conditions) -> str:
+        choice = self._tuning_photos, self._experiment.objective, self._experiment.tuning_trials
+        return key_of(VERSION, "tuned", self._identities[system.source], system, conditions, choice)
+
+    def tried(self, case: Case) -> str:
+        told = asdict(case) | {"photo": photo_digest(case.photo)}
+        return key_of(VERSION, "tried", self._identities[case.system.source], told, self._experiment.outage_below_db)
 
 
 def finish_jobs(
@@ -103,24 +104,24 @@ def finish_jobs(
     return results
 
 
-def _prepare(laboratory: Laboratory, source: str, photo: str, cache: Path) -> bool:
+def _prepare(laboratory: Laboratory, cache: Path, source: str, photo: str) -> bool:
     laboratory.prepare(source, photo, cache)
     return True
 
 
 def _tune(
     laboratory: Laboratory,
+    cache: Path,
     system: System,
     conditions: Conditions,
     photos: Sequence[str],
-    objective: Any,
+    objective: Objective,
     trials: int,
-    cache: Path,
 ) -> dict[str, Any]:
     return asdict(laboratory.tune(system, conditions, photos, objective, trials, 0, cache))
 
 
-def _try(laboratory: Laboratory, case: Case, outage_below_db: float, cache: Path) -> dict[str, Any]:
+def _try(laboratory: Laboratory, cache: Path, case: Case, outage_below_db: float) -> dict[str, Any]:
     outcome = laboratory.run(case, cache)
     figures = figures_of(outcome, case.conditions.deadline_s, outage_below_db)
     return {"figures": asdict(figures), "psnr_over_time": outcome.psnr_over_time.tolist()}
