@@ -51,7 +51,7 @@ class CarouselSession:
         self.dropped = 0
         self._first, self._settings = first, settings
         self._sequence = first.datagrams_sent
-        self._bucket = TokenBucket(settings.bandwidth_bps / 8, settings.wire_size(settings.packet_size), now=now)
+        self._bucket = TokenBucket(settings.bandwidth_bps / 8, settings.burst_bytes, now=now)
         self._events: deque[SenderEvent] = deque()
         self._heard: dict[int, float] = {}
         blocks = packetize(first.stream.header, first.stream.segments, settings.payload_size, first.placement)

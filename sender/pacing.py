@@ -1,4 +1,4 @@
-"""Pacing: a token bucket that holds one packet."""
+"""Pacing: a token bucket that holds one packet, or a few where packets are due faster than clocks ring."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class TokenBucket:
     """
 
     def __init__(self, rate_bytes_per_s: float, depth_bytes: int, *, now: float) -> None:
-        """`depth_bytes`: the largest packet that will ever be sent. The bucket is full at `now`."""
+        """`depth_bytes`: what may go at once, the largest packet at least. The bucket is full at `now`."""
         self._rate = rate_bytes_per_s
         self._depth = depth_bytes
         self._full_at = now

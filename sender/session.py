@@ -145,7 +145,7 @@ class SenderSession:
         self.placement = placement
         self._repeats = repeats
         self._deadline = now + settings.deadline_s
-        self._bucket = TokenBucket(settings.bandwidth_bps / 8, settings.wire_size(settings.packet_size), now=now)
+        self._bucket = TokenBucket(settings.bandwidth_bps / 8, settings.burst_bytes, now=now)
         self._events: deque[SenderEvent] = deque()
         self._position = 0
         self._repairs: deque[Slot] = deque()

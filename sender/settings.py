@@ -15,6 +15,10 @@ from sender.packetizer import max_segment_payload
 
 IP_UDP_HEADERS = 28
 
+BURST_S = 0.01
+"""What may go at once, in time, if that is more than a packet: event loops wake up some milliseconds late, and at high
+rates packets are due more often than that."""
+
 
 @dataclass(frozen=True, slots=True)
 class SenderSettings:
@@ -89,6 +93,11 @@ class SenderSettings:
     def payload_size(self) -> int:
         """Most payload bytes of a packet."""
         return self.packet_size - self.inner_parity - self.overhead
+
+    @property
+    def burst_bytes(self) -> int:
+        """Most bytes that go at once."""
+        return max(self.wire_size(self.packet_size), int(BURST_S * self.bandwidth_bps / 8))
 
     @property
     def budget_bytes(self) -> int:
