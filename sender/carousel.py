@@ -8,11 +8,20 @@ from itertools import cycle
 
 from progressive.errors import UsageError, WireError
 from progressive.wire.control import End, Report, parse_message
+from progressive.wire.envelope import SealMismatch
 from progressive.wire.packet import Kind, Packet
 from sender.audience import MAX_LISTENERS, REPORT_INTERVAL_S, Sent, check_report
 from sender.pacing import TokenBucket
 from sender.packetizer import packetize
-from sender.session import END_INTERVAL_S, PacketSent, ReportReceived, SenderEvent, SenderSession, StreamFinished
+from sender.session import (
+    END_INTERVAL_S,
+    CannotOpen,
+    PacketSent,
+    ReportReceived,
+    SenderEvent,
+    SenderSession,
+    StreamFinished,
+)
 
 BASE_SHARE = 0.2
 """Of the bytes, for the base: who comes later waits five times as long for it as it takes, and who has it loses a
@@ -88,8 +97,10 @@ class CarouselSession:
             return
         try:
             self._take(self._parse_report(data), now)
-        except WireError:
+        except WireError as error:
             self.dropped += 1
+            if isinstance(error, SealMismatch) and not self._heard:
+                self._events.append(CannotOpen(str(error)))
 
     def datagrams_to_send(self, now: float) -> list[bytes]:
         """The datagrams that may go at `now`."""

@@ -109,6 +109,7 @@ class _Publisher:
         self._losses: LossModel | None = None
         self._complete: dict[int, bool] = {}
         self._line_at = -inf
+        self._advice = ""
 
     async def run(self) -> None:
         """Every photo once, then the last one again and again; never ends by itself if there is one."""
@@ -164,7 +165,8 @@ class _Publisher:
         show = view.follow(str(self._transport.address), segments)
 
         def on_event(event: SenderEvent) -> None:
-            if isinstance(event, CannotOpen):
+            if isinstance(event, CannotOpen) and event.advice != self._advice:
+                self._advice = event.advice
                 self._display.note(f"somebody answers, but {event.advice}")
             if isinstance(event, ReportReceived):
                 is_news = self._note_receiver(event, complete=event.segments == segments)

@@ -23,6 +23,8 @@ MAX_BACKLOG = 1 << 18
 gone."""
 
 CONNECT_S = 5.0
+CONNECT = b"\x10"
+NAME = b"\0\4MQTT"
 VERSION_5 = 5
 NOT_THIS_VERSION = bytes([0x20, 2, 0, 1])
 """CONNACK of MQTT 3.1.1: unacceptable protocol version."""
@@ -79,6 +81,8 @@ class EmbeddedBroker:
         try:
             async with asyncio.timeout(CONNECT_S):
                 head = await _head_of_connect(reader)
+            if head[:1] != CONNECT or NAME not in head:
+                return
             if head[-1] == VERSION_5:
                 writer.write(NOT_THIS_VERSION)  # amqtt misreads such a client and lets it wait
             else:
@@ -94,7 +98,7 @@ async def _head_of_connect(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readexactly(2)
     while head[-1] & 0x80 and len(head) < 5:
         head += await reader.readexactly(1)
-    return head + await reader.readexactly(len(b"\0\4MQTT\5"))
+    return head + await reader.readexactly(len(NAME) + 1)
 
 
 class _CappedReader(StreamReaderAdapter):  # type: ignore[misc]

@@ -75,10 +75,10 @@ async def test_a_stream_goes_to_all_and_its_base_is_kept_for_those_who_come_late
         assert await asyncio.wait_for(sender.receive(), 10) == REPORT
 
         await sender.begin_stream(base_blocks=1)
+        await sender.send(ENHANCE)
+        assert await arrivals(there, 1) == [ENHANCE]
         latest = await join(url, Access(), silent)
         assert await nothing_comes(latest)
-        await sender.send(ENHANCE)
-        assert await arrivals(latest, 1) == await arrivals(there, 1) == [ENHANCE]
         await close(there, late, latest)
         await sender.leave()
 
