@@ -39,6 +39,9 @@ REPLAN_INTERVAL_S = 0.25
 REPLAN_INTERVAL_S_PER_SLOT = 0.0025
 """The same for long streams, whose plans take as much longer as they have more packets."""
 
+REPLAN_INTERVAL_S_PER_FATE = 1e-5
+"""The same for large audiences: what each has of each datagram is looked at, a microsecond a time."""
+
 PacketKind = Literal["source", "parity", "repair", "control"]
 
 
@@ -210,7 +213,7 @@ class SenderSession:
             ReportReceived(report.loss, report.burst, report.segments, report.burst_s, report.layers, report.receiver)
         )
         self._advance(now)
-        if not self._ending:
+        if not self._ending and (self.settings.repairs or now >= self._replan_at):
             known = self._known()
             self._repair(known, doubt=False)
             self._replan(known, now)
@@ -312,7 +315,10 @@ class SenderSession:
         """Plans the rest anew, unless that was done a moment ago."""
         if now < self._replan_at:
             return
-        self._replan_at = now + max(REPLAN_INTERVAL_S, REPLAN_INTERVAL_S_PER_SLOT * len(self._rest.slots))
+        fates = len(self._audience.listeners) * len(self._sent)
+        self._replan_at = now + max(
+            REPLAN_INTERVAL_S, REPLAN_INTERVAL_S_PER_SLOT * len(self._rest.slots), REPLAN_INTERVAL_S_PER_FATE * fates
+        )
         goal = replace(self._goal, budget_bytes=self._bytes_left(now), model=self.losses)
         fates = {**known.fates, **dict.fromkeys(self._repairs)}
         progress = Progress(tuple(fates), tuple(fates.values()), known.whole, self._plan.sources)

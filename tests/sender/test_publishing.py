@@ -25,7 +25,7 @@ from sender.settings import SenderSettings
 pytestmark = pytest.mark.usefixtures("thumbnails")
 
 
-class Stopped(ProgressiveError):
+class Stopped(ProgressiveError):  # noqa: N818, what happened rather than a mistake
     """The run was asked to stop."""
 
 
