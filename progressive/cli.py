@@ -55,13 +55,16 @@ def _termination() -> Iterator[threading.Event]:
     def stop(_number: int, frame: FrameType | None) -> None:
         terminated.set()
         interrupt = signal.getsignal(signal.SIGINT)
-        if not callable(interrupt):  # in the background of a shell, where Ctrl-C is ignored
-            raise KeyboardInterrupt
+        assert callable(interrupt)
         interrupt(signal.SIGINT, frame)
 
     if threading.current_thread() is not threading.main_thread():
         yield terminated
         return
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As in the background of a shell: Ctrl-C stays without effect, but what it would do has to be known.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     before = signal.signal(signal.SIGTERM, stop)
     try:
         yield terminated
