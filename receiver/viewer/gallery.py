@@ -19,7 +19,7 @@ class Exhibit:
     Fields:
         name: for people.
         detail: what is special about it, such as its link.
-        state: "here", "away" or "over".
+        state: "here"; "away"; "done" if it went with all that it came for.
         actions: what a page may ask for, by name.
         journal: what it went through.
     """
@@ -61,6 +61,11 @@ class Gallery:
             of_interest = self._exhibits[receiver].journal.observe(event)
         if of_interest:
             self._tell()
+
+    def begin_anew(self, receiver: int) -> None:
+        """What a receiver tells from now on is of another run of it."""
+        with self._lock:
+            self._exhibits[receiver].journal.begin_anew()
 
     def change(
         self,

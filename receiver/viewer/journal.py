@@ -114,6 +114,13 @@ class Journal:
         photo.changes += 1
         return True
 
+    def begin_anew(self) -> None:
+        """Forgets which photo is being received: what comes now is another, even if of the same stream."""
+        if self._current is not None:
+            self._current.state, self._current.reason = "done", "left"
+            self._current.changes += 1
+            self._current = None
+
     def _of_stream(self, stream_id: int) -> Photo:
         if self._current is None or self._current.stream_id != stream_id:
             self._count += 1

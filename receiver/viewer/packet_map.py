@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from receiver.loss_statistics import WINDOW
+from receiver.loss_statistics import LATE_START
 from receiver.session import PacketReceived, PacketRecovered
 
 SOURCE, PARITY, STRIPES, CONTROL, LOST = "s", "p", "t", "c", "x"
@@ -76,7 +76,7 @@ class PacketMap:
             block.sources[packet.index] = ord(RESTORED)
 
     def _place(self, sequence: int, mark: str) -> None:
-        if not self.fates and sequence >= WINDOW:
+        if not self.fates and sequence >= LATE_START:
             self.start = sequence  # who starts listening late is not told of losses before
         place = sequence - self.start
         if place < 0:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from progressive.errors import WireError
-from receiver.loss_statistics import MAX_JUMP, WINDOW, SequenceTracker
+from receiver.loss_statistics import LATE_START, MAX_JUMP, WINDOW, SequenceTracker
 
 
 def runs_of_missing(arrived):
@@ -86,3 +86,12 @@ def test_a_late_listener_does_not_tell_of_what_it_did_not_hear():
     tracker = SequenceTracker()
     tracker.add(5000)
     assert tracker.recent(8) == b"\x80"
+
+
+def test_who_begins_to_listen_late_has_lost_nothing_before() -> None:
+    late, early = SequenceTracker(), SequenceTracker()
+    late.add(LATE_START)
+    late.add(LATE_START + 2)
+    assert (late.received, late.lost) == (2, 1)
+    early.add(LATE_START - 1)
+    assert early.lost == LATE_START - 1

@@ -44,6 +44,7 @@ export class Wall {
     drawLayers(tile.querySelector(".layers"), { ...photo, blocks: photo.blocks.slice(0, 4) });
     const { received, lost, recovered, bytes } = photo.figures;
     tile.querySelector(".figures").textContent = [
+      receiver.state === "done" ? "Has everything" : "",
       last ? format.quality(last, photo.facts.segments) : "",
       `${received} received`, `${lost} lost`, `${recovered} recovered`, format.bytes(bytes),
     ].filter(Boolean).join(" · ");
