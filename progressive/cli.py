@@ -40,7 +40,7 @@ def run(app: typer.Typer, *, program: str = "") -> NoReturn:
         program: name under which the environment holds values for the options; none are taken if it is empty.
     """
     try:
-        with _termination() as terminated:
+        with gentle_termination() as terminated:
             status = _status(app, program)
         sys.exit(EXIT_TERMINATED if status == EXIT_INTERRUPTED and terminated.is_set() else status)
     finally:
@@ -48,7 +48,7 @@ def run(app: typer.Typer, *, program: str = "") -> NoReturn:
 
 
 @contextmanager
-def _termination() -> Iterator[threading.Event]:
+def gentle_termination() -> Iterator[threading.Event]:
     """SIGTERM does what Ctrl-C does, so that what was received is kept; the event tells that it came."""
     terminated = threading.Event()
 
