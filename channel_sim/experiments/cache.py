@@ -21,7 +21,7 @@ def cached(folder: Path, make: Callable[[], Arrays], *key: object) -> Arrays:
     """The arrays that `make` gives, made once for a key of plain values; a damaged file is made anew."""
     path = folder / f"{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}.npz"
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
             return dict(kept)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         pass

@@ -20,6 +20,7 @@ from channel_sim.experiments.links import Links, open_links
 from channel_sim.experiments.material import Material
 from channel_sim.experiments.photo_names import load_photo
 from channel_sim.experiments.sources import find_source, source_names
+from channel_sim.experiments.sources.decode_times import seconds_per_megapixel
 from channel_sim.experiments.trials import Clock, joined, outcome_of
 from progressive.errors import UsageError
 from progressive.loss_model import LossModel
@@ -46,8 +47,8 @@ def check_system(system: System) -> None:
 
 
 def identity(source: str) -> str:
-    """Changes whenever the packets of a source may: with weights, encoders, settings."""
-    return find_source(source).identity()
+    """Changes whenever what a source shows may: with weights, encoders, settings, decode times."""
+    return f"{find_source(source).identity()} decoded in {seconds_per_megapixel().get(source, 0.0)} s a megapixel"
 
 
 def prepare(source: str, photo: str, cache: Path) -> None:

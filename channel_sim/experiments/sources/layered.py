@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -59,16 +59,17 @@ class PackedStream:
         """Ids of the segments in each source packet."""
         return [packet.segments for block in self.blocks for packet in block.packets]
 
-    def pictures(self, receptions: Iterable[NDArray[np.bool_]]) -> Iterator[Photo]:
-        """The real pictures of what was received, each by the packets that are there, [S]."""
+    def pictures(self, receptions: NDArray[np.bool_]) -> Iterator[Photo]:
+        """The real pictures as more and more packets are there, [looks, S]."""
         payload = {segment.id: segment.payload for segment in self.stream.segments}
-        with one_thread():
-            for there in receptions:
-                decoder = self.codec.decoder(self.stream.header)
-                for segments in (own for own, came in zip(self.packets, there, strict=True) if came):
-                    for i in segments:
-                        decoder.push(i, payload[i])
-                yield decoder.picture()
+        decoder = self.codec.decoder(self.stream.header)
+        before = np.zeros(len(self.packets), dtype=np.bool_)
+        for there in receptions:
+            for packet in np.flatnonzero(there & ~before):
+                for i in self.packets[packet]:
+                    decoder.push(i, payload[i])
+            before = there
+            yield decoder.picture()
 
 
 @dataclass(frozen=True)
