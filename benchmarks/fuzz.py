@@ -1,4 +1,4 @@
-"""The fuzz tests with many cases: packets, sessions and files.
+"""The fuzz tests with many cases: packets, sessions, files, what comes over HTTP and over channels.
 
 python -m benchmarks.fuzz [--cases 100000] [--seed N]
 """
@@ -12,7 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-TESTS = Path(__file__).parent.parent / "tests" / "test_fuzz.py"
+ROOT = Path(__file__).parent.parent
+TESTS = sorted(ROOT.glob("tests/**/test_*fuzz.py"))
 
 
 def main() -> None:
@@ -20,11 +21,11 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=100_000, help="in all, shared among the tests")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    count = TESTS.read_text().count("\n@fuzz\n")
+    count = sum(file.read_text().count("\n@fuzz\n") for file in TESTS)
     environment = os.environ | {"PROGRESSIVE_FUZZ_CASES": str(-(-args.cases // count))}
-    command = [sys.executable, "-m", "pytest", "-q", "--timeout=0", f"--hypothesis-seed={args.seed}", str(TESTS)]
+    command = [sys.executable, "-m", "pytest", "-q", "--timeout=0", f"--hypothesis-seed={args.seed}", *map(str, TESTS)]
     start = time.perf_counter()
-    status = subprocess.run(command, env=environment, cwd=TESTS.parent.parent, check=False).returncode
+    status = subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode
     if status:
         sys.exit(status)
     print(f"{args.cases} cases of {count} tests in {time.perf_counter() - start:.0f} s: no crash, no wrong segment")

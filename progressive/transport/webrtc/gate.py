@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -16,6 +17,10 @@ MAX_CONNECTIONS = 256
 
 MAX_CONNECTION_S = 60.0
 """Longest life of an HTTP connection, many times what joining takes: whoever sends byte by byte is cut off."""
+
+
+QUIET = logging.Logger("requests", level=logging.CRITICAL)
+"""Tells nothing of requests that are no HTTP, which anyone may send."""
 
 
 class Refusal(Exception):  # noqa: N818, an answer rather than a failure
@@ -58,6 +63,10 @@ class Gate:
                 response = web.Response(status=refusal.status, text=f"{refusal.reason}\n")
             except web.HTTPException as answer:
                 response = web.Response(status=answer.status, text=f"{answer.reason}\n")
+            except Exception as error:  # noqa: BLE001, a mistake of ours: told, and the others are served
+                context = {"message": f"{request.method} {request.path} failed", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
+                response = web.Response(status=500, text="the server made a mistake\n")
             if origin is not None:
                 response.headers.update(_cors(origin))
             return response

@@ -10,6 +10,7 @@ from aiortc.exceptions import InvalidStateError
 
 from progressive.transport.base import TransportClosed
 from progressive.transport.inbox import Inbox
+from progressive.transport.webrtc.connection import let_only_dtls_in
 from progressive.wire.packet import MAX_DATAGRAM, Kind
 
 MEDIA, CONTROL = 0, 1
@@ -49,6 +50,7 @@ class PeerTransport:
         self._closing: asyncio.Task[None] | None = None
         self._media = connection.createDataChannel("media", negotiated=True, id=MEDIA, ordered=False, maxRetransmits=0)
         self._control = connection.createDataChannel("control", negotiated=True, id=CONTROL)
+        let_only_dtls_in(connection)
         for channel in (self._media, self._control):
             self._follow_channel(channel)
         connection.on("connectionstatechange", self._follow_state)

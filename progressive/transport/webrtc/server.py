@@ -24,7 +24,7 @@ from progressive.transport.schemes import Say
 from progressive.transport.webrtc.address import WebRtcAddress, parse_webrtc_url
 from progressive.transport.webrtc.connection import check_ice_servers, make_connection
 from progressive.transport.webrtc.description import MAX_BYTES, Description, parse_description
-from progressive.transport.webrtc.gate import Gate, Refusal, limited
+from progressive.transport.webrtc.gate import QUIET, Gate, Refusal, limited
 from progressive.transport.webrtc.page import add_page
 from progressive.transport.webrtc.peer import PeerTransport
 from progressive.transport.webrtc.tokens import Tokens, read_tokens
@@ -92,6 +92,11 @@ class WebRtcServer:
         """The address in use; tells the port that the system chose where 0 was asked for."""
         return self._address
 
+    @property
+    def receivers(self) -> int:
+        """Those that are joining or have joined."""
+        return len(self._peers)
+
     async def open(self, address: WebRtcAddress) -> None:
         """Listens; raises UsageError if that is impossible."""
         gate = Gate(address.host, tokens=self._tokens is not None, note=self._note_refusal)
@@ -99,7 +104,9 @@ class WebRtcServer:
         app.router.add_post("/whep", self._join)
         app.router.add_delete("/whep/{name}", self._leave)
         add_page(app)
-        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEP_ALIVE_S, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(
+            app, access_log=None, logger=QUIET, keepalive_timeout=KEEP_ALIVE_S, shutdown_timeout=1.0
+        )
         await self._runner.setup()
         assert self._runner.server is not None
         loop = asyncio.get_running_loop()
@@ -139,18 +146,21 @@ class WebRtcServer:
         if request.content_type != "application/sdp":
             raise Refusal(415, "an offer has the content type application/sdp")
         offer = await _read_offer(request)
-        if len(self._peers) >= MAX_RECEIVERS:
+        if self.receivers >= MAX_RECEIVERS:
             raise Refusal(503, f"all {MAX_RECEIVERS} places are taken, try again later")
         peer = PeerTransport(make_connection(self._ice_servers), buffer_bytes=self._buffer_bytes)
         name = secrets.token_urlsafe(16)
         self._peers[name] = peer
+        answer = ""
         try:
             async with asyncio.timeout(ANSWER_S):
                 answer = await _answer(peer, offer)
-        except BaseException:
-            del self._peers[name]
-            peer.close()
-            raise
+        except TimeoutError:
+            raise Refusal(503, f"no address to answer with in {ANSWER_S:.0f} s: are the ICE servers there?") from None
+        finally:
+            if not answer:
+                del self._peers[name]
+                peer.close()
         self._count += 1
         self._run(self._look_after(name, f"receiver {self._count} ({request.remote})", peer, offer))
         return web.Response(
