@@ -3,102 +3,32 @@
 `PROGRESSIVE_FUZZ_CASES` sets the number of cases of each test; `python -m benchmarks.fuzz` runs many.
 """
 
-import asyncio
 import os
-import re
 import socket
-import threading
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
-import aiohttp
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import SessionDescription
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_fuzz import DAMAGE, POOL
 from test_fuzz import with_good_checksum as as_a_lying_peer
+from webrtc_sender import LAST, MAX_RECEIVERS, FuzzedSender
 
 from progressive.errors import WireError
-from progressive.transport.access import Access
-from progressive.transport.webrtc import peer, server
 from progressive.transport.webrtc.description import MAX_BYTES, parse_description
-from progressive.transport.webrtc.peer import PeerTransport
-from progressive.transport.webrtc.server import WebRtcServer, open_server
-from progressive.wire.packet import Kind, Packet
 
 CASES = int(os.environ.get("PROGRESSIVE_FUZZ_CASES", "100"))
 fuzz = settings(
     max_examples=CASES, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=CASES <= 100
 )
-LAST = Packet(Kind.FEEDBACK, stream=7, sequence=7, payload=b"the last one").to_bytes()
-
-
-class Sender:
-    """A server in a thread, and one receiver of it, made of aiortc alone."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self.said = list[str]()
-        self.failures = list[dict[str, Any]]()
-        self._loop.set_exception_handler(lambda _loop, context: self.failures.append(context))
-        self.client: RTCPeerConnection
-        self.offer: str
-        self.transport: PeerTransport
-        self.server: WebRtcServer
-        self.run(self._open())
-
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
-
-    async def _open(self) -> None:
-        self.server = await open_server("webrtc://127.0.0.1:0", Access(), self.said.append, buffer_bytes=1 << 16)
-        self.client = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.client.createDataChannel("media", negotiated=True, id=0, ordered=False, maxRetransmits=0)
-        self.control = self.client.createDataChannel("control", negotiated=True, id=1)
-        await self.client.setLocalDescription(await self.client.createOffer())
-        self.offer = self.client.localDescription.sdp
-        headers = {"Content-Type": "application/sdp"}
-        async with (
-            aiohttp.ClientSession(self.server.address.http) as http,
-            http.post("/whep", data=self.offer, headers=headers) as response,
-        ):
-            answer = await response.text()
-        await self.client.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-        host, port = re.findall(r"a=candidate:\S+ 1 udp \S+ (\d+\.\S+) (\d+)", answer)[0]
-        self.socket_address = (host, int(port))
-        self.transport = (await self.server.next_receiver()).transport
-
-    async def comes_through(self) -> None:
-        """What the receiver sends at last arrives, whatever came before."""
-        self.control.send(LAST)
-        async with asyncio.timeout(20):
-            while await self.transport.receive() != LAST:
-                pass
-
-    def close(self) -> None:
-        self.run(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
-
-    async def _close(self) -> None:
-        await self.client.close()
-        await self.server.close()
 
 
 @pytest.fixture(scope="module")
-def sender() -> Iterator[Sender]:
-    with pytest.MonkeyPatch.context() as patch:
-        running = Sender()
-        patch.setattr(peer, "MAX_REFUSED", 10**9)
-        patch.setattr(server, "CONNECT_S", 0.05)
-        patch.setattr(server, "MAX_RECEIVERS", 4)
-        yield running
-        running.close()
+def sender() -> Iterator[FuzzedSender]:
+    running = FuzzedSender()
+    yield running
+    running.close()
 
 
 def lines_of(text: str) -> list[str]:
@@ -174,11 +104,11 @@ def test_any_request_is_answered_or_cut_off_and_the_server_goes_on(sender, line,
     declared = len(body) if length < 0 else length
     request = line + b" HTTP/1.1\r\n" + b"".join(name + b": " + value + b"\r\n" for name, value in headers)
     request += b"Content-Type: application/sdp\r\nContent-Length: %d\r\n\r\n" % declared + body
-    status = ask(sender.server.address.port, request, whole=declared <= len(body))
+    status = ask(sender.port, request, whole=declared <= len(body))
     assert status[:13] not in (b"HTTP/1.1 500 ", b"HTTP/1.0 500 ")
     again = b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"
-    assert ask(sender.server.address.port, again).split()[1:2] == [b"200"]
-    assert sender.server.receivers <= 4
+    assert ask(sender.port, again).split()[1:2] == [b"200"]
+    assert sender.exchange([]) <= MAX_RECEIVERS
 
 
 REPORTS = st.builds(lambda datagram, damage: damage(datagram), st.sampled_from([LAST, *POOL]), DAMAGE)
@@ -187,13 +117,7 @@ REPORTS = st.builds(lambda datagram, damage: damage(datagram), st.sampled_from([
 @fuzz
 @given(st.lists(REPORTS | REPORTS.map(as_a_lying_peer) | st.binary(max_size=3000) | st.text(max_size=40), max_size=6))
 def test_whatever_a_receiver_sends_is_bounded_and_its_reports_come_through(sender, messages):
-    async def send():
-        for message in messages:
-            sender.control.send(message)
-        await sender.comes_through()
-
-    sender.run(send())
-    assert not sender.failures
+    sender.exchange(messages)
 
 
 STUN = bytes.fromhex("000100002112a442") + bytes(12)
@@ -221,5 +145,4 @@ def test_datagrams_that_others_send_to_the_port_of_a_connection_do_not_touch_it(
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         for datagram in datagrams:
             stranger.sendto(datagram, sender.socket_address)
-    sender.run(sender.comes_through())
-    assert not sender.failures
+    sender.exchange([])
