@@ -24,6 +24,7 @@ from progressive.codec import Photo
 from progressive.wire.packet import OVERHEAD
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 
 BASE_GAIN_DB = 6.0
 """The base is the first packets up to the picture that is so much better than grey: what a planner keeps safe."""
@@ -87,7 +88,7 @@ class PrefixSource:
         return Material(
             sizes=sizes,
             needs=needs,
-            utility=-np.diff(np.minimum.accumulate(left)),
+            utility=utilities(left, sizes),
             base=_base(left),
             first_picture=int(arrays["first_picture"]),
             pieces=Pieces(np.arange(len(sizes)), needs, -np.diff(left), np.diff(similarity)),
@@ -151,6 +152,26 @@ def best_within(
     measured = [(metrics.psnr(decode(data), photo), data) for data in files]
     best = {limit: max((m for m in measured if len(m[1]) <= limit), default=None) for limit in limits}
     return {limit: found[1] for limit, found in best.items() if found is not None}
+
+
+def utilities(left: Floats, sizes: Ints) -> Floats:
+    """What each packet is worth to a planner, [S]: the slopes of the least concave curve above distortion by bytes.
+
+    Packets that show nothing until a later one has come share its gain: a planner goes by packets, and must not take
+    them for worthless.
+
+    Args:
+        left: squared error after the first 0, 1, .. packets, [S + 1].
+        sizes: of the packets in bytes, [S].
+    """
+    best = np.minimum.accumulate(left)
+    ends = np.concatenate([[0], np.cumsum(sizes)])
+    corners = [0]
+    while corners[-1] < len(sizes):
+        here = corners[-1]
+        slopes = (best[here] - best[here + 1 :]) / (ends[here + 1 :] - ends[here])
+        corners.append(here + 1 + int(len(slopes) - 1 - slopes[::-1].argmax()))
+    return np.asarray(-np.diff(np.interp(ends, ends[corners], best[corners])))
 
 
 def _base(left: Floats) -> int:

@@ -58,7 +58,7 @@ def schedule_base(
         allowance: bytes that all parity may take.
     """
     shortest = size / BASE_SHARE
-    most = int(max(0.0, min(room // shortest, allowance // size)) / len(base))
+    most = int(max(0.0, min(room / shortest, allowance / size)) / len(base))
     for count in range(most + 1):
         step = room / (count * len(base)) if count else inf
         ends = [int((j + 1) * step * len(base) / size) for j in range(count)]
