@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BENCHMARKS := $(sort $(basename $(notdir $(wildcard benchmarks/[a-z]*.py))))
 
-.PHONY: demo test lint bench
+.PHONY: demo test lint bench experiments experiments-quick
 
 demo: $(INSTALLED)
 	$(BIN)/python -m sender --bandwidth 50kbps
@@ -21,6 +21,12 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
+
+experiments: $(INSTALLED)
+	$(BIN)/python -m channel_sim experiments --workers 2
+
+experiments-quick: $(INSTALLED)
+	$(BIN)/python -m channel_sim experiments --workers 2 --quick --output out --keep out/experiments-quick
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

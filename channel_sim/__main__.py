@@ -150,6 +150,28 @@ def sweep(
     print(sweep_file(SweepOptions(file, folder, workers, dask, quick=quick)))
 
 
+@app.command()
+def experiments(
+    files: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of the experiment files.")] = Path("examples"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="For experiments.md and its figures.")
+    ] = Path("docs"),
+    folder: Annotated[
+        Path, typer.Option("--keep", metavar="DIR", help="For results; what is finished there is not done again.")
+    ] = Path("out/experiments"),
+    workers: Annotated[int, typer.Option(metavar="N", min=1, help="Processes on this machine.")] = 1,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster that works instead.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="The small versions, by the files' tables [quick].")] = False,
+) -> None:
+    """Runs all ready experiments and writes the page of what they say."""
+    from channel_sim.experiments.command import our_laboratory
+    from channel_sim.experiments.page.write import write_page
+
+    print(write_page(files, output, folder, our_laboratory(), workers=workers, dask=dask, quick=quick))
+
+
 def main() -> None:
     run(app)
 

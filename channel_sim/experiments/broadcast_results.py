@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from channel_sim.experiments.broadcast import SOURCE, Broadcast, try_broadcast
+from channel_sim.experiments.broadcast import SOURCE, Broadcast
 from channel_sim.experiments.case import Floats
 from channel_sim.experiments.drawing import COLOURS, Line, draw_lines, new_figure, png_of
 from channel_sim.experiments.laboratory import Laboratory
@@ -65,13 +65,19 @@ def run_broadcast(
     jobs = [
         Job(
             key_of(VERSION, "broadcast", identity, settings, channel, photo_digest(photo), seed),
-            (broadcast, channel, photo, seed, cache),
+            (laboratory, broadcast, channel, photo, seed, cache),
         )
         for channel in broadcast.channels
         for photo in broadcast.photos
         for seed in broadcast.seeds
     ]
-    return BroadcastResults(broadcast, tuple(finish_jobs("broadcasting", jobs, try_broadcast, store, workers, tell)))
+    return BroadcastResults(broadcast, tuple(finish_jobs("broadcasting", jobs, _try, store, workers, tell)))
+
+
+def _try(
+    laboratory: Laboratory, broadcast: Broadcast, channel: str, photo: str, seed: int, cache: Path
+) -> dict[str, Any]:
+    return laboratory.broadcast(broadcast, channel, photo, seed, cache)
 
 
 def broadcast_csv(results: BroadcastResults) -> bytes:

@@ -45,9 +45,18 @@ class SweepOptions:
 
 def our_laboratory() -> Laboratory:
     """The systems of this project."""
-    from channel_sim.experiments import systems, tuning
+    from channel_sim.experiments import broadcast, systems, tuning, validation
 
-    return Laboratory(systems.check_system, systems.identity, systems.prepare, tuning.tune, systems.run)
+    return Laboratory(
+        check_system=systems.check_system,
+        identity=systems.identity,
+        prepare=systems.prepare,
+        tune=tuning.tune,
+        run=systems.run,
+        base_probability=systems.base_probability,
+        broadcast=broadcast.try_broadcast,
+        compare=validation.compare_photo,
+    )
 
 
 def sweep_file(options: SweepOptions, laboratory: Laboratory | None = None) -> str:

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from channel_sim.experiments.case import Case, Conditions, Objective, Outcome, Parameters, System
+
+if TYPE_CHECKING:
+    from channel_sim.experiments.broadcast import Broadcast
+    from channel_sim.experiments.validation import Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,9 @@ class Laboratory:
         tune: the parameters of a system for conditions, from (system, conditions, photos, objective, trials, seed,
             folder).
         run: the outcome of a case, with the folder.
+        base_probability: that the base of a case is there by the deadline, exactly.
+        broadcast: what `try_broadcast` returns, from (broadcast, channel, photo, seed, folder).
+        compare: estimates beside real pictures, from (photo, receptions, seed, folder).
     """
 
     check_system: Callable[[System], None]
@@ -27,6 +35,9 @@ class Laboratory:
     prepare: Callable[[str, str, Path], None]
     tune: Callable[[System, Conditions, Sequence[str], Objective, int, int, Path], Parameters]
     run: Callable[[Case, Path], Outcome]
+    base_probability: Callable[[Case, Path], float]
+    broadcast: Callable[[Broadcast, str, str, int, Path], dict[str, Any]]
+    compare: Callable[[str, int, int, Path], Comparison]
 
     def identities(self, sources: Iterable[str]) -> dict[str, str]:
         """Of each source, once."""

@@ -40,7 +40,7 @@ class Store:
 
 def key_of(*parts: Any) -> str:
     """A key of plain values and dataclasses of them: equal for equal parts, else another."""
-    text = json.dumps([_plain(part) for part in parts], sort_keys=True)
+    text = json.dumps(parts, sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
@@ -52,4 +52,7 @@ def photo_digest(name: str) -> str:
 
 
 def _plain(part: Any) -> Any:
-    return asdict(part) if is_dataclass(part) and not isinstance(part, type) else part
+    """A dataclass as a map; whatever else is not plain is a mistake of ours."""
+    if is_dataclass(part) and not isinstance(part, type):
+        return asdict(part)
+    raise TypeError(f"{part!r} cannot be part of a key")

@@ -84,7 +84,7 @@ def test_all_is_written_and_a_second_run_finds_it(
     record = json.loads(first["record.json"])
     assert record["tuned"][2]["system"] == "ours equal"
     assert record["tuned"][2]["redundancy"] == 0.25
-    assert record["sources"] == {"ours": "ours 1", "theirs": "theirs 1"}
+    assert record["sources"] == {"ours": "ours 1 model", "theirs": "theirs 1 model"}
     assert "torch" in record["versions"]
     images = sorted(name for name in first if name.endswith(".png"))
     assert images == ["over_time_1.png", "planning_1.png", "quality_1.png"]

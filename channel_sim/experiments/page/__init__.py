@@ -1,0 +1,1 @@
+"""The results page: experiments run, drawn, and put into words with their figures."""

@@ -1,0 +1,84 @@
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from fake_systems import FAKE
+
+from channel_sim.experiments.experiment_file import read_experiment
+from channel_sim.experiments.page.write import write_page
+from progressive.errors import UsageError
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+SWEEP = """\
+title = "TITLE"
+photos = ["skimage:astronaut", "skimage:coffee"]
+tuning_photos = ["skimage:rocket"]
+systems = ["rmpgc planned", "rmpgc equal", "jpeg planned", "jpeg equal"]
+trials = 50
+panels = [{ title = "pattern", channels = ["ep4", "ep5", "ep6"] }]
+"""
+BROADCAST = """\
+kind = "broadcast"
+title = "Broadcast"
+photos = ["skimage:astronaut", "skimage:coffee"]
+channels = ["rayleigh:snr={}dB,doppler=10Hz+modem:bpsk-1/2"]
+receivers = [1, 10, 19]
+rate = 0.5
+simulcast = [0.2, 0.4]
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    folder = tmp_path / "examples"
+    folder.mkdir()
+    for name in ("planning_sweep", "systems", "loss_sweep", "fading_sweep", "bandwidth_sweep"):
+        (folder / f"{name}.toml").write_text(SWEEP.replace("TITLE", name))
+    (folder / "broadcast.toml").write_text(BROADCAST)
+    return folder
+
+
+def test_the_page_states_what_was_measured(files: Path, tmp_path: Path) -> None:
+    output = tmp_path / "docs"
+    assert "8 sections" in write_page(files, output, tmp_path / "kept", FAKE)
+    text = (output / "experiments.md").read_text()
+    shown = re.findall(r"!\[[^\]]*\]\(([^)]*)\)", text)
+    assert len(shown) >= 8
+    assert all((output / name).read_bytes().startswith(b"\x89PNG") for name in shown)
+    assert {path.name for path in (output / "experiments").iterdir()} == {Path(name).name for name in shown}
+    assert "`make experiments`" in text
+    # Planned is 1 dB above equal wherever there is a picture, which is in nine runs of ten.
+    assert re.search(r"losses known: \+0\.[89]\d dB at the deadline, \+0\.[89]\d dB over time", text)
+    assert "reached for every photo on EP1, EP2, EP3, EP4, EP5, EP6" in text
+    assert "`rmpgc planned` can be recognised after" in text
+    assert "over time every other is behind it" in text
+    assert "0.50 dB (0.50 to 0.50) with 44.0 % of the bytes" in text
+    assert "simulcast, with all of its bytes, is -0.50 dB from the broadcast" in text
+    assert "+0.020 dB off in the mean over 1,040 decodes" in text
+    assert "python -m channel_sim sweep examples/fading_sweep.toml" in text
+
+
+def test_a_wrong_file_is_told_before_anything_runs(files: Path, tmp_path: Path) -> None:
+    (files / "bandwidth_sweep.toml").write_text("title = 3")
+    with pytest.raises(UsageError, match="bandwidth_sweep.toml: title: "):
+        write_page(files, tmp_path / "docs", tmp_path / "kept", FAKE)
+    assert not (tmp_path / "kept" / "results").exists()
+
+
+def test_the_ready_files_are_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from channel_sim.experiments.broadcast_file import is_broadcast, read_broadcast
+    from channel_sim.experiments.command import our_laboratory
+
+    monkeypatch.setenv("PROGRESSIVE_DATA", str(tmp_path))
+    shutil.copytree(EXAMPLES, tmp_path / "examples")
+    (tmp_path / "kodak").mkdir()
+    for path in sorted((tmp_path / "examples").glob("*.toml")):
+        if is_broadcast(path):
+            assert len(read_broadcast(path, quick=True).snrs_db) == 8
+        else:
+            laboratory = our_laboratory()
+            experiment = read_experiment(path, laboratory, quick=True)
+            assert str(experiment.systems[0]) == "rmpgc planned"
+        with pytest.raises(UsageError, match="photos: no photos 'kodak' in"):
+            (read_broadcast(path) if is_broadcast(path) else read_experiment(path, our_laboratory()))
