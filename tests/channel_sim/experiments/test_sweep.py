@@ -107,9 +107,8 @@ def test_the_number_of_workers_changes_no_bit(file: Path, tmp_path: Path) -> Non
 def test_what_changed_is_done_again_and_nothing_else(file: Path, tmp_path: Path) -> None:
     rows_of(file, tmp_path)
     calls: list[str] = []
-    rows_of(
-        file, tmp_path, replace(counting(calls), identity=lambda source: f"{source} {2 if source == 'ours' else 1}")
-    )
+    retrained = {"ours": "ours 2", "theirs": FAKE.identity("theirs")}
+    rows_of(file, tmp_path, replace(counting(calls), identity=retrained.__getitem__))
     assert calls.count("ours planned") == CASES // 4
     assert calls.count("theirs planned") == 0
     calls.clear()
