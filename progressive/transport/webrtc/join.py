@@ -44,7 +44,6 @@ class JoiningTransport:
         self._address, self._tokens, self._ice_servers, self._say = address, tokens, ice_servers, say
         self._inbox: Inbox[bytes] = Inbox()
         self._peer: PeerTransport | None = None
-        self._failure: RunError | None = None
         self._joining = asyncio.create_task(self._stay_joined())
 
     @property
@@ -59,8 +58,8 @@ class JoiningTransport:
         try:
             return await self._inbox.get()
         except TransportClosed:
-            if self._failure is not None:
-                raise self._failure from None
+            if not self._joining.cancelling():
+                await self._joining
             raise
 
     def close(self) -> None:
@@ -68,7 +67,7 @@ class JoiningTransport:
         self._joining.cancel()
 
     async def wait_closed(self) -> None:
-        await asyncio.wait([self._joining])
+        await asyncio.gather(self._joining, return_exceptions=True)
 
     async def _stay_joined(self) -> None:
         timeout = aiohttp.ClientTimeout(total=REQUEST_S)
@@ -86,8 +85,6 @@ class JoiningTransport:
                             told = str(reason)
                             self._say(f"{told}: trying again")
                     await asyncio.sleep(next(pauses))
-        except RunError as error:
-            self._failure = error
         finally:
             self._inbox.close()
 
