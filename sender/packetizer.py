@@ -3,8 +3,8 @@
     header, base segments      block 0, 1, ..   layer 0, the header again in every packet
     enhance segments           tiers of 8, 16, 32, 32, .. packets, a block each: layers 1, 2, 3, ..
 
-Early tiers are short, so that they are protected and restored early. Packing is greedy in the given order, so a stream
-cut short packs into the same packets as far as it goes.
+Early tiers are short, so that they are protected and restored early; of small packets they have more. Packing is greedy
+in the given order, so a stream cut short packs into the same packets as far as it goes.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from progressive.wire.records import HEADER_ID, RECORD_OVERHEAD, Record, write_r
 
 MAX_BLOCK_SOURCES = 32
 FIRST_TIER_PACKETS = 8
+FIRST_TIER_BYTES = 8800
+"""The first tier has at least so many packets, and about so many bytes: a code of few packets is a weak one."""
 
 HEADER_ALLOWANCE = 20
 """Bytes kept free beside every segment for the stream header: its 16 fixed ones and a few parameters. A longer header
@@ -97,8 +99,21 @@ def packetize(
     base = [Record(segment.id, segment.payload) for segment in segments if segment.layer == 0]
     enhance = [Record(segment.id, segment.payload) for segment in segments if segment.layer > 0]
     blocks = [SourceBlock(0, chunk) for chunk in _chunks(_pack_base(record, base, payload_size), _base_sizes())]
-    tiers = _chunks(_pack(enhance, (), payload_size), _tier_sizes())
+    tiers = _chunks(_pack(enhance, (), payload_size), tier_sizes(first_tier(payload_size)))
     return (*blocks, *(SourceBlock(tier, chunk) for tier, chunk in enumerate(tiers, start=1)))
+
+
+def first_tier(payload_size: int) -> int:
+    """Packets of the first tier, for packets of so many bytes of payload."""
+    return min(MAX_BLOCK_SOURCES, max(FIRST_TIER_PACKETS, FIRST_TIER_BYTES // payload_size))
+
+
+def tier_sizes(first: int) -> Iterator[int]:
+    """Packets of one tier after the other, each of up to twice as many as the one before, without end."""
+    size = first
+    while True:
+        yield size
+        size = min(2 * size, MAX_BLOCK_SOURCES)
 
 
 def shapes_of(
@@ -165,10 +180,3 @@ def _chunks(packets: Iterable[SourcePacket], sizes: Iterator[int]) -> Iterator[t
 def _base_sizes() -> Iterator[int]:
     while True:
         yield MAX_BLOCK_SOURCES
-
-
-def _tier_sizes() -> Iterator[int]:
-    size = FIRST_TIER_PACKETS
-    while True:
-        yield size
-        size = min(2 * size, MAX_BLOCK_SOURCES)

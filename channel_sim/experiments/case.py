@@ -61,7 +61,8 @@ class Parameters:
         packet_size: largest datagram in bytes, all included.
         rate_bpp: bits a pixel that the coded photo may take; None for a source that is coded once and cut anywhere.
         redundancy: parity packets / source packets sent in the first pass, 0 or more.
-        block: source packets that are protected together.
+        block: source packets that are protected together; of a planned delivery those of the first block after the
+            base, None for as many as the sender takes.
         depth: blocks whose packets are interleaved, 1 for none.
         objective: what the parameters are chosen for, and the planner plans for: the area under quality over time, or
             the final quality.

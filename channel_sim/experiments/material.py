@@ -13,13 +13,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from progressive.wire.packet import OVERHEAD
 from progressive.wire.protection import BlockShape, Slot
+from sender.packetizer import MAX_BLOCK_SOURCES, first_tier, tier_sizes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
-
-MAX_BLOCK = 32
-FIRST_TIER = 8
 
 LEAST_LEFT = 1e-3
 """Squared error, summed over all samples, that the additive model leaves at the least."""
@@ -111,9 +110,17 @@ class Material:
         left = np.maximum(self.grey - removed, LEAST_LEFT)
         return 10 * np.log10(255.0**2 * self.samples / left), self.grey_similarity + similarity
 
-    def blocks(self, lengths: Sequence[int] | None = None) -> list[BlockShape]:
-        """The packets in blocks of these lengths; by default the base, then tiers of 8, 16, 32, 32, .. packets."""
-        lengths = tier_lengths(self.base, len(self.sizes)) if lengths is None else lengths
+    def blocks(self, first: int | None = None) -> list[BlockShape]:
+        """As the sender's packetizer blocks them: the base, then tiers of which the first has so many packets.
+
+        None leaves the first tier to the packetizer's rule.
+        """
+        if first is None:
+            first = first_tier(int(self.sizes.max()) - OVERHEAD)
+        return self.blocks_of(tier_lengths(self.base, len(self.sizes), first))
+
+    def blocks_of(self, lengths: Sequence[int]) -> list[BlockShape]:
+        """The packets in blocks of these lengths."""
         starts = np.cumsum([0, *lengths])
         place = [Slot(b, i) for b, length in enumerate(lengths) for i in range(length)]
         based = int(np.searchsorted(starts, self.base))
@@ -128,13 +135,13 @@ class Material:
         ]
 
 
-def tier_lengths(base: int, packets: int) -> list[int]:
-    """Blocks as the packetizer makes them: the base in blocks of up to 32, then tiers of 8, 16, 32, 32, .. packets."""
-    lengths = [min(MAX_BLOCK, base - start) for start in range(0, base, MAX_BLOCK)]
-    left, tier = packets - base, FIRST_TIER
+def tier_lengths(base: int, packets: int, first: int) -> list[int]:
+    """Source packets of each block: of the base at most `MAX_BLOCK_SOURCES`, then of the tiers."""
+    lengths = [min(MAX_BLOCK_SOURCES, base - start) for start in range(0, base, MAX_BLOCK_SOURCES)]
+    left, tiers = packets - base, tier_sizes(first)
     while left > 0:
-        lengths.append(min(tier, left))
-        left, tier = left - tier, min(2 * tier, MAX_BLOCK)
+        lengths.append(min(next(tiers), left))
+        left -= lengths[-1]
     return lengths
 
 

@@ -112,7 +112,7 @@ def base_probability(case: Case, cache: Path) -> float:
     """
     losses = link_of(case.conditions).loss
     material = _material(case, cache)
-    blocks = material.blocks()
+    blocks = material.blocks(case.parameters.block)
     one_block = sum(block.layer == 0 for block in blocks) == 1
     if case.system.delivery != "planned" or not isinstance(losses, LossModel) or not one_block:
         raise UsageError("the odds of a base are known for planned delivery over ge: and loss: channels: use one")

@@ -9,7 +9,7 @@ from progressive.errors import UsageError
 from progressive.stream import Segment, StreamHeader
 from progressive.wire.packet import OVERHEAD
 from progressive.wire.records import HEADER_ID, Record, parse_records
-from sender.packetizer import HEADER_ALLOWANCE, MAX_BLOCK_SOURCES, max_segment_payload, packetize
+from sender.packetizer import HEADER_ALLOWANCE, MAX_BLOCK_SOURCES, first_tier, max_segment_payload, packetize
 
 HEADER = StreamHeader(1, bytes(8), 64, 48, 3, b"abc")
 
@@ -71,6 +71,14 @@ def test_a_stream_cut_short_packs_into_the_same_packets(kept, seed):
         packet.records for block in packetize(stream.header, stream.segments[:kept], 500) for packet in block.packets
     ]
     assert part[:-1] == whole[: len(part) - 1]
+
+
+@pytest.mark.parametrize(("payload_size", "first"), [(1400, 8), (1079, 8), (529, 16), (200, 32)])
+def test_of_small_packets_the_first_tier_has_more(payload_size, first):
+    assert first_tier(payload_size) == first
+    segments = [Segment(1, 0, (), bytes(50)), *(Segment(i, 1, (), bytes(payload_size // 2 + 1)) for i in range(2, 60))]
+    blocks = packetize(HEADER, segments, payload_size)
+    assert len(blocks[1].packets) == first
 
 
 def test_segments_that_fit_no_packet_are_refused_with_the_limit():

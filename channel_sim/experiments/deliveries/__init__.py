@@ -15,9 +15,12 @@ from channel_sim.experiments.links import Links
 from channel_sim.experiments.material import Material
 from progressive.loss_model import LossModel
 
-REDUNDANCIES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
-INTERLEAVINGS = ((4, 1), (8, 1), (16, 1), (32, 1), (8, 2), (16, 2), (32, 2), (8, 4), (16, 4))
+REDUNDANCIES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5)
+INTERLEAVINGS = ((4, 1), (8, 1), (16, 1), (32, 1), (64, 1), (8, 2), (16, 2), (32, 2), (8, 4), (16, 4))
 """Source packets of a block, and blocks that are interleaved."""
+
+FIRST_TIERS = (8, 16, 32)
+"""Source packets of the first block after the base."""
 
 Scheduler = Callable[[Material, Conditions, Parameters], Schedule]
 
@@ -29,12 +32,12 @@ class Delivery:
     Fields:
         summary: what it does, in a line.
         schedule: all that is sent, planned before anything is; None if the sender reacts to losses.
-        searched: redundancy and interleaving are parameters that are searched for.
+        variants: its own parameters to try, beside those given.
     """
 
     summary: str
     schedule: Scheduler | None
-    searched: bool = False
+    variants: Callable[[Parameters], Sequence[Parameters]] = lambda parameters: [parameters]
 
     def deliver(
         self,
@@ -58,16 +61,6 @@ class Delivery:
         schedule = self.schedule(material, conditions, parameters)
         return send(schedule, material, links, trials, conditions.bandwidth_bps)
 
-    def variants(self, parameters: Parameters) -> Sequence[Parameters]:
-        """Its own parameters to try, beside these."""
-        if not self.searched:
-            return [parameters]
-        return [
-            replace(parameters, redundancy=redundancy, block=block, depth=depth)
-            for redundancy in REDUNDANCIES
-            for block, depth in INTERLEAVINGS
-        ]
-
 
 def _none(material: Material, conditions: Conditions, _parameters: Parameters) -> Schedule:
     return schedule_by_policy("none", material, conditions.budget_bytes, LossModel(0.0))
@@ -75,7 +68,7 @@ def _none(material: Material, conditions: Conditions, _parameters: Parameters) -
 
 def _planned(material: Material, conditions: Conditions, parameters: Parameters) -> Schedule:
     losses = believed_losses(conditions, parameters.packet_size)
-    return schedule_by_policy("auto", material, conditions.budget_bytes, losses, parameters.objective)
+    return schedule_by_policy("auto", material, conditions.budget_bytes, losses, parameters.objective, parameters.block)
 
 
 def _equal(material: Material, conditions: Conditions, parameters: Parameters) -> Schedule:
@@ -85,11 +78,25 @@ def _equal(material: Material, conditions: Conditions, parameters: Parameters) -
     return schedule_equal(material, conditions.budget_bytes, parameters.redundancy, parameters.block, parameters.depth)
 
 
+def _equal_variants(parameters: Parameters) -> Sequence[Parameters]:
+    return [
+        replace(parameters, redundancy=redundancy, block=block, depth=depth)
+        for redundancy in REDUNDANCIES
+        for block, depth in INTERLEAVINGS
+    ]
+
+
+def _planned_variants(parameters: Parameters) -> Sequence[Parameters]:
+    return [replace(parameters, block=block) for block in FIRST_TIERS]
+
+
 DELIVERIES: dict[str, Delivery] = {
     "none": Delivery("every packet once", _none),
     "equal": Delivery(
-        "interleaved Reed-Solomon blocks of equal redundancy, the time left filled", _equal, searched=True
+        "interleaved Reed-Solomon blocks of equal redundancy, the time left filled", _equal, _equal_variants
     ),
-    "planned": Delivery("parity and slots by the planner, which knows what each packet is worth", _planned),
+    "planned": Delivery(
+        "parity and slots by the planner, which knows what each packet is worth", _planned, _planned_variants
+    ),
     "retransmission": Delivery("lost packets again one round trip later, with perfect feedback", None),
 }

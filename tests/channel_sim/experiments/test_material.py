@@ -40,9 +40,9 @@ def test_qualities_of_a_chain_are_those_of_its_real_pictures() -> None:
 
 
 def test_tiers_are_the_packetizers() -> None:
-    assert tier_lengths(2, 70) == [2, 8, 16, 32, 12]
-    assert tier_lengths(40, 41) == [32, 8, 1]
-    assert tier_lengths(3, 3) == [3]
+    assert tier_lengths(2, 70, 8) == [2, 8, 16, 32, 12]
+    assert tier_lengths(40, 41, 16) == [32, 8, 1]
+    assert tier_lengths(3, 3, 8) == [3]
 
 
 def test_blocks_tell_the_planner_what_each_packet_is_worth_and_needs() -> None:
@@ -52,6 +52,6 @@ def test_blocks_tell_the_planner_what_each_packet_is_worth_and_needs() -> None:
 
 
 def test_blocks_of_other_lengths_keep_what_packets_need() -> None:
-    first, second = chain(5).blocks([3, 2])
+    first, second = chain(5).blocks_of([3, 2])
     assert first.needs == ((), (Slot(0, 0),), (Slot(0, 1),))
     assert second.needs == ((Slot(0, 2),), (Slot(1, 0),))

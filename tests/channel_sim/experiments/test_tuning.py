@@ -77,6 +77,6 @@ def test_files_far_beyond_the_budget_are_not_tried(photos: list[str]) -> None:
     assert {parameters.objective for parameters in tried} == {"area"}
 
 
-def test_of_ours_only_the_packet_size_is_searched_for(photos: list[str]) -> None:
+def test_of_ours_only_packets_and_the_first_tier_are_searched_for(photos: list[str]) -> None:
     tried = combinations(System("rmpgc", "planned"), Conditions("ep4", 50_000, 10), photos, "area")
-    assert tried == [Parameters(1100), Parameters(550)]
+    assert tried == [Parameters(size, block=block) for size in (1100, 550) for block in (8, 16, 32)]
