@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from channel_sim.experiments.broadcast import ObservedLosses, candidates, final_psnr
+from channel_sim.experiments.broadcast import Broadcast, ObservedLosses, candidates, final_psnr, try_broadcast
 from channel_sim.experiments.broadcast_file import is_broadcast, read_broadcast
 from channel_sim.experiments.ideal import ideal_gap
 from channel_sim.experiments.material import Material, Pieces
@@ -89,6 +89,34 @@ def test_pet_takes_losses_as_they_were_seen() -> None:
     assert sum(k > 0 for k in independent.sources) < sum(k > 0 for k in lossless.sources) or (
         independent.sources[0] < lossless.sources[0]
     )
+
+
+def test_one_choice_for_all_beside_the_best_for_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    material = layered()
+    monkeypatch.setattr("channel_sim.experiments.broadcast.material_of", lambda *_: material)
+    pixels = material.samples // 3
+    broadcast = Broadcast(
+        title="",
+        photos=("photo",),
+        channels=("loss:{}%",),
+        snrs_db=(5.0, 20.0, 40.0),
+        bandwidth_bps=50_000,
+        rate_bpp=8 * 12_000 / pixels,
+        simulcast_bpp=(8 * 6_000 / pixels, 8 * 9_000 / pixels),
+        packet_size=1000,
+        trials=400,
+        seeds=(0,),
+    )
+    record = try_broadcast(broadcast, "loss:{}%", "photo", 0, tmp_path)
+    assert record["loss"] == pytest.approx([0.05, 0.2, 0.4], abs=0.02)  # 7,600 fates each: 4 standard errors
+    assert record["bytes"] <= 12_000
+    assert record["simulcast_bytes"] == 15_000
+    assert np.all(np.diff(record["unicast"]) < 0)
+    gaps = np.array(record["unicast"]) - record["broadcast"]
+    assert np.all(gaps > -0.1), "candidates are chosen on other fates than those they are measured on"
+    assert np.mean(record["unicast"]) > np.mean(record["simulcast"])
+    assert record["ideal"] >= 0
+    assert try_broadcast(broadcast, "loss:{}%", "photo", 0, tmp_path) == record
 
 
 SIZES, PSNR = np.array([0.0, 1000.0, 2000.0, 4000.0]), np.array([10.0, 20.0, 25.0, 30.0])

@@ -91,6 +91,7 @@ def test_quality_over_time_has_the_interval_of_the_mean() -> None:
     mean, low, high = results({OURS: [[float(value)] for value in values]}).over_time(OURS, HERE)
     assert mean[-1] == pytest.approx(values.mean())
     assert (mean[0], low[0], high[0]) == (0, 0, 0)
+    assert (high[-1] + low[-1]) / 2 == pytest.approx(values.mean(), abs=0.03)
     wanted = 1.96 * values.std() / math.sqrt(200)
     assert (high[-1] - low[-1]) / 2 == pytest.approx(wanted, rel=0.1)  # 2,000 draws: about 3 % of standard error
 
