@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from progressive.errors import UsageError
 from progressive.files import reason
 
 LOGGER = logging.getLogger("progressive")
+
+_TOKEN = re.compile(r"#token=\S+")  # lets people in: for their eyes, not for files that others read
 
 
 class JsonLines(logging.Formatter):
@@ -33,7 +36,8 @@ class LogDisplay(QuietDisplay):
         LOGGER.info("settings", extra={"fields": {"settings": dict(settings)}})
 
     def note(self, text: str) -> None:
-        LOGGER.log(logging.ERROR if text.startswith("error: ") else logging.INFO, text.removeprefix("error: "))
+        level = logging.ERROR if text.startswith("error: ") else logging.INFO
+        LOGGER.log(level, _TOKEN.sub("#token=..", text.removeprefix("error: ")))
 
     def event(self, record: Mapping[str, Any], text: str) -> None:
         LOGGER.info(" ".join(text.split()), extra={"fields": {"event": dict(record)}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import secrets
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -49,7 +50,7 @@ class ViewAddress:
 def parse_view_address(text: str) -> ViewAddress:
     """Parses `HOST:PORT` or `PORT`; raises UsageError for anything else.
 
-    Where other machines may ask, a new token is made that they have to show.
+    Where other machines may ask, they have to show a token: the one that `PROGRESSIVE_VIEW_TOKEN` holds, or a new one.
     """
     form = f"write HOST:PORT, such as {DEFAULT_ADDRESS}"
     try:
@@ -60,7 +61,8 @@ def parse_view_address(text: str) -> ViewAddress:
     more = parts.path or parts.query or parts.fragment or parts.username is not None
     if not host or port is None or more or len(text.split()) != 1:
         raise UsageError(f"{text!r} is not an address for the viewer: {form}")
-    return ViewAddress(host, port, "" if is_loopback(host) else secrets.token_urlsafe(16))
+    token = "" if is_loopback(host) else os.environ.get("PROGRESSIVE_VIEW_TOKEN") or secrets.token_urlsafe(16)
+    return ViewAddress(host, port, token)
 
 
 def is_loopback(host: str) -> bool:

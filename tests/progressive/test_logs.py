@@ -20,6 +20,7 @@ def test_what_a_run_says_is_logged_a_line_each(tmp_path: Path) -> None:
         display.note("photo 1: 8x8\nü")
         display.event({"time_s": 0.5, "psnr": None}, "   0.50 s  base")
         display.note("error: cannot read a.png")
+        display.note("viewer at http://192.0.2.1:80/#token=secret")
         display.summary("done")
     before, *lines = entries(path)
     assert before == {"message": "of an earlier run"}
@@ -28,6 +29,7 @@ def test_what_a_run_says_is_logged_a_line_each(tmp_path: Path) -> None:
         ("info", "photo 1: 8x8\nü"),
         ("info", "0.50 s base"),
         ("error", "cannot read a.png"),
+        ("info", "viewer at http://192.0.2.1:80/#token=.."),
         ("info", "done"),
     ]
     assert lines[0]["settings"] == {"bandwidth": "50 kbit/s"}

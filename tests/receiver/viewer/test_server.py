@@ -155,6 +155,12 @@ async def test_at_the_end_a_page_hears_that_it_is_over():
             await asyncio.wait_for(closing, 10)
 
 
+def test_the_environment_may_hold_the_token(monkeypatch):
+    monkeypatch.setenv("PROGRESSIVE_VIEW_TOKEN", "ours")
+    assert parse_view_address("0.0.0.0:80").token == "ours"
+    assert parse_view_address("127.0.0.1:80").token == ""
+
+
 def test_a_port_in_use_is_named():
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = parse_view_address(str(other.getsockname()[1]))
