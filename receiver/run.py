@@ -166,7 +166,7 @@ class _Run:
         finally:
             self._transport.close()
             self._end()
-            await asyncio.gather(*self._finishing)
+            await self._finish_all()
         if not self._photos:
             self._failures += [self._advice] * bool(self._advice) + ["nothing could be shown"]
         if self._failures:
@@ -233,6 +233,15 @@ class _Run:
             self._reception.figures = lambda: figures
             self._finishing.append(asyncio.create_task(self._finish(self._reception)))
             self._reception = None
+
+    async def _finish_all(self) -> None:
+        """Waits until all that came is written, even if asked to stop meanwhile."""
+        finishing = asyncio.gather(*self._finishing)
+        try:
+            await asyncio.shield(finishing)
+        except asyncio.CancelledError:
+            await finishing
+            raise
 
     async def _finish(self, reception: Reception) -> None:
         await reception.drain()

@@ -73,10 +73,11 @@ def main_command(
     links = [parse_channel(spec) for spec in channel or CHANNELS]
     late_s = parse_time(late)
     duration_s = None if duration is None else parse_time(duration)
+    address = parse_view_address(view)
     display = Display()
     prepared, reference = _prepare(photo, load_codec(DEFAULT_CODEC), settings, output)
     gallery = Gallery(f"{prepared.name} · one stream of {format_bandwidth(settings.bandwidth_bps)} for all")
-    with Viewer(gallery, parse_view_address(view)) as viewer:
+    with Viewer(gallery, address) as viewer:
         display.note(f"the wall is at {viewer.address.url}")
         places = _places(receivers, output, reference)
         chosen = list(islice(cycle(links), receivers))

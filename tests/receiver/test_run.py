@@ -1,3 +1,4 @@
+import asyncio
 import json
 import re
 import socket
@@ -317,3 +318,33 @@ def test_a_port_in_use_is_one_line_and_status_2(call: CommandLine, tmp_path: Pat
     assert outcome.status == 2
     assert "is in use" in outcome.err
     assert not (tmp_path / "out").exists()
+
+
+async def test_a_photo_that_is_being_finished_is_written_although_the_run_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, photos: Path, tmp_path: Path
+) -> None:
+    finishing, go_on = asyncio.Event(), asyncio.Event()
+    drain = Reception.drain
+
+    async def drain_slowly(self: Reception) -> None:
+        finishing.set()
+        await go_on.wait()
+        await drain(self)
+
+    monkeypatch.setattr(Reception, "drain", drain_slowly)
+    display = Recorder()
+    receiver_options = ReceiverOptions("udp://127.0.0.1:0", ReceiverSettings(), tmp_path / "out", device="cpu")
+    access = receiver_options.access
+    receiving = asyncio.create_task(run._receive(access, access.envelope(), receiver_options, None, display))
+    address = await asyncio.wrap_future(display.address)
+    sending = asyncio.create_task(
+        asyncio.to_thread(stream_to_receivers, options(photos / "1.png", address), Recorder())
+    )
+    await finishing.wait()
+    await sending
+    receiving.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await receiving
+    assert (tmp_path / "out" / "final.png").exists()
