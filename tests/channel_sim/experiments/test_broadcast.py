@@ -113,7 +113,8 @@ def test_one_choice_for_all_beside_the_best_for_each(tmp_path: Path, monkeypatch
     assert record["simulcast_bytes"] == 15_000
     assert np.all(np.diff(record["unicast"]) < 0)
     gaps = np.array(record["unicast"]) - record["broadcast"]
-    assert np.all(gaps > -0.1), "candidates are chosen on other fates than those they are measured on"
+    assert gaps.mean() > 0.1
+    assert np.all(gaps > -0.5), "chance: candidates are chosen on other fates than those they are measured on"
     assert np.mean(record["unicast"]) > np.mean(record["simulcast"])
     assert record["ideal"] >= 0
     assert try_broadcast(broadcast, "loss:{}%", "photo", 0, tmp_path) == record
