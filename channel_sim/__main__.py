@@ -141,7 +141,7 @@ def sweep(
             show_default="out/FILE",
         ),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="The small version, by the file's table [quick].")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="The small version, by the file's table 'quick'.")] = False,
 ) -> None:
     """Tries systems over channels, bandwidths, photos and seeds, as a file says."""
     from channel_sim.experiments.command import SweepOptions, sweep_file
@@ -163,7 +163,7 @@ def experiments(
     dask: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster that works instead.")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="The small versions, by the files' tables [quick].")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="The small versions, by the files' tables 'quick'.")] = False,
 ) -> None:
     """Runs all ready experiments and writes the page of what they say."""
     from channel_sim.experiments.command import our_laboratory
