@@ -1,8 +1,8 @@
-// Small charts over time, with the value of now written at the end of the line.
+// Small charts over time, with the value of now in the corner.
 
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 150;
-const MARGIN = { left: 42, right: 12, top: 18, bottom: 22 };
+const MARGIN = { left: 42, right: 12, top: 24, bottom: 22 };
 
 // A chart in `element`. `draw({ points, ... })` replaces what it shows.
 export class Chart {
@@ -13,7 +13,7 @@ export class Chart {
   }
 
   // points: [x, y] in order; step: the line keeps its value until the next point; from, to: what y shows at least;
-  // label: of an axis value; now: words for the end of the line; at: x that is looked at, or null.
+  // label: of an axis value; now: words for the value of now; at: x that is looked at, or null.
   draw({ points, step = false, from, to, end, label, now, at = null, what }) {
     const width = this.element.clientWidth;
     if (!width) return;
@@ -37,7 +37,7 @@ export class Chart {
       const [, last] = points.at(-1);
       const lastX = step ? x(end) : x(points.at(-1)[0]);
       parts.push(node("circle", { class: "now", cx: lastX, cy: y(last), r: 3.5 }));
-      const tag = text(now, Math.min(right, lastX), Math.max(12, y(last) - 8), "end");
+      const tag = text(now, right, 11, "end");
       tag.setAttribute("class", "tag");
       parts.push(tag);
     }
