@@ -5,16 +5,16 @@
     parity of another   ──┘
 
 How dear parity should be is searched for: of the plans for several prices the one of the greatest expected quality
-(quality.py) is taken.
+(quality.py) is taken. For the final quality plans are tried as well that do not hurry (even.py).
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 
+from progressive.wire.protection.even import REDUNDANCIES, even_plan, evenly_spread
 from progressive.wire.protection.plan import BlockShape, Goal, Plan, Progress
 from progressive.wire.protection.quality import Sources, expected_quality, score
 from progressive.wire.protection.search import search_plan
@@ -47,30 +47,16 @@ def plan_auto(blocks: Sequence[BlockShape], goal: Goal, progress: Progress | Non
 
     improves(PRICES[0])
     improves(DEARER if improves(PRICES[1]) else CHEAPER)
-    if goal.objective == "final" and not progress.sent:
-        return _better_at_the_end(best, evenly_spread(best, blocks), sources, goal)
-    return best
+    return _without_hurry(best, blocks, sources, goal) if goal.objective == "final" and not progress.sent else best
 
 
-def evenly_spread(plan: Plan, blocks: Sequence[BlockShape]) -> Plan:
-    """The same packets, those of each block but the base evenly over the whole time: a burst then takes few of each."""
-    counts = Counter(slot.block for slot in plan.slots)
-    seen = Counter[int]()
-    places = []
-    for position, slot in enumerate(plan.slots):
-        hurries = blocks[slot.block].layer == 0
-        places.append(position / len(plan.slots) if hurries else (seen[slot.block] + 0.5) / counts[slot.block])
-        seen[slot.block] += 1
-    order = sorted(range(len(places)), key=places.__getitem__)
-    return replace(plan, slots=tuple(plan.slots[i] for i in order), sizes=tuple(plan.sizes[i] for i in order))
+def _without_hurry(plan: Plan, blocks: Sequence[BlockShape], sources: Sources, goal: Goal) -> Plan:
+    """This plan, or one that gives up being early for the final quality; of two equally good ones the faster."""
+    plans = [plan] if goal.redundancy is not None else [plan, *(even_plan(blocks, goal, r) for r in REDUNDANCIES)]
 
+    def worth(candidate: Plan) -> float:
+        quality = expected_quality(sources, candidate, goal.model)
+        area = score(quality, candidate.sizes, replace(goal, objective="area"))
+        return (1 - WEIGHT_OF_TIME) * score(quality, candidate.sizes, goal) + WEIGHT_OF_TIME * area
 
-def _better_at_the_end(early: Plan, late: Plan, sources: Sources, goal: Goal) -> Plan:
-    """Of two plans the one of the greater final quality, unless the other one is much faster."""
-
-    def worth(plan: Plan) -> float:
-        quality = expected_quality(sources, plan, goal.model)
-        area = score(quality, plan.sizes, replace(goal, objective="area"))
-        return (1 - WEIGHT_OF_TIME) * score(quality, plan.sizes, goal) + WEIGHT_OF_TIME * area
-
-    return max(early, late, key=worth)
+    return max((*plans, *(evenly_spread(candidate, blocks) for candidate in plans)), key=worth)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from channel_sim.loss import draw_trials
 from progressive.loss_model import LossModel
 from progressive.wire.protection import BlockShape, Goal, Plan, Progress, Slot, plan_protection, replan
+from progressive.wire.protection.even import REDUNDANCIES, even_plan, evenly_spread
 from progressive.wire.protection.fates import SAMPLE, fates_of
 from progressive.wire.protection.odds import Odds
 from progressive.wire.protection.quality import Sources, expected_quality, quality_of_fates, score
@@ -194,3 +195,20 @@ def test_for_the_final_quality_blocks_are_spread_over_the_time_that_there_is(mod
     own = plans["final"].slots_of(1)
     assert max(own) - min(own) > 40
     assert [plans["final"].slots[p].index for p in own] == list(range(len(own)))
+
+
+@pytest.mark.parametrize("redundancy", REDUNDANCIES)
+@pytest.mark.parametrize("model", LINKS, ids=str)
+def test_even_plans_keep_the_base_safe_and_every_packet_single(model, redundancy):
+    blocks = stream_of(2, 8, 16, 32)
+    plan = even_plan(blocks, Goal(90_000, model=model), redundancy)
+    assert sum(plan.sizes) <= 90_000
+    assert len(set(plan.slots)) == len(plan.slots)
+    arrived = model.received_distribution(plan.slots_of(0))
+    assert arrived[2:].sum() > 0.999
+    first_tier = plan.slots_of(1)
+    assert sum(plan.slots[p].index >= 8 for p in first_tier) >= round(8 * redundancy)
+    spread = evenly_spread(plan, blocks)
+    assert sorted(spread.slots) == sorted(plan.slots)
+    assert (sum(spread.sizes), spread.sources) == (sum(plan.sizes), plan.sources)
+    assert [spread.slots[p].index for p in spread.slots_of(1)] == list(range(len(first_tier)))
