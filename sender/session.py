@@ -315,9 +315,9 @@ class SenderSession:
         """Plans the rest anew, unless that was done a moment ago."""
         if now < self._replan_at:
             return
-        fates = len(self._audience.listeners) * len(self._sent)
+        looks = len(self._audience.listeners) * len(self._sent)
         self._replan_at = now + max(
-            REPLAN_INTERVAL_S, REPLAN_INTERVAL_S_PER_SLOT * len(self._rest.slots), REPLAN_INTERVAL_S_PER_FATE * fates
+            REPLAN_INTERVAL_S, REPLAN_INTERVAL_S_PER_SLOT * len(self._rest.slots), REPLAN_INTERVAL_S_PER_FATE * looks
         )
         goal = replace(self._goal, budget_bytes=self._bytes_left(now), model=self.losses)
         fates = {**known.fates, **dict.fromkeys(self._repairs)}

@@ -92,6 +92,7 @@ class BrokerConnection:
         self._up = asyncio.Event()
         self._version = ProtocolVersion.V5
         self._keeping: asyncio.Task[None] | None = None
+        self._closed = False
         self._on_failure: Callable[[], None] = lambda: None
 
     async def open(self, *, patient: bool, on_failure: Callable[[], None] = lambda: None) -> None:
@@ -147,6 +148,7 @@ class BrokerConnection:
                     await self._outbox.join()
 
     def close(self) -> None:
+        self._closed = True
         if self._keeping is not None:
             self._keeping.cancel()
 
@@ -157,9 +159,12 @@ class BrokerConnection:
     async def _keep(self, first: asyncio.Future[None], *, patient: bool) -> None:
         pauses, told = growing_pauses(), ""
         try:
-            while True:
+            # Leaving a connection may fail, which takes the place of the cancellation.
+            while not self._closed:
                 try:
                     await self._connect_once(first)
+                    if self._closed:
+                        return
                     pauses, told = growing_pauses(), ""
                     self._say(f"the connection to {self._address} was lost: connecting again")
                 except NoBroker as missing:
@@ -232,10 +237,10 @@ class BrokerConnection:
             for task in tasks:
                 task.cancel()
             failures = [r for r in await asyncio.gather(*tasks, return_exceptions=True) if isinstance(r, Exception)]
-        raise failures[0]
+        raise failures[0] if failures else MqttError("lost")
 
     async def _publish_all(self, client: Client) -> None:
-        while True:
+        while self.connected:  # publishing may swallow a cancellation that comes as it succeeds
             publication = await self._outbox.get()
             properties = None
             if publication.expiry_s is not None and self._version is ProtocolVersion.V5:
