@@ -32,6 +32,9 @@ Ints = NDArray[np.intp]
 CONTEXT = "reconstruct"
 """What packets are ordered for, where a codec has contexts: experiments measure squared error."""
 
+GREY = 128
+"""What is assumed to be seen as long as nothing has come, not even the header."""
+
 FIRST_LOOKS = 12
 MOST_LOOKS = 36
 """Real pictures are made of so many first packets one by one, and of so many in all, ever farther apart; between two
@@ -157,7 +160,7 @@ def _loss_free(packed: PackedStream, photo: Photo, packet: Ints, utility: Floats
             for number in range(pushed, count):
                 decoder.push(ids[number], payloads[number])
             pushed = count
-            picture = decoder.picture()
+            picture = decoder.picture() if count else np.full_like(photo, GREY)
             left.append(squared_error(picture, photo))
             similarity.append(metrics.ms_ssim(picture, photo))
     progress = np.concatenate([[0.0], np.cumsum(np.maximum(utility, 1e-9))])
