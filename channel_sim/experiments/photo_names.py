@@ -1,10 +1,18 @@
-"""Photos by name, as experiment files name them: files, folders, globs, and the samples of scikit-image."""
+"""Photos by name, as experiment files name them: files, folders, globs, and the samples of scikit-image.
+
+A sample may be brought to the size of other photos, `skimage:coffee@768x512`: parameters that are chosen on it then are
+for as many bytes a pixel.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
 
 from progressive.codec import Photo
 from progressive.errors import UsageError
@@ -16,13 +24,13 @@ MOST_PIXELS = 768 * 512
 
 
 def find_names(source: str, beside: Path) -> list[str]:
-    """The names of the photos that a source stands for: `skimage:astronaut`, or a file, a folder or a glob.
+    """The names of the photos that a source stands for: `skimage:astronaut@768x512`, or a file, a folder or a glob.
 
     A relative path is looked for in the folder `beside`, in the current folder, and in the one that PROGRESSIVE_DATA
     names (`data` if it names none). Raises UsageError if there is nothing in any of them.
     """
     if source.startswith(SAMPLE):
-        sample_photo(source.removeprefix(SAMPLE))
+        _sample(source)
         return [source]
     folders = (beside, Path(), Path(os.environ.get("PROGRESSIVE_DATA") or "data"))
     for folder in folders:
@@ -49,5 +57,17 @@ def spread(names: Sequence[str], most: int | None) -> tuple[str, ...]:
 
 def load_photo(name: str) -> Photo:
     """The photo of a name that `find_names` gave, [H, W, 3], of at most `MOST_PIXELS`; raises UsageError."""
-    photo = sample_photo(name.removeprefix(SAMPLE)) if name.startswith(SAMPLE) else read_photo(name)
-    return downscale(photo, max_pixels=MOST_PIXELS)
+    return downscale(_sample(name) if name.startswith(SAMPLE) else read_photo(name), max_pixels=MOST_PIXELS)
+
+
+def _sample(name: str) -> Photo:
+    """Scaled until it covers the size that is asked for, and cut to it about its centre; UsageError."""
+    sample, at, size = name.removeprefix(SAMPLE).partition("@")
+    photo = sample_photo(sample)
+    if not at:
+        return photo
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", size)
+    if not match or int(match[1]) * int(match[2]) > MOST_PIXELS:
+        raise UsageError(f"photo {name!r} has no size of at most {MOST_PIXELS} pixels: use such as @768x512")
+    wanted = int(match[1]), int(match[2])
+    return np.asarray(ImageOps.fit(Image.fromarray(photo), wanted, Image.Resampling.LANCZOS))

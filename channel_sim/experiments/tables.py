@@ -72,9 +72,11 @@ def interval(estimate: Estimate, *, sign: bool = True) -> str:
 
 
 def percent(share: float) -> str:
-    """With two digits, more where it is close to 0 or 1."""
+    """Such as `97.3 %`, with more digits close to 0 and to 100."""
     value = 100 * share
-    digits = 1 if 1 <= value <= 99 or value in {0.0, 100.0} else 3
+    if value == 100:
+        return "100 %"
+    digits = 3 if 99.95 <= value < 100 else 2 if value < 1 or 99 < value < 100 else 1
     return f"{value:.{digits}f} %"
 
 

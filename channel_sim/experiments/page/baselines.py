@@ -11,6 +11,7 @@ from channel_sim.experiments.tables import interval, note_of, systems_table
 
 FILE = "systems.toml"
 DRAWN_DELIVERIES = ("planned", "equal")
+FEEDBACK = "retransmission"
 
 
 def section(runner: Runner) -> Section:
@@ -36,35 +37,47 @@ All systems send the same bytes in packets with the same headers, until the same
 Quality, redundancy, block length, interleaving depth and packet size of each are searched jointly on tuning photos
 with the same knowledge of the channel, then frozen. Progressive formats are shown at every prefix that their decoders
 accept, of WebP the rows that have come, AVIF when all of it is there; `avif-thumbnail` is a small AVIF, then the whole.
-`retransmission` sends every lost packet again after a round trip by perfect feedback, which no other system here has.
+`retransmission` sends every lost packet again after a round trip by perfect feedback; the others have no feedback.
 {note_of(experiment)}"""
 
 
 def _sentence(experiment: Experiment, conditions: Conditions, results: Results) -> str:
-    ours = experiment.systems[0]
-    others = [s for s in experiment.systems if s.source != ours.source]
-    soonest = min(others, key=lambda s: results.mean(s, conditions, "recognisable_s").mean)
-    best = max(others, key=lambda s: results.mean(s, conditions, "area").mean)
-    one_way = [s for s in others if s.delivery != "retransmission"]
-    best_one_way = max(one_way, key=lambda s: results.mean(s, conditions, "area").mean)
-    own_s = results.mean(ours, conditions, "recognisable_s").mean
-    soonest_s = results.mean(soonest, conditions, "recognisable_s").mean
+    """The first source beside all others, among the systems without feedback and among those with it."""
+    source = experiment.systems[0].source
+    measured = []
+    for words, with_feedback in (("without feedback", False), ("with perfect feedback", True)):
+        group = [s for s in experiment.systems if (s.delivery == FEEDBACK) == with_feedback]
+        ours = [s for s in group if s.source == source]
+        others = [s for s in group if s.source != source]
+        if ours and others:
+            measured.append(f"{words} {_beside(ours[0], others, conditions, results)}")
+    return target("ahead of every baseline in time to MS-SSIM 0.8 and in quality over time", "; ".join(measured))
+
+
+def _beside(ours: System, others: list[System], conditions: Conditions, results: Results) -> str:
+    """How far one system is from the best of others, in both figures, and who is ahead of it."""
+
+    def seconds(system: System) -> float:
+        return results.mean(system, conditions, "recognisable_s").mean
+
+    def area(system: System) -> float:
+        return results.mean(system, conditions, "area").mean
+
+    soonest, best = min(others, key=seconds), max(others, key=area)
     gain = results.gain(ours, best, conditions, "area")
-    behind = [s for s in others if results.gain(ours, s, conditions, "area").mean <= 0]
-    later = [s for s in others if results.mean(s, conditions, "recognisable_s").mean <= own_s]
-    measured = (
-        f"`{ours}` can be recognised after {own_s:.2f} s, the soonest other, `{soonest}`, after {soonest_s:.2f} s "
-        f"({soonest_s / own_s:.2f} times as long); its PSNR over time is {interval(gain)} dB above the best other, "
-        f"`{best}`, and {interval(results.gain(ours, best_one_way, conditions, 'area'))} dB above the best other "
-        f"without feedback, `{best_one_way}`; "
-        + (f"over time {_names(behind)} not behind it" if behind else "over time every other is behind it")
-        + (f"; {_names(later)} recognised as soon" if later else "")
+    ratio = area(ours) / area(best)
+    sooner = [s for s in others if seconds(s) <= seconds(ours)]
+    better = [s for s in others if area(s) >= area(ours)]
+    return (
+        f"`{ours}` is recognisable after {seconds(ours):.2f} s, the soonest other, `{soonest}`, after "
+        f"{seconds(soonest):.2f} s ({seconds(soonest) / seconds(ours):.2f} times), and its PSNR over time differs by "
+        f"{interval(gain)} dB (area {ratio:.3f} times) from the best other, `{best}`: "
+        f"{_ahead(sooner, 'sooner')}, {_ahead(better, 'better over time')}"
     )
-    return target("ahead of every baseline in time to MS-SSIM 0.8 and in quality over time", measured)
 
 
-def _names(systems: list[System]) -> str:
-    return ", ".join(f"`{system}`" for system in systems) + (" is" if len(systems) == 1 else " are")
+def _ahead(systems: list[System], words: str) -> str:
+    return f"{', '.join(f'`{system}`' for system in systems) or 'no other'} {words}"
 
 
 def _drawn(experiment: Experiment, conditions: Conditions, results: Results) -> list[System]:

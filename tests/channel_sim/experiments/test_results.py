@@ -6,6 +6,7 @@ import pytest
 
 from channel_sim.experiments.case import TIMES, Case, Conditions, Outcome, Parameters, System
 from channel_sim.experiments.results import Results, Row, csv_of, figures_of
+from channel_sim.experiments.tables import percent
 
 OURS, THEIRS = System("ours", "planned"), System("theirs", "equal")
 HERE = Conditions("ep4", 50_000, 10.0)
@@ -103,3 +104,19 @@ def test_a_table_has_a_line_for_each_case() -> None:
     assert rows[0]["rate_bpp"] == ""
     assert rows[1]["photo"] == "skimage:photo1"
     assert rows[1]["channel"] == "ep4"
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0, "0.00 %"),
+        (0.004, "0.40 %"),
+        (0.3, "30.0 %"),
+        (0.993, "99.30 %"),
+        (0.99998, "99.998 %"),
+        (1, "100 %"),
+        (1.194, "119.4 %"),
+    ],
+)
+def test_shares_have_the_digits_that_matter(share: float, words: str) -> None:
+    assert percent(share) == words
