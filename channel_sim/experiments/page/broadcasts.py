@@ -36,6 +36,5 @@ def _sentence(results: BroadcastResults, channel: str) -> str:
             "of the bytes",
         )
         + f" The simulcast, with all of its bytes, is {simulcast.mean:+.2f} dB from the broadcast. Chosen for the "
-        f"photos: {', '.join(policies)}. Between ideal codes, every receiver losing just its mean share, "
-        f"{results.ideal(channel):.2f} dB of gap would remain."
+        f"photos: {', '.join(policies)}. Gap between ideal codes: {results.ideal(channel):.2f} dB."
     )
