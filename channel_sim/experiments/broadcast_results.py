@@ -134,9 +134,9 @@ def broadcast_note(broadcast: Broadcast) -> str:
         f"{broadcast.packet_size} bytes, {len(broadcast.photos)} photos, "
         f"{broadcast.trials * len(broadcast.seeds):,} fates of each receiver and photo. A receiver's own stream has "
         f"the same airtime, and the protection that is best for it; the simulcast is streams of {rates} bits a pixel, "
-        "of which each receiver takes the best, protected as is best for it. Where a fade lasts as long as the stream no "
-        "code makes up for it, of whichever stream, so that gaps are smaller than between ideal codes that always get "
-        "the mean share of the packets."
+        "of which each receiver takes the best, protected as is best for it. Where a fade lasts as long as the stream "
+        "no code makes up for it, of whichever stream, so that gaps are smaller than between ideal codes that always "
+        "get the mean share of the packets."
     )
 
 
@@ -148,8 +148,8 @@ def broadcast_page(results: BroadcastResults, figures: Sequence[str]) -> str:
         parts += [
             f"## {channel}",
             broadcast_table(results, channel),
-            f"Bytes: {percent(results.share_of_simulcast(channel))} of the simulcast's. Gap between ideal codes that get "
-            f"the mean share of the packets: {results.ideal(channel):.2f} dB.",
+            f"Bytes: {percent(results.share_of_simulcast(channel))} of the simulcast's. Gap between ideal codes that "
+            f"get the mean share of the packets: {results.ideal(channel):.2f} dB.",
             f"![PSNR against SNR]({figure})",
         ]
     return "\n\n".join(parts) + "\n"
