@@ -120,7 +120,8 @@ class _Served:
         statistics = server.statistics
         refused = f", {statistics.refused} requests refused" if statistics.refused else ""
         failed = f", {statistics.failed} could not connect" if statistics.failed else ""
-        return f"served {statistics.joined} receivers{failed}{refused}"
+        receivers = f"{statistics.joined} receiver" + "s" * (statistics.joined != 1)
+        return f"served {receivers}{failed}{refused}"
 
     async def _serve_one(self, receiver: Joined) -> None:
         transport = receiver.transport

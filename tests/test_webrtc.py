@@ -37,7 +37,7 @@ class Recorder(Display):
         self.events = list[Mapping[str, Any]]()
         self.observed = list[object]()
         self.address: Future[str] = Future()
-        self.first_report = threading.Event()
+        self.first_report, self.somebody_left = threading.Event(), threading.Event()
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -51,6 +51,8 @@ class Recorder(Display):
     def observe(self, event: object) -> None:
         if isinstance(event, ReceiverJoined | ReceiverLeft):
             self.observed.append(event)
+        if isinstance(event, ReceiverLeft):
+            self.somebody_left.set()
 
 
 class Run:
@@ -91,8 +93,10 @@ class ServingRun:
         self.result()
 
     def result(self) -> None:
-        self._run.result()
-        self._loop.close()
+        try:
+            self._run.result()
+        finally:
+            self._loop.close()
 
 
 def options(source: Path, serve_for_s: float | None = None, **settings: Any) -> SenderOptions:
@@ -120,6 +124,14 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def large_photo(tmp_path: Path) -> Path:
+    """Takes seconds at a few ten kbit/s."""
+    path = tmp_path / "large.png"
+    write_png(path, sample_photo())
+    return path
+
+
 def test_every_receiver_gets_every_photo_whenever_it_joins(photos: Path, tmp_path: Path) -> None:
     url, display, run = serving(photos)
     first = receiving(url, tmp_path / "first")
@@ -141,13 +153,13 @@ def test_every_receiver_gets_every_photo_whenever_it_joins(photos: Path, tmp_pat
     assert display.notes[-1] == "served 2 receivers"
 
 
-def test_a_sender_that_stops_tells_its_receivers_who_keep_what_came(photos: Path, tmp_path: Path) -> None:
-    url, display, run = serving(photos / "1.png", bandwidth_bps=40e3, deadline_s=60.0)
+def test_a_sender_that_stops_tells_its_receivers_who_keep_what_came(large_photo: Path, tmp_path: Path) -> None:
+    url, display, run = serving(large_photo, bandwidth_bps=40e3, deadline_s=60.0)
     receiver = receiving(url, tmp_path / "out")
     assert display.first_report.wait(30)
     run.stop()
     receiver.result()
-    assert read_photo(tmp_path / "out" / "final.png").shape == (128, 256, 3)
+    assert read_photo(tmp_path / "out" / "final.png").shape == (512, 512, 3)
     assert "interrupted" in display.notes[-2]
     assert display.observed[-1] == ReceiverLeft("receiver 1 (127.0.0.1)", "stopped")
 
@@ -215,3 +227,15 @@ async def test_a_browser_joins_and_sees_the_packets_arrive(photos: Path) -> None
     assert int(shown["bytes"].replace(",", "")) == last["bytes"]
     assert shown["segments"] == f"{last['segments']} of {last['segments']}"
     assert display.notes[-2].endswith("complete")
+
+
+@needs_chromium
+async def test_a_browser_that_leaves_is_no_longer_served(large_photo: Path) -> None:
+    url, display, run = await asyncio.to_thread(serving, large_photo, bandwidth_bps=30e3, deadline_s=60.0)
+    async with open_page(url.replace("webrtc", "http", 1)) as page:
+        await page.wait_for("document.querySelectorAll('.map .packet').length > 2")
+        await page.call("Page.navigate", url="about:blank")
+        assert await asyncio.to_thread(display.somebody_left.wait, 10)
+    await asyncio.to_thread(run.stop)
+    assert display.observed[-1] == ReceiverLeft("receiver 1 (127.0.0.1)", "left")
+    assert "interrupted" in display.notes[-2]

@@ -57,4 +57,4 @@ def let_only_dtls_in(connection: RTCPeerConnection) -> None:
             if data and data[0] in DTLS:
                 return data
 
-    ice._recv = receive_dtls  # type: ignore[method-assign]  # noqa: SLF001
+    ice._recv = receive_dtls  # noqa: SLF001
