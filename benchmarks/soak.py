@@ -2,7 +2,7 @@
 
     python -m benchmarks.soak [--minutes 60] [--every 5] [--restart-every 240] [--channel vehicular]
 
-A sender, as `python -m sender FOLDER --every 5s --deadline 4s`, sends small photos at 50 kbit/s through a simulated
+A sender, as `python -m sender FOLDER --every 5s --deadline 2.5s`, sends small photos at 50 kbit/s through a simulated
 link to a receiver; both run in processes of their own. From time to time the receiver is stopped with SIGTERM and
 started again, and so it is whenever it ends by itself. A photo counts if the receiver listened for all of its time; its
 base is shown if a picture with all of the base was there before the next photo began, or a second later. Memory is what
@@ -45,8 +45,8 @@ PIXELS = 320 * 240
 LOOK_S = 0.2
 WARM_UP_S = 60.0
 GRACE_S = 1.0
-DEADLINE_SHARE = 0.8
-"""Of the time from photo to photo: the rest is for encoding and the last word of each."""
+DEADLINE_SHARE = 0.5
+"""Of the time from photo to photo: the rest is for encoding and for the last word of each."""
 
 RECOVERY_S = 30.0
 """A restarted receiver that shows a picture within this time is there again."""
@@ -189,13 +189,12 @@ def _growth(memory: Sequence[tuple[float, int]], warm_up_s: float) -> int:
 
 
 def _photos(folder: Path, count: int) -> Path:
-    """A folder of so many photos, which are a few, again and again."""
+    """A folder of so many photos, a few samples in turn, shifted so that no two are equal."""
     folder.mkdir(parents=True)
-    originals = [folder.parent / f"{name}.png" for name in SAMPLES]
-    for name, path in zip(SAMPLES, originals, strict=True):
-        write_png(path, np.ascontiguousarray(downscale(sample_photo(name), max_pixels=PIXELS)))
+    samples = [downscale(sample_photo(name), max_pixels=PIXELS) for name in SAMPLES]
     for number in range(max(2, count)):
-        (folder / f"{number}.png").symlink_to(originals[number % len(originals)])
+        shifted = np.roll(samples[number % len(samples)], 7 * number, axis=1)
+        write_png(folder / f"{number}.png", np.ascontiguousarray(shifted))
     return folder
 
 

@@ -193,6 +193,7 @@ def test_a_base_too_large_for_the_bandwidth_is_sent_smaller_unless_told_otherwis
         (["--to", "udp://127.0.0.1:9", "--serve-for", "1s"], "--serve-for has no meaning for udp://"),
         (["--serve-for", "1s"], "--serve-for is for receivers elsewhere"),
         (["--to", "udp://127.0.0.1:9", "--fast"], "--fast is for a receiver in this process"),
+        (["--to", "udp://127.0.0.1:9", "--view"], "--view is for a receiver in this process"),
         (["--to", "udp://127.0.0.1:9", "--channel", "ep2"], "--channel is for a receiver in this process"),
         (["--output", "/proc/out"], "cannot write into the folder /proc/out"),
         (["--seed", "-1"], "--seed"),
@@ -264,6 +265,17 @@ def test_a_run_that_is_stopped_in_real_time_keeps_what_came(
     assert (process.returncode, err) == (status, "")
     assert (tmp_path / "out" / "final.png").exists()
     assert report_of(tmp_path / "out")["events"]
+
+
+def test_a_run_may_be_watched_counted_and_logged(call: CommandLine, photo: Path, tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    beside = ("--view", "127.0.0.1:0", "--metrics", "0", "--log", log)
+    outcome = call(main, photo, *FAST, "--output", tmp_path / "out", *beside)
+    assert outcome.status == 0
+    assert "viewer at http://127.0.0.1:" in outcome.out
+    assert "metrics at http://127.0.0.1:" in outcome.out
+    events = [json.loads(line) for line in log.read_text().splitlines() if '"event"' in line]
+    assert [entry["event"] for entry in events] == report_of(tmp_path / "out")["events"]
 
 
 def test_streaming_needs_no_torch_until_it_measures() -> None:

@@ -155,6 +155,22 @@ async def test_at_the_end_a_page_hears_that_it_is_over():
             await asyncio.wait_for(closing, 10)
 
 
+async def test_a_page_that_leaves_is_forgotten_and_nobody_minds():
+    with serving() as (viewer, url):
+        async with aiohttp.ClientSession() as http:
+            for _ in range(40):  # more than may be open at a time
+                async with http.get(f"{url}/api/news") as answer:
+                    assert answer.status == 200
+                    await messages(answer, 2)
+                viewer.gallery.observe(0, received(3, 0))
+                await asyncio.sleep(0.1)
+
+
+def test_an_address_that_stands_for_all_is_printed_as_one_that_others_can_open():
+    host = ViewAddress("0.0.0.0", 8080, "secret").url.removeprefix("http://").partition(":")[0]
+    assert host != "0.0.0.0"
+
+
 def test_the_environment_may_hold_the_token(monkeypatch):
     monkeypatch.setenv("PROGRESSIVE_VIEW_TOKEN", "ours")
     assert parse_view_address("0.0.0.0:80").token == "ours"
