@@ -6,7 +6,7 @@ A sender, as `python -m sender FOLDER --every 5s --deadline 2.5s`, sends small p
 link to a receiver; both run in processes of their own. From time to time the receiver is stopped with SIGTERM and
 started again, and so it is whenever it ends by itself. A photo counts if the receiver listened for all of its time; its
 base is shown if a picture with all of the base was there before the next photo began, or a second later. Memory is what
-is resident, from a minute after the start of a process (a tenth of a short run) to the most that it takes after that.
+is resident, from 90 s after the start of a process (a sixth of a short run) to the most that it takes after that.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from sender.settings import SenderSettings
 SAMPLES = ("astronaut", "coffee", "rocket")
 PIXELS = 320 * 240
 LOOK_S = 0.2
-WARM_UP_S = 60.0
+WARM_UP_S = 90.0
 GRACE_S = 1.0
 DEADLINE_SHARE = 0.5
 """Of the time from photo to photo: the rest is for encoding and for the last word of each."""
@@ -165,7 +165,7 @@ def _outcome(
         if (recovery_s := _first_picture_s(receiver)) or receiver.began_s < end_s - RECOVERY_S
     ]
     failures = [each.says for watched in (sender, *receivers) for each in watched.child.told if each.kind == "failed"]
-    warm_up_s = min(WARM_UP_S, plan.duration_s / 10)
+    warm_up_s = min(WARM_UP_S, plan.duration_s / 6)
     growth = {
         "sender": _growth(sender.memory, warm_up_s),
         "receivers": max(_growth(receiver.memory, warm_up_s) for receiver in receivers),

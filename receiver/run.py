@@ -109,8 +109,8 @@ async def _receive(
             warm_up_metrics()
         display.settings(options.in_words(device))
         display.note(transport.place)
-        with ThreadPoolExecutor(1) as worker:
-            await _Run(options, display, transport, envelope, folder, original, device, worker).run()
+        with ThreadPoolExecutor(1) as worker, ThreadPoolExecutor(1) as writer:
+            await _Run(options, display, transport, envelope, folder, original, device, worker, writer).run()
     finally:
         transport.close()
         await transport.wait_closed()
@@ -144,9 +144,12 @@ class _Run:
         original: Photo | None,
         device: str,
         worker: ThreadPoolExecutor,
+        writer: ThreadPoolExecutor,
     ) -> None:
         self._options, self._display, self._transport = options, display, transport
-        self._folder, self._original, self._device, self._worker = folder, original, device, worker
+        self._folder, self._original, self._device = folder, original, device
+        self._worker = worker  # makes pictures
+        self._writer = writer  # completes the folders of photos, in a thread alone: several take far more memory
         self._loop = asyncio.get_running_loop()
         self._session = ReceiverSession(options.settings, now=self._loop.time(), envelope=envelope)
         self._photos = 0
@@ -247,7 +250,7 @@ class _Run:
         await reception.drain()
         header = reception.refiner.decoder.header
         values = self._options.in_values() | {"width": header.width, "height": header.height}
-        closing = await asyncio.to_thread(reception.finish, values)
+        closing = await self._loop.run_in_executor(self._writer, reception.finish, values)
         self._display.summary(f"{closing} -> {reception.refiner.folder.path}")
         try:
             reception.check_base()
