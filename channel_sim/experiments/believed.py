@@ -21,6 +21,7 @@ OBSERVED_LINKS = 256
 """Links that are listened to where losses follow from a radio channel, a trace or a queue."""
 
 
+@lru_cache(maxsize=64)
 def link_of(conditions: Conditions) -> LinkSettings:
     """The link; one without a rate of its own is as fast as the sender. Raises UsageError for an unknown channel."""
     settings = parse_channel(conditions.channel)

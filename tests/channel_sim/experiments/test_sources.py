@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from channel_sim.experiments.sources import PEERS, find_source
+from channel_sim.experiments.sources import PEERS, avif, find_source, jxl
 from channel_sim.experiments.sources.layered import LayeredSource, PackedStream, looks
 from channel_sim.experiments.sources.measure import similarities, squared_error
 from channel_sim.experiments.sources.prefix import Coded, PrefixSource
@@ -25,6 +25,12 @@ def photo() -> Photo:
     rng = np.random.default_rng(2)
     coarse = Image.fromarray(rng.integers(0, 255, (12, 19, 3), np.uint8)).resize((304, 192), Image.Resampling.BICUBIC)
     return np.clip(np.asarray(coarse) + rng.normal(0, 8, (192, 304, 3)), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def quick_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(avif, "SPEED", 9)
+    monkeypatch.setattr(jxl, "EFFORT", 3)
 
 
 def peer(name: str) -> PrefixSource:
