@@ -29,6 +29,10 @@ Importance = Callable[[Tensor], Tensor]
 MISSING_SHARE, BASE_SHARE, UNIFORM_SHARE = 0.04, 0.21, 0.3
 """How often stages of the base are missing, the base is all, and all blocks have one level; a mask chose otherwise."""
 
+BITS_OF_ERROR = 13.0
+"""Bits for a unit of squared error, with bins of width one: the slope that the codec's own rate-distortion curve has at
+each plane. At high rates it would be 6 / ln 2 = 8.7; with that the analysis gives up details for bits at a loss."""
+
 LOSS_SHARE = 0.2
 """How often a photo with a mask loses some of what was sent."""
 
@@ -163,11 +167,11 @@ def indices_of(latent: list[Tensor]) -> list[list[Tensor]]:
 def slope_of(states: Tensor) -> Tensor:
     """Bits that a photo in each of these states pays for a unit of squared error, [N].
 
-    At high rates a bin of width w has the error w^2 / 12 a coefficient, which falls by 2 ln 2 of itself with each bit;
-    levels in the middle of a plane count with the width that lies between.
+    `BITS_OF_ERROR` over the square of the bins' width; levels in the middle of a plane count with the width that lies
+    between.
     """
     planes = (states - BASE).clamp(min=0).float().mean((1, 2)) / TIERS
     widths = torch.tensor([math.log(quantiser.width_of(plane)) for plane in range(PLANES + 1)], device=states.device)
     below = planes.long().clamp(max=PLANES - 1)
     width = torch.exp(torch.lerp(widths[below], widths[below + 1], planes - below))
-    return 6 / math.log(2) / width**2
+    return BITS_OF_ERROR / width**2

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from progressive import registry
 from progressive.codec import Photo
+from progressive.codecs.rmpgc.colours import SIZE as COLOURS_SIZE
+from progressive.codecs.rmpgc.colours import Colours
 from progressive.codecs.rmpgc.decoder import RmpgcDecoder
 from progressive.codecs.rmpgc.encoder import CodedTile, code_tile
 from progressive.codecs.rmpgc.importance import block_importance
@@ -47,11 +49,13 @@ class CodedPhoto:
 
     Fields:
         layout: its geometry.
+        colours: its colour axes.
         tiles: what coding each tile writes.
         importance: where meaning is (SIM); None if the photo was coded without.
     """
 
     layout: Layout
+    colours: Colours
     tiles: list[CodedTile]
     importance: CoarseMap | None
 
@@ -59,8 +63,8 @@ class CodedPhoto:
 class Rmpgc:
     """A multi-scale latent in nested planes, sent in the order of what each block's next plane is worth.
 
-    photo ─ wavelet + CNN ─ latent of five scales ─┬─ plane 0 of all scales ─> base: a chain, coarsest scale first
-                                                   └─ planes 1.. of each 64-pixel block ─> enhance: any block, any time
+    photo ─ colours, wavelet, CNN ─ latent of 5 scales ─┬─ plane 0 of all scales ─> base: a chain, coarsest scale first
+                                                        └─ planes 1.. of each block of 64 pixels ─> enhance
     """
 
     def __init__(self, model: Model | None = None) -> None:
@@ -88,18 +92,20 @@ class Rmpgc:
         """
         check_context(context)
         _check_payload(max_payload)
-        layout = _layout_of(photo)
+        layout, colours = _layout_of(photo), Colours.of(photo)
         importance = None if context == "reconstruct" else _coarse_map(photo)
 
         def drafts(number: int, tile: CodedTile) -> list[Draft]:
             return self._drafts(number, tile, layout, importance, context, max_payload)
 
-        return self._stream(layout, importance, list(chain.from_iterable(self._of_tiles(photo, layout, drafts))))
+        found = list(chain.from_iterable(self._of_tiles(photo, layout, colours, drafts)))
+        return self._stream(layout, colours, importance, found)
 
     def analyse(self, photo: Photo) -> CodedPhoto:
         """Codes a photo once, for streams in any context. Raises UsageError for one that is too large."""
-        layout = _layout_of(photo)
-        return CodedPhoto(layout, self._of_tiles(photo, layout, lambda _, tile: tile), _coarse_map(photo))
+        layout, colours = _layout_of(photo), Colours.of(photo)
+        tiles = self._of_tiles(photo, layout, colours, lambda _, tile: tile)
+        return CodedPhoto(layout, colours, tiles, _coarse_map(photo))
 
     def rank(self, coded: CodedPhoto, *, max_payload: int = 1000, context: str = DEFAULT_CONTEXT) -> LayeredStream:
         """The stream that `encode` would make of the photo for this context. Raises UsageError as it does."""
@@ -109,7 +115,7 @@ class Rmpgc:
         drafts: list[Draft] = []
         for number, tile in enumerate(coded.tiles):
             drafts += self._drafts(number, tile, coded.layout, importance, context, max_payload)
-        return self._stream(coded.layout, importance, drafts)
+        return self._stream(coded.layout, coded.colours, importance, drafts)
 
     def decoder(self, header: StreamHeader, *, device: str = "cpu") -> RmpgcDecoder:
         """A fresh decoder on `cpu`, `cuda` or another torch device.
@@ -121,13 +127,13 @@ class Rmpgc:
                 f"the stream needs model {header.model_id.hex()} of {self.name}, but model {self._model.id.hex()} is "
                 "installed: use the version it was encoded with"
             )
-        coarse_map_of(header)
-        return RmpgcDecoder(header, self._model, self._networks(device), self._renderer(device))
+        colours, _ = _parameters_of(header)
+        return RmpgcDecoder(header, self._model, self._networks(device), self._renderer(device), colours)
 
-    def _of_tiles(self, photo: Photo, layout: Layout, work: Callable[[int, CodedTile], T]) -> list[T]:
+    def _of_tiles(self, photo: Photo, layout: Layout, colours: Colours, work: Callable[[int, CodedTile], T]) -> list[T]:
         """What some work makes of each tile, several tiles at once."""
         with torch.inference_mode(), one_thread():
-            latent = latent_of(photo, layout, self._model.analysis)
+            latent = latent_of(photo, layout, lambda rgb: self._model.analysis(colours.turned(rgb)))
 
         def tile(number: int) -> T:
             with torch.inference_mode(), one_thread():
@@ -142,9 +148,11 @@ class Rmpgc:
         weights: NDArray[np.float64] = block_importance(importance, layout, tile, context)
         return drafts_of(number, tile, weights, self._model.tables, max_payload)
 
-    def _stream(self, layout: Layout, importance: CoarseMap | None, drafts: list[Draft]) -> LayeredStream:
+    def _stream(
+        self, layout: Layout, colours: Colours, importance: CoarseMap | None, drafts: list[Draft]
+    ) -> LayeredStream:
         kept = ordered(drafts)[:MAX_SEGMENTS]
-        parameters = b"" if importance is None else importance.to_bytes()
+        parameters = colours.to_bytes() + (b"" if importance is None else importance.to_bytes())
         number = registry.CODECS[self.name].number
         header = StreamHeader(number, self._model.id, layout.width, layout.height, len(kept), parameters)
         return LayeredStream(header, kept)
@@ -162,7 +170,12 @@ class Rmpgc:
 
 def coarse_map_of(header: StreamHeader) -> CoarseMap | None:
     """Where meaning is, if the stream says so; raises BitstreamError if the header's parameters are damaged."""
-    return CoarseMap.from_bytes(header.parameters) if header.parameters else None
+    return _parameters_of(header)[1]
+
+
+def _parameters_of(header: StreamHeader) -> tuple[Colours, CoarseMap | None]:
+    colours, importance = header.parameters[:COLOURS_SIZE], header.parameters[COLOURS_SIZE:]
+    return Colours.from_bytes(colours), CoarseMap.from_bytes(importance) if importance else None
 
 
 def _coarse_map(photo: Photo) -> CoarseMap:

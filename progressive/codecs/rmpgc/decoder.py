@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from progressive.codec import DecoderStatus, Photo
+from progressive.codecs.rmpgc.colours import Colours
 from progressive.codecs.rmpgc.layout import Layout
 from progressive.codecs.rmpgc.model import Model
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
@@ -25,8 +26,16 @@ class RmpgcDecoder:
                               └─ no ─> waits for its tile to move on
     """
 
-    def __init__(self, header: StreamHeader, model: Model, networks: ProbabilityNetworks, renderer: Renderer) -> None:
+    def __init__(
+        self,
+        header: StreamHeader,
+        model: Model,
+        networks: ProbabilityNetworks,
+        renderer: Renderer,
+        colours: Colours,
+    ) -> None:
         self._header, self._model, self._networks, self._renderer = header, model, networks, renderer
+        self._colours = colours
         self._layout = Layout(header.width, header.height)
         self._tiles: dict[int, TileState] = {}
         self._seen: set[int] = set()
@@ -71,7 +80,7 @@ class RmpgcDecoder:
     def picture(self) -> Photo:
         if self._picture is None:
             with torch.inference_mode():
-                self._picture = self._renderer.picture(self._layout, self._tiles)
+                self._picture = self._renderer.picture(self._layout, self._tiles, self._colours)
         return self._picture.copy()
 
     def _gaps(self) -> tuple[float, float]:

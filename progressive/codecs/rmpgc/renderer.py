@@ -11,6 +11,8 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from progressive.codec import Photo
+from progressive.codecs.rmpgc import wavelet
+from progressive.codecs.rmpgc.colours import Colours
 from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, CHANNELS, Layout, Window
 from progressive.codecs.rmpgc.model import Model
 from progressive.codecs.rmpgc.picture import pieces, to_photo, with_margin
@@ -26,8 +28,8 @@ class Renderer:
         self._device = torch.device(device)
         self._dequantiser, self._synthesis = model.dequantiser.to(self._device), model.synthesis.to(self._device)
 
-    def picture(self, layout: Layout, tiles: Mapping[int, TileState]) -> Photo:
-        """The picture of a photo's tiles, [H, W, 3]; mid-grey where nothing is known."""
+    def picture(self, layout: Layout, tiles: Mapping[int, TileState], colours: Colours) -> Photo:
+        """The picture of a photo's tiles, [H, W, 3], in these colours; mid-grey where nothing is known."""
         picture = np.full((layout.height, layout.width, 3), 128, np.uint8)
         if not tiles:
             return picture
@@ -37,7 +39,8 @@ class Renderer:
             here = states[around.slices(1)]
             values = self._values(layout, tiles, around)
             _spread_brightness(values[0], here != MISSING)
-            pixels = self._synthesis(values, here[None])
+            linear = colours.restored(wavelet.synthesise(values))
+            pixels = self._synthesis.refine(linear, here[None])
             known = (here != MISSING).repeat_interleave(BLOCK, 0).repeat_interleave(BLOCK, 1)
             pixels = torch.where(known, pixels, 128 / 255)[:, :, *piece.inside(around).slices(BLOCK)]
             place = picture[piece.slices(BLOCK)]

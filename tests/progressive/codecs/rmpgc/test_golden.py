@@ -18,6 +18,7 @@ from skimage import data
 from torch import Tensor
 
 from progressive.codecs.rmpgc.codec import Rmpgc
+from progressive.codecs.rmpgc.colours import Colours
 from progressive.codecs.rmpgc.layout import CHANNELS, LEVELS, STAGES, STRIDES, Layout
 from progressive.codecs.rmpgc.model import Model
 from progressive.codecs.rmpgc.records import Recorder
@@ -65,7 +66,8 @@ def frozen_stream(model: Model) -> LayeredStream:
             step = len(STAGES) - 1 + level
             pieces += Contents(0, step, blocks, recorder.encoded(model.tables)).fitted(MAX_PAYLOAD)
     segments = tuple(Segment(number, p.layer, (), p.to_bytes()) for number, p in enumerate(pieces, 1))
-    return LayeredStream(StreamHeader(NUMBER, model.id, LAYOUT.width, LAYOUT.height, len(segments)), segments)
+    colours = Colours((3, -2, 1)).to_bytes()
+    return LayeredStream(StreamHeader(NUMBER, model.id, LAYOUT.width, LAYOUT.height, len(segments), colours), segments)
 
 
 def test_bytes_and_indices_are_the_golden_ones(codec: Rmpgc, model: Model) -> None:

@@ -60,7 +60,7 @@ def test_meaning_moves_blocks_forward(codec: Rmpgc, coded: CodedPhoto) -> None:
     """Half of the enhance bytes hold more of the meaningful blocks' error if the picture is for recognition."""
     from progressive.codecs.rmpgc.segments import Contents
 
-    marked = CodedPhoto(coded.layout, coded.tiles, RIGHT)
+    marked = CodedPhoto(coded.layout, coded.colours, coded.tiles, RIGHT)
 
     def share(context: str) -> float:
         stream = codec.rank(marked, max_payload=300, context=context)
