@@ -230,7 +230,8 @@ async def serve_many(mosquitto: Mosquitto | None, count: int, bandwidth_bps: flo
         f"{count} receivers: {share:.2%} of {len(sent)} datagrams each arrived (the worst off: {worst:.1%}), "
         f"{len(delays) / wall:.0f} a second, after {median:.0f} ms in the median, 99 % within {late:.0f} ms; "
         f"CPU: sender{broker if not mosquitto else ''} {cpu / wall:.0%}{broker if mosquitto else ''}, "
-        f"all receivers {reception.cpu_s / reception.wall_s:.0%} of a core"
+        f"all receivers {reception.cpu_s / reception.wall_s:.0%} of a core, "
+        f"{reception.cpu_s / len(delays) * 1e6:.0f} us a datagram"
     )
 
 

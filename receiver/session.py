@@ -223,6 +223,7 @@ class ReceiverSession:
         self._settings = settings
         self._envelope = envelope or PlainEnvelope(settings.inner_parity)
         self._refusal: _Reporter | None = None
+        self._advice_given: set[str] = set()
         self._events: deque[ReceiverEvent] = deque()
         self._current: _Stream | None = None
         self._ended: dict[int, _Reporter] = {}
@@ -298,7 +299,8 @@ class ReceiverSession:
         """Says why nothing can be taken, and lets the sender see that what answers seals in another way."""
         if self._current is not None or self._ended:
             return  # whoever is heard is not stopped by others
-        if self._refusal is None:
+        if str(mismatch) not in self._advice_given:
+            self._advice_given.add(str(mismatch))
             self._events.append(CannotOpen(str(mismatch)))
         if self._refusal is None or self._refusal.stream_id != mismatch.stream:
             reported_at = -inf if self._refusal is None else self._refusal.reported_at

@@ -50,7 +50,7 @@ class Target:
         transport: how it is reached.
         losses: to expect, by what it reported of earlier photos; None before the first.
         heard_s: when it last reported, on the event loop's clock; None before the first report.
-        advice: what to do should it never answer.
+        unheard, advice: what to say, and what to do, should it never be understood.
         failure: why nothing more is sent to it; empty while all is well.
     """
 
@@ -58,8 +58,12 @@ class Target:
     transport: Transport
     losses: LossModel | None = None
     heard_s: float | None = None
+    unheard: str = ""
     advice: str = "start one there, or send with --one-way"
     failure: str = ""
+
+    def __post_init__(self) -> None:
+        self.unheard = self.unheard or f"no receiver answered at {self.address}"
 
 
 def stream_to_receivers(options: SenderOptions, display: Display) -> None:
@@ -229,9 +233,9 @@ def _handler(target: Target, show: Callable[[SenderEvent], None]) -> Callable[[S
         if isinstance(event, ReportReceived):
             target.heard_s = clock()
         elif isinstance(event, CannotOpen):
-            target.advice = event.advice
+            target.unheard, target.advice = f"what answers at {target.address} cannot be understood", event.advice
         elif isinstance(event, StreamFinished) and event.reason == "silence":
-            target.failure = f"no receiver answered at {target.address}: {target.advice}"
+            target.failure = f"{target.unheard}: {target.advice}"
         elif isinstance(event, StreamFinished) and event.reason == "deadline" and target.heard_s is not None:
             silence_s = clock() - target.heard_s
             if silence_s > SILENCE_S:

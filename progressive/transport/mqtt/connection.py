@@ -108,10 +108,15 @@ class BrokerConnection:
         self._on_failure = on_failure
         first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._keeping = asyncio.create_task(self._keep(first, patient=patient))
+        await asyncio.wait([first, self._keeping], return_when=asyncio.FIRST_COMPLETED)
+        if not first.done():
+            await self._keeping  # fails with what went wrong
         try:
             await first
-        except (RunError, NoBroker) as error:
+        except RunError as error:
             raise UsageError(str(error)) from None
+        except NoBroker as error:
+            raise UsageError(f"{error}: start one there, or leave the host out for one in here") from None
 
     @property
     def connected(self) -> bool:
