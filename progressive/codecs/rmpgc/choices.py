@@ -23,8 +23,8 @@ Tables = Mapping[str, FrequencyTable]
 
 BASE_PRICE = 0.1
 LEVEL_PRICES = (0.03, 0.018, 0.0084, 0.0042, 0.0021, 0.0011, 0.00055, 0.00018)
-"""Squared error, in squared coefficients, that a bit is worth in the base and at each level: somewhat less than the next
-level gives for it, as the learned analysis has already dropped what is dear."""
+"""Squared error, in squared coefficients, that a bit is worth in the base and at each level: somewhat less than the
+next level gives for it, as the learned analysis has already dropped what is dear."""
 
 
 @dataclass(frozen=True)
