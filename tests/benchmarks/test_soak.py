@@ -31,7 +31,7 @@ def test_only_photos_count_during_which_a_receiver_listened() -> None:
 
 
 def test_memory_grows_from_after_the_warm_up_to_its_most() -> None:
-    memory = [(0.0, 0), (1.0, 9 * MEGABYTE), (70.0, 20 * MEGABYTE), (80.0, 27 * MEGABYTE), (90.0, 21 * MEGABYTE)]
+    memory = [(0.0, 0), (1.0, 9 * MEGABYTE), (95.0, 20 * MEGABYTE), (98.0, 27 * MEGABYTE), (99.0, 21 * MEGABYTE)]
     receiver = watched(0, ("listening", 1.0), ("gone", 100.0), memory=memory)
     outcome = _outcome(Soak(1000.0), watched(0), [receiver], 0, [(0.0, 1), (99.0, 2)])
     assert outcome.growth_bytes == {"sender": 0, "receivers": 7 * MEGABYTE, "proxy": 0}
