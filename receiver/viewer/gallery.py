@@ -183,5 +183,7 @@ def _photo(photo: Photo, seen: _Seen) -> Facts:
 
 def _agreement(before: str, after: str) -> int:
     """How many characters from the start are the same."""
+    if after.startswith(before):
+        return len(before)
     differ = (place for place, (old, new) in enumerate(zip(before, after, strict=False)) if old != new)
     return next(differ, min(len(before), len(after)))

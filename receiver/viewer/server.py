@@ -69,8 +69,9 @@ class PageServer:
 
     def _changed(self) -> None:
         """Called from the receiver's thread."""
-        if self._pages and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wake)
+        if self._pages:
+            with suppress(RuntimeError):  # the loop has been closed meanwhile
+                self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         for changed in self._pages:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import sys
 import threading
@@ -20,6 +21,9 @@ from receiver.viewer.address import ViewAddress, parse_view_address
 from receiver.viewer.gallery import Exhibit, Gallery
 
 STOP_S = 10.0
+
+_LOGGER = logging.getLogger("progressive.viewer")
+_LOGGER.addHandler(logging.NullHandler())  # what strangers send is of no interest at a terminal
 
 
 class Viewer:
@@ -72,7 +76,7 @@ class Viewer:
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
         self._stop = lambda: loop.call_soon_threadsafe(stopped.set)
         server = PageServer(self.gallery, self.address)
-        runner = web.AppRunner(server.app, access_log=None, shutdown_timeout=0.5)
+        runner = web.AppRunner(server.app, access_log=None, logger=_LOGGER, shutdown_timeout=0.5)
         await runner.setup()
         await web.SockSite(runner, self._socket).start()
         self._ready.set()

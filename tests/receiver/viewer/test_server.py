@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import random
 import socket
 
 import aiohttp
@@ -164,6 +165,26 @@ async def test_a_page_that_leaves_is_forgotten_and_nobody_minds():
                     await messages(answer, 2)
                 viewer.gallery.observe(0, received(3, 0))
                 await asyncio.sleep(0.1)
+
+
+async def test_nonsense_is_refused_and_the_page_goes_on(capfd):
+    rng = random.Random(3)
+    request = b"GET /api/news HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n"
+    with serving(token="secret") as (viewer, url):
+        for _ in range(200):
+            damaged = bytearray(request if rng.random() < 0.7 else rng.randbytes(rng.randrange(400)))
+            for _ in range(rng.randrange(6)):
+                if damaged:
+                    damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+            with socket.create_connection((viewer.address.host, viewer.address.port), timeout=5) as stranger:
+                stranger.sendall(bytes(damaged[: rng.randrange(len(damaged) + 1)]))
+        async with aiohttp.ClientSession() as http:
+            too_much = b"x" * 100_000
+            async with http.post(f"{url}/api/receivers/0/leave", data=too_much) as answer:
+                assert answer.status == 401
+            async with http.get(f"{url}/api/news", headers={"Authorization": "Bearer secret"}) as answer:
+                assert (await messages(answer, 1))[0]["title"] == "a title"
+    assert capfd.readouterr() == ("", "")
 
 
 def test_an_address_that_stands_for_all_is_printed_as_one_that_others_can_open():
