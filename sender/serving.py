@@ -74,8 +74,10 @@ async def serve_photos(options: SenderOptions, display: Display) -> None:
     try:
         first = await course.photo(0)
         display.settings(options.in_words())
-        if first is not None:
-            display.note(first.in_words())
+        if first is None:
+            photos.check()
+            return
+        display.note(first.in_words())
         display.note(f"serving at {server.address}, for browsers at {server.address.http}/")
         with suppress(TimeoutError):
             async with asyncio.timeout(options.serve_for_s):
@@ -94,7 +96,6 @@ class _Served:
         self._course, self._settings, self._display = course, settings, display
         self._board: list[Sending] = []
         self._tasks: dict[asyncio.Task[None], Joined] = {}
-        self._packets = self._bytes = 0
 
     async def run(self, server: WebRtcServer) -> None:
         """Serves whoever joins; never ends by itself."""
@@ -102,7 +103,14 @@ class _Served:
             receiver = await server.next_receiver()
             task = asyncio.create_task(self._serve_one(receiver))
             self._tasks[task] = receiver
-            task.add_done_callback(self._tasks.pop)
+            task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        """What went wrong with one receiver is said, and the others are served."""
+        receiver = self._tasks.pop(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._display.note(f"error: {receiver.name}: {error}")
+            receiver.transport.close()
 
     async def stop(self) -> None:
         """Tells those that are still there that nothing more comes, and lets them leave."""

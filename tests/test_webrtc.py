@@ -24,6 +24,7 @@ from sender.__main__ import main as sender_main
 from sender.joins import ReceiverJoined, ReceiverLeft
 from sender.options import SenderOptions
 from sender.serving import serve, serve_photos
+from sender.session import SenderSession
 from sender.settings import SenderSettings
 
 pytestmark = pytest.mark.usefixtures("thumbnails")
@@ -182,6 +183,29 @@ def test_a_photo_that_cannot_be_read_is_an_error_and_the_others_are_served(photo
     assert any(note.startswith("error: cannot read") for note in display.notes)
     with pytest.raises(UsageError, match="cannot read"):
         serve(options(photos / "0.png"), Recorder())
+    for number in (1, 2):
+        (photos / f"{number}.png").write_bytes(b"not a photo either")
+    with pytest.raises(RunError, match="3 of 3 photos could not be read: 0, 1, 2"):
+        serve(options(photos), Recorder())
+
+
+def test_what_goes_wrong_with_one_receiver_is_said_and_the_others_are_served(
+    monkeypatch: pytest.MonkeyPatch, photos: Path, tmp_path: Path
+) -> None:
+    make, made = SenderSession.__init__, list[SenderSession]()
+
+    def fail_first(self: SenderSession, *arguments: Any, **keywords: Any) -> None:
+        made.append(self)
+        if len(made) == 1:
+            raise UsageError("the stream does not fit")
+        make(self, *arguments, **keywords)
+
+    monkeypatch.setattr(SenderSession, "__init__", fail_first)
+    url, display, run = serving(photos / "1.png")
+    receiving(url, tmp_path / "out").result()
+    run.stop()
+    assert "error: receiver 1 (127.0.0.1): the stream does not fit" in display.notes
+    assert (tmp_path / "out" / "final.png").exists()
 
 
 @pytest.mark.parametrize(
@@ -238,4 +262,5 @@ async def test_a_browser_that_leaves_is_no_longer_served(large_photo: Path) -> N
         assert await asyncio.to_thread(display.somebody_left.wait, 10)
     await asyncio.to_thread(run.stop)
     assert display.observed[-1] == ReceiverLeft("receiver 1 (127.0.0.1)", "left")
-    assert "interrupted" in display.notes[-2]
+    assert display.notes[-2].endswith("interrupted")
+    assert display.notes[-1] == "served 1 receiver"

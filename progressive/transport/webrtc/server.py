@@ -170,7 +170,7 @@ class WebRtcServer:
     async def _leave(self, request: web.Request) -> web.Response:
         peer = self._peers.get(request.match_info["name"])
         if peer is None:
-            raise Refusal(404, "no such receiver: it has left already")
+            raise web.HTTPNotFound(reason="no such receiver, it has left already")
         peer.close()
         return web.Response(status=200)
 
