@@ -57,8 +57,10 @@ class SequenceTracker:
     def recent(self, size: int) -> bytes:
         """Which datagrams arrived, a bit each from the latest back, in at most `size` bytes and no more than needed."""
         length = min(size, -(-self.expected // 8))
-        newest_first = (self._seen >> i & 1 if i < self.expected else 0 for i in range(8 * length))
-        return int("0" + "".join(map(str, newest_first)), 2).to_bytes(length, "big")
+        count = 8 * length
+        seen = self._seen & ((1 << min(count, self.expected)) - 1)
+        newest_first = f"{seen:0{count}b}"[::-1]
+        return int(newest_first, 2).to_bytes(length, "big") if count else b""
 
     def begin_at(self, sequence: int) -> None:
         """Who starts listening late is not told of losses before; to be called before the first `add`."""

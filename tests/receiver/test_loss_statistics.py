@@ -69,7 +69,7 @@ def test_bursts_are_measured_in_time():
     assert tracker.burst_s == pytest.approx(0.6)
 
 
-@given(st.lists(st.integers(0, 100), min_size=1, max_size=60))
+@given(st.lists(st.integers(0, LATE_START - 1), min_size=1, max_size=60))
 def test_recent_arrivals_are_told_a_bit_each_from_the_latest_back(sequences):
     tracker = SequenceTracker()
     for sequence in sequences:
