@@ -6,6 +6,7 @@ its own (the Karhunen-Loève transform of its colours). As all axes stay orthono
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,8 +83,8 @@ class Colours:
     @property
     def _matrix(self) -> NDArray[np.float64]:
         vector = np.array(self.turn) / UNITS
-        vector /= max(1.0, float(np.linalg.norm(vector)))
-        scalar = np.sqrt(max(0.0, 1 - vector @ vector))
+        vector /= max(1.0, math.hypot(*vector))
+        scalar = math.sqrt(max(0.0, 1 - float(vector @ vector)))
         across = np.cross(np.eye(3), vector)
         matrix: NDArray[np.float64] = np.eye(3) + 2 * (scalar * across + across @ across)
         return matrix
@@ -96,9 +97,9 @@ class Colours:
 
 def _vector_of(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
     """The vector of a rotation's unit quaternion, [3]."""
-    scalar = np.sqrt(max(1 + rotation.trace(), 1e-6)) / 2
+    scalar = math.sqrt(max(1 + float(rotation.trace()), 1e-6)) / 2
     (_, xy, xz), (yx, _, yz), (zx, zy, _) = rotation
-    return np.clip(np.array([zy - yz, xz - zx, yx - xy]) / (4 * scalar), -1, 1)
+    return np.asarray(np.clip([zy - yz, xz - zx, yx - xy] / np.array(4 * scalar), -1, 1))
 
 
 def _covariance_of_detail(photo: Photo) -> NDArray[np.float64]:
@@ -118,7 +119,8 @@ def _sample(photo: Photo) -> Photo:
     """Squares of `SQUARE` from all over the photo, about `MAX_SAMPLED` pixels at most."""
     apart = max(1, round((photo.shape[0] * photo.shape[1] / MAX_SAMPLED) ** 0.5))
     rows, columns = (np.arange(n) // SQUARE % apart == 0 for n in photo.shape[:2])
-    return photo[rows][:, columns]
+    sample: Photo = photo[rows][:, columns]
+    return sample
 
 
 def _averaged(photo: NDArray[np.generic], side: int) -> NDArray[np.float64]:
