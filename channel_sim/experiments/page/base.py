@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +28,16 @@ PLANNED, PLAIN = System("rmpgc", "planned"), System("rmpgc", "none")
 def section(runner: Runner) -> Section:
     """Over EP1 to EP6 and a lossless link."""
     panel = Panel("packet error pattern", tuple(Point(channel, channel) for channel in ("none", *PATTERNS)))
-    experiment = runner.read(FILE, panels=(panel,), systems=(PLANNED, PLAIN), assumed=(1.0,))
+    experiment = runner.read(FILE, panels=(panel,), systems=(PLANNED, PLAIN), assumed=(1.0,), objective="area")
     results = runner.run(experiment)
+    for_the_end = runner.run(replace(experiment, objective="final"))
     on = {c.channel: c for c in experiment.conditions}
     exact = _exact(runner, experiment, results, on)
     lossless = results.values(PLAIN, on["none"], "psnr")
     below = {p: estimate(lossless - results.values(PLANNED, on[p], "psnr")) for p in PATTERNS}
     redundancy = {p: results.mean(PLANNED, on[p], "redundancy").mean for p in PATTERNS}
+    least_below = {p: estimate(lossless - for_the_end.values(PLANNED, on[p], "psnr")) for p in PATTERNS}
+    own_redundancy = {p: for_the_end.mean(PLANNED, on[p], "redundancy").mean for p in PATTERNS}
     rows = [
         [
             pattern,
@@ -44,14 +48,17 @@ def section(runner: Runner) -> Section:
             f"{results.mean(PLANNED, on[pattern], 'first_s').mean:.2f} s",
             percent(redundancy[pattern]),
             interval(below[pattern], sign=False),
+            percent(own_redundancy[pattern]),
+            interval(least_below[pattern], sign=False),
         ]
         for pattern in PATTERNS
     ]
     header = (
         *("", "base complete, exact", "its least photo", "in trials", "wanted", "first picture"),
-        *("redundancy", "PSNR below a lossless link (dB)"),
+        *("redundancy", "PSNR below lossless (dB)", "redundancy for the end", "PSNR below lossless (dB)"),
     )
-    reached = [p for p in PATTERNS if min(exact[p]) >= WANTED[p]]
+    reached = [p for p in PATTERNS if np.mean(exact[p]) >= WANTED[p]]
+    by_all = [p for p in reached if min(exact[p]) >= WANTED[p]]
     first = experiment.conditions[0]
     bandwidth, deadline = format_bandwidth(first.bandwidth_bps), format_time(first.deadline_s)
     trials = len(experiment.photos) * len(experiment.seeds) * experiment.trials
@@ -59,12 +66,12 @@ def section(runner: Runner) -> Section:
 Planned protection at {bandwidth} within {deadline}, without any feedback: the probability that the whole base is there,
 exactly from the Gilbert-Elliott chain, and its share in {trials:,} trials; the mean time of the first picture; bytes of
 parity per byte of source packets; and how far PSNR ends below a lossless link with the same total bytes, all of them
-source packets.
+source packets. The last two columns are of plans for quality at the deadline, the others for quality over time.
 
 {
         target(
             "the base complete with 99.9 % on EP1 to EP4, 97 % on EP5, 99 % on EP6",
-            f"reached for every photo on {', '.join(reached).upper() or 'none'}",
+            f"reached in the mean on {_listed(reached)}, for every single photo on {_listed(by_all)}",
         )
     }
 
@@ -72,7 +79,7 @@ source packets.
         " ".join(
             target(
                 f"at {p.upper()} at most {most:g} dB below the lossless link with at most {percent(share)} redundancy",
-                f"{below[p].mean:.2f} dB ({below[p].low:.2f} to {below[p].high:.2f}) with {percent(redundancy[p])}",
+                f"planned for the deadline {interval(least_below[p], sign=False)} dB with {percent(own_redundancy[p])}",
             )
             for p, (most, share) in BELOW.items()
         )
@@ -82,6 +89,10 @@ source packets.
 
 With {command_of(FILE)}, its panel holding these channels."""
     return Section("A picture is shown", text)
+
+
+def _listed(patterns: list[str]) -> str:
+    return ", ".join(patterns).upper() or "none"
 
 
 def _exact(
