@@ -22,13 +22,13 @@ WANTED = {"ep1": 0.999, "ep2": 0.999, "ep3": 0.999, "ep4": 0.999, "ep5": 0.97, "
 BELOW = {"ep2": (0.3, 0.10), "ep4": (1.2, 0.25)}
 """Decibels below the lossless link, and redundancy, that are wanted at most."""
 
-PLANNED, PLAIN = System("rmpgc", "planned"), System("rmpgc", "none")
+PLANNED, PLAIN, AGAIN = System("rmpgc", "planned"), System("rmpgc", "none"), System("rmpgc", "retransmission")
 
 
 def section(runner: Runner) -> Section:
     """Over EP1 to EP6 and a lossless link."""
     panel = Panel("packet error pattern", tuple(Point(channel, channel) for channel in ("none", *PATTERNS)))
-    experiment = runner.read(FILE, panels=(panel,), systems=(PLANNED, PLAIN), assumed=(1.0,), objective="area")
+    experiment = runner.read(FILE, panels=(panel,), systems=(PLANNED, PLAIN, AGAIN), assumed=(1.0,), objective="area")
     results = runner.run(experiment)
     for_the_end = runner.run(replace(experiment, objective="final"))
     on = {c.channel: c for c in experiment.conditions}
@@ -38,6 +38,8 @@ def section(runner: Runner) -> Section:
     redundancy = {p: results.mean(PLANNED, on[p], "redundancy").mean for p in PATTERNS}
     least_below = {p: estimate(lossless - for_the_end.values(PLANNED, on[p], "psnr")) for p in PATTERNS}
     own_redundancy = {p: for_the_end.mean(PLANNED, on[p], "redundancy").mean for p in PATTERNS}
+    again_below = {p: estimate(lossless - results.values(AGAIN, on[p], "psnr")) for p in PATTERNS}
+    again_redundancy = {p: results.mean(AGAIN, on[p], "redundancy").mean for p in PATTERNS}
     rows = [
         [
             pattern,
@@ -50,12 +52,15 @@ def section(runner: Runner) -> Section:
             interval(below[pattern], sign=False),
             percent(own_redundancy[pattern]),
             interval(least_below[pattern], sign=False),
+            percent(again_redundancy[pattern]),
+            interval(again_below[pattern], sign=False),
         ]
         for pattern in PATTERNS
     ]
     header = (
         *("", "base complete, exact", "its least photo", "in trials", "wanted", "first picture"),
-        *("redundancy", "PSNR below lossless (dB)", "redundancy for the end", "PSNR below lossless (dB)"),
+        *("redundancy", "PSNR below lossless (dB)", "redundancy, for the end", "PSNR below lossless (dB)"),
+        *("sent again, with feedback", "PSNR below lossless (dB)"),
     )
     reached = [p for p in PATTERNS if np.mean(exact[p]) >= WANTED[p]]
     by_all = [p for p in reached if min(exact[p]) >= WANTED[p]]
@@ -66,7 +71,8 @@ def section(runner: Runner) -> Section:
 Planned protection at {bandwidth} within {deadline}, without any feedback: the probability that the whole base is there,
 exactly from the Gilbert-Elliott chain, and its share in {trials:,} trials; the mean time of the first picture; bytes of
 parity per byte of source packets; and how far PSNR ends below a lossless link with the same total bytes, all of them
-source packets. The last two columns are of plans for quality at the deadline, the others for quality over time.
+source packets. That is said once more for plans for quality at the deadline, and for no parity but perfect feedback,
+by which whatever is lost is sent again.
 
 {
         target(
@@ -79,7 +85,9 @@ source packets. The last two columns are of plans for quality at the deadline, t
         " ".join(
             target(
                 f"at {p.upper()} at most {most:g} dB below the lossless link with at most {percent(share)} redundancy",
-                f"planned for the deadline {interval(least_below[p], sign=False)} dB with {percent(own_redundancy[p])}",
+                f"without feedback, planned for the deadline, {interval(least_below[p], sign=False)} dB with "
+                f"{percent(own_redundancy[p])}; with perfect feedback {interval(again_below[p], sign=False)} dB with "
+                f"{percent(again_redundancy[p])}",
             )
             for p, (most, share) in BELOW.items()
         )
