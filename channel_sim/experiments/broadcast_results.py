@@ -17,6 +17,7 @@ from channel_sim.experiments.case import Floats
 from channel_sim.experiments.drawing import COLOURS, Line, draw_lines, new_figure, png_of
 from channel_sim.experiments.laboratory import Laboratory
 from channel_sim.experiments.photo_names import short_name
+from channel_sim.experiments.results import without_photos
 from channel_sim.experiments.store import Store, key_of, photo_digest
 from channel_sim.experiments.sweep import VERSION, Job, Tell, finish_jobs
 from channel_sim.experiments.tables import interval, markdown, percent
@@ -114,8 +115,9 @@ def draw_broadcast(results: BroadcastResults, channel: str) -> bytes:
     """PSNR against the receivers' SNR."""
     snrs = results.broadcast.snrs_db
     lines = []
-    for (way, words), colour, style in zip(WAYS.items(), COLOURS, ("--", "-", ":"), strict=False):
-        estimates = [estimate(own) for own in results.values(channel, way).T]
+    found = without_photos([results.values(channel, way) for way in WAYS])
+    for (way, words), values, colour, style in zip(WAYS.items(), found, COLOURS, ("--", "-", ":"), strict=False):
+        estimates = [estimate(own) for own in values.T]
         mean, low, high = ([getattr(e, part) for e in estimates] for part in ("mean", "low", "high"))
         lines.append(Line(words, snrs, mean, low, high, colour, style, 2.2 if way == "broadcast" else 1.4))
     figure = new_figure(7.5, 4.0)

@@ -96,10 +96,8 @@ def draw_quality(systems: Sequence[System], axis: Axis, results: Results) -> byt
     looks = looks_of(systems)
     figure = new_figure(10.5, 4.2)
     for axes, (figure_name, title) in zip(figure.subplots(1, 2), TITLES.items(), strict=True):
-        lines = [
-            _line(str(system), axis, [results.mean(system, c, figure_name) for c in axis.conditions], *looks[system])
-            for system in systems
-        ]
+        found = zip(*(results.compared(systems, c, figure_name) for c in axis.conditions), strict=True)
+        lines = [_line(str(s), axis, own, *looks[s]) for s, own in zip(systems, found, strict=True)]
         _set_axis(axes, axis)
         draw_lines(axes, lines)
         axes.set_title(title, fontsize=10)
@@ -135,7 +133,8 @@ def draw_over_time(systems: Sequence[System], conditions: Conditions, results: R
     """PSNR over time, mean over trials and photos; mid-grey until something comes."""
     looks = looks_of(systems)
     times_s = np.linspace(0, conditions.deadline_s, TIMES)
-    lines = [Line(str(s), times_s, *results.over_time(s, conditions), *looks[s]) for s in systems]
+    found = results.over_time(systems, conditions)
+    lines = [Line(str(s), times_s, *own, *looks[s]) for s, own in zip(systems, found, strict=True)]
     figure = new_figure(8.5, 4.6)
     axes = figure.subplots()
     draw_lines(axes, lines, marked=False)

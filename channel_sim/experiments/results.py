@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from channel_sim.experiments.case import Case, Conditions, Floats, Outcome, Parameters, System
 from channel_sim.experiments.photo_names import short_name
@@ -117,13 +118,32 @@ class Results:
         """Of one system over another, photo by photo: the interval is that of the paired differences."""
         return estimate(self.values(ours, conditions, figure) - self.values(other, conditions, figure))
 
-    def over_time(self, system: System, conditions: Conditions) -> tuple[Floats, Floats, Floats]:
-        """PSNR over time, mean over the photos, and the ends of its intervals, [TIMES] each."""
-        photos = self._by_subject[system, conditions].values()
-        values = np.array([np.mean([row.psnr_over_time for row in rows], axis=0) for rows in photos])
+    def compared(self, systems: Sequence[System], conditions: Conditions, figure: str) -> list[Estimate]:
+        """Means of systems with intervals by which they can be told apart: without what photos differ by for all."""
+        return [estimate(values) for values in without_photos([self.values(s, conditions, figure) for s in systems])]
+
+    def over_time(self, systems: Sequence[System], conditions: Conditions) -> list[tuple[Floats, Floats, Floats]]:
+        """PSNR over time of each system, mean over the photos, and the ends of intervals as of `compared`, [TIMES]."""
+        values = [
+            [np.mean([row.psnr_over_time for row in rows], axis=0) for rows in self._by_subject[s, conditions].values()]
+            for s in systems
+        ]
+        return [self._band(own) for own in without_photos(values)]
+
+    @staticmethod
+    def _band(values: Floats) -> tuple[Floats, Floats, Floats]:
         draws = np.random.default_rng(0).multinomial(len(values), np.full(len(values), 1 / len(values)), DRAWS)
         low, high = np.quantile(draws @ values / len(values), ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2), axis=0)
         return values.mean(axis=0), low, high
+
+
+def without_photos(values: Sequence[ArrayLike]) -> Floats:
+    """Values of systems and photos, [systems, photos, ..], less what a photo is above the mean photo for all systems.
+
+    The means over the photos stay (Cousineau, "Confidence intervals in within-subject designs", 2005).
+    """
+    table = np.array(values, np.float64)
+    return np.asarray(table - table.mean(axis=0) + table.mean(axis=(0, 1)))
 
 
 def csv_of(rows: Sequence[Row]) -> bytes:

@@ -14,7 +14,8 @@ from progressive.units import format_decibel
 NOTE = """\
 Means over {photos} photos of {trials} trials each, with 95 % intervals (paired bootstrap over photos where two systems
 are compared). Where nothing has come the picture is mid-grey, and times to a picture count as the deadline. `5 %`: what
-the worst twentieth of a photo's trials does not reach. Outage: trials that end below {outage} or without a picture."""
+the worst twentieth of a photo's trials does not reach. Outage: trials that end below {outage} or without a picture.
+Bands in plots are without what a photo adds for all systems: those that do not overlap differ."""
 
 
 def summary_page(experiment: Experiment, results: Results, figures: Sequence[str]) -> str:

@@ -41,7 +41,8 @@ and sends parity as long as there is time. {note_of(by_area)}
 
 {_table(by_area, results, planned, equal)}
 
-PSNR at the deadline is that of systems planned and tuned for it, the other columns of those for quality over time.
+PSNR at the deadline is that of systems planned and tuned for it; the other columns, and the plot, are of those for
+quality over time.
 
 ![Gain of planning](planning.png)
 

@@ -26,8 +26,8 @@ INTRODUCTION = """\
 
 Written by `{command}`; every figure and every sentence with one is computed from the runs. The experiments are files
 in `examples/`, each of which runs by itself by the command below its plots. Everything is seeded: the same versions
-give the same figures for any number of workers. Model: {identity}. progressive {version}, torch {torch}, Python
-{python}.
+give the same figures for any number of workers. SHA-256 of the weights of `rmpgc`: {identity}..; progressive {version},
+torch {torch}, Python {python}.
 """
 
 

@@ -88,13 +88,22 @@ def test_gains_are_paired_by_photo() -> None:
 
 def test_quality_over_time_has_the_interval_of_the_mean() -> None:
     """The band at the end is that of the mean of normal values: about 1.96 standard deviations over sqrt(photos)."""
-    values = np.random.default_rng(1).normal(30, 2, 200)
-    mean, low, high = results({OURS: [[float(value)] for value in values]}).over_time(OURS, HERE)
-    assert mean[-1] == pytest.approx(values.mean())
-    assert (mean[0], low[0], high[0]) == (0, 0, 0)
-    assert (high[-1] + low[-1]) / 2 == pytest.approx(values.mean(), abs=0.03)
-    wanted = 1.96 * values.std() / math.sqrt(200)
-    assert (high[-1] - low[-1]) / 2 == pytest.approx(wanted, rel=0.1)  # 2,000 draws: about 3 % of standard error
+    normal = np.random.default_rng(1).normal(0, 2, (2, 200))
+    values = {OURS: normal[0] + 30, THEIRS: normal[1] + 30}
+    found = results({system: [[float(value)] for value in own] for system, own in values.items()})
+    for system, (mean, low, high) in zip(values, found.over_time([OURS, THEIRS], HERE), strict=True):
+        assert mean[-1] == pytest.approx(values[system].mean())
+        assert (mean[0], low[0], high[0]) == (0, 0, 0)
+        assert (high[-1] + low[-1]) / 2 == pytest.approx(values[system].mean(), abs=0.03)
+        wanted = 1.96 * ((normal[0] - normal[1]) / 2).std() / math.sqrt(200)
+        assert (high[-1] - low[-1]) / 2 == pytest.approx(wanted, rel=0.1)  # 2,000 draws: about 3 % of standard error
+
+
+def test_what_photos_add_for_all_systems_is_no_doubt_about_them() -> None:
+    ours = [[20.0], [30.0], [40.0], [25.0]]
+    found = results({OURS: ours, THEIRS: [[value - 1.5] for [value] in ours]})
+    for estimate, mean in zip(found.compared([OURS, THEIRS], HERE, "psnr"), (28.75, 27.25), strict=True):
+        assert (estimate.low, estimate.mean, estimate.high) == pytest.approx((mean, mean, mean))
 
 
 def test_a_table_has_a_line_for_each_case() -> None:
