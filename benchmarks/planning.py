@@ -7,8 +7,9 @@ exactly from the loss chain, and in drawn trials, with the share of its parity i
 protection at the same bytes and deadline, with the losses known and with half and double of them assumed: PSNR at the
 deadline, mean PSNR over the time until it, share of the runs that show a picture. For each of these figures equal
 protection has the redundancy that is best for it on these very photos, by the losses assumed. PSNRs follow from the
-additive distortions of the packets; where nothing arrived the picture is grey. `--runs N` repeats EP4 to EP6 with whole
-sessions over simulated links and the codec's own pictures, equal protection filling the time as `auto` does.
+additive distortions of the packets; where nothing arrived the picture is grey. `--runs N` simulates whole sessions,
+with feedback and without, the losses known, and says how far the last picture ends below that of a lossless link with
+as many bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import _data
-from channel_sim.link import Link
+from channel_sim.link import Link, LinkSettings
 from channel_sim.loss import draw_trials
 from channel_sim.presets import PRESETS
 from channel_sim.simulate import Route, Session, simulate
@@ -48,7 +49,7 @@ from receiver.session import ReceiverSession, SegmentReceived
 from receiver.settings import ReceiverSettings
 from sender.order import order_segments
 from sender.packetizer import max_segment_payload, packetize, shapes_of
-from sender.session import SenderSession
+from sender.session import PacketSent, SenderSession
 from sender.settings import SenderSettings
 
 SAMPLES = ("astronaut", "coffee", "chelsea", "rocket")
@@ -213,34 +214,56 @@ def best_equal(subjects: Sequence[Subject], goal: Goal, believed: LossModel, mod
 
 
 def print_runs(subjects: Sequence[Subject], codec: ProgressiveCodec, settings: SenderSettings, runs: int) -> None:
-    print(f"\n{f'{runs} sessions a photo':30} {'auto':>10} {'equal':>10}   PSNR of the last pictures")
-    for pattern in HEAVY:
-        model = loss_of(pattern)
-        psnrs = {}
-        for policy in ("auto", "equal"):
-            own = SenderSettings(
-                settings.bandwidth_bps,
-                deadline_s=settings.deadline_s,
-                protection=policy,
-                feedback=False,
-                expect=model,
-            )
-            psnrs[policy] = np.mean([last_psnr(s, codec, own, pattern, seed) for s in subjects for seed in range(runs)])
-        print(f"{pattern:30} {psnrs['auto']:7.2f} dB {psnrs['equal']:7.2f} dB")
+    unprotected = replace(settings, protection="none", feedback=False)
+    lossless = [session(s, codec, unprotected, "none", 0).psnr for s in subjects]
+    print(
+        f"\n{f'{runs} sessions a photo':20} {'auto with feedback':>32} {'auto':>10} {'equal':>10}   dB below lossless"
+    )
+    for pattern in PATTERNS:
+        ways = {
+            "answered": settings,
+            "auto": replace(settings, feedback=False),
+            "equal": replace(settings, feedback=False, protection="equal"),
+        }
+        below, redundancy = {}, {}
+        for way, own in ways.items():
+            expecting = replace(own, expect=loss_of(pattern))
+            ended = [[session(s, codec, expecting, pattern, seed) for seed in range(runs)] for s in subjects]
+            below[way] = np.mean([best - e.psnr for best, of in zip(lossless, ended, strict=True) for e in of])
+            redundancy[way] = np.mean([e.redundancy for of in ended for e in of])
+        print(
+            f"{pattern:20} {below['answered']:6.2f} dB, {100 * redundancy['answered']:5.1f} % redundancy"
+            f" {below['auto']:10.2f} {below['equal']:10.2f}"
+        )
 
 
-def last_psnr(subject: Subject, codec: ProgressiveCodec, settings: SenderSettings, pattern: str, seed: int) -> float:
-    """Of one session over a simulated link; of a grey picture if nothing came."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A session that is over: PSNR of the last picture, bytes beyond those of source packets / bytes of these."""
+
+    psnr: float
+    redundancy: float
+
+
+def session(subject: Subject, codec: ProgressiveCodec, settings: SenderSettings, channel: str, seed: int) -> Ended:
+    """A whole session over simulated links as fast as the sender; reports come back over one that loses as much."""
     sender = SenderSession(subject.stream, settings, stream_id=1, now=0.0)
     receiver = ReceiverSession(ReceiverSettings(), now=0.0)
     decoder = codec.decoder(sender.stream.header)
+    sizes = {"source": 0, "parity": 0, "repair": 0, "control": 0}
 
     def on_event(_now: float, _session: Session, event: object) -> None:
         if isinstance(event, SegmentReceived):
             decoder.push(event.segment_id, event.payload)
+        elif isinstance(event, PacketSent):
+            sizes[event.kind] += event.size
 
-    simulate([Route(sender, Link(PRESETS[pattern].settings, seed=seed), receiver)], on_event=on_event)
-    return psnr(subject.photo, decoder.picture())
+    link = LinkSettings() if channel == "none" else PRESETS[channel].settings
+    routes = [Route(sender, Link(replace(link, rate_bps=settings.bandwidth_bps), seed=2 * seed), receiver)]
+    if settings.feedback:
+        routes.append(Route(receiver, Link(link, seed=2 * seed + 1), sender))
+    simulate(routes, on_event=on_event)
+    return Ended(psnr(subject.photo, decoder.picture()), sum(sizes.values()) / sizes["source"] - 1)
 
 
 def main() -> None:

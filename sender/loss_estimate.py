@@ -1,4 +1,4 @@
-"""From what a receiver counted to the losses that the planner assumes."""
+"""From what a receiver counted to the losses that the planner assumes, and those of them that are worth parity now."""
 
 from __future__ import annotations
 
@@ -11,6 +11,27 @@ bursts of five that is less than one burst, so the first seconds of a stream do 
 MAX_LOSS = 0.6
 MAX_BURST = 50.0
 """What is believed at most: beyond it a plan would be nothing but parity of the base."""
+
+
+UNREPAIRED_SHARE = 0.25
+"""Of the losses ahead, those that parity is sent for in advance where a report will tell of them in time. Packets for
+the others are sent when it is known that they are needed. Half of the losses in advance, or none, both did worse."""
+
+REPORT_S = 0.75
+"""A loss is told of this long after it at the most, the way there and back apart."""
+
+
+def unrepaired(losses: LossModel, *, left_s: float, lag_s: float) -> LossModel:
+    """The losses to plan for where one receiver reports: few of those that can be answered, all at the very end.
+
+    Args:
+        losses: that are expected.
+        left_s: time until the deadline.
+        lag_s: how old the news in a report are.
+    """
+    share = max(UNREPAIRED_SHARE, min(1.0, (REPORT_S + lag_s) / max(left_s, REPORT_S)))
+    loss = share * losses.loss
+    return LossModel(loss, None if losses.burst is None else max(1.0, losses.burst, loss / (1 - loss)))
 
 
 def estimate_losses(assumed: LossModel, *, sent: int, lost: int, burst: float) -> LossModel:

@@ -54,6 +54,10 @@ class SentPackets:
         self._sent_s.append(now)
         self.bytes += size
 
+    def sent_s(self, sequence: int) -> float:
+        """When the datagram of this sequence number left."""
+        return self._sent_s[sequence]
+
     def slots(self) -> list[Slot]:
         """Every packet that left, once, by when it left last."""
         return [slot for number, slot in enumerate(self._slots) if slot and self._latest_copy[slot] == number]

@@ -19,6 +19,7 @@ from progressive.wire.placement import Placement
 from progressive.wire.protection import BlockShape, Goal, Plan, Progress, Slot, plan_protection, replan
 from progressive.wire.stripes import Stripe, encoder_of_class, write_stripes
 from sender.audience import Audience, Listener, Sent
+from sender.loss_estimate import unrepaired
 from sender.order import order_segments
 from sender.pacing import TokenBucket
 from sender.packetizer import SourceBlock, packetize, shapes_of
@@ -32,6 +33,9 @@ END_COPIES = 6
 END_INTERVAL_S = 0.1
 LINGER_S = 1.0
 """How long to listen for a last report once all was said: a round trip over a geostationary satellite."""
+
+UNANSWERED_S = 2.0
+"""Without a report by then all losses are planned for, as none of them can be answered."""
 
 REPLAN_INTERVAL_S = 0.25
 """Least time between two plans: a plan takes milliseconds, and no flood of reports may keep the sender from sending."""
@@ -157,6 +161,7 @@ class SenderSession:
         # Until then receivers of a broadcast may be there that have not reported yet.
         self._audience_known_at = now if settings.serve is None else now + LINGER_S
         self._replan_at = self._audience_known_at
+        self._unanswered_at = now + UNANSWERED_S
         self._end_confirmed = self._ending = self.done = False
         self._ends_left = 1 if repeats else END_COPIES
         self._end_due = self._finish_at = self._give_up_at = now
@@ -251,6 +256,9 @@ class SenderSession:
         return message
 
     def _advance(self, now: float) -> None:
+        if self.settings.answers and not self._audience.heard and now >= self._unanswered_at and not self._ending:
+            self._unanswered_at = inf
+            self._replan(self._known(), now)
         if not self._ending and self._is_all_sent() and self._may_repair(now):
             if now < self._give_up_at:
                 return
@@ -319,11 +327,18 @@ class SenderSession:
         self._replan_at = now + max(
             REPLAN_INTERVAL_S, REPLAN_INTERVAL_S_PER_SLOT * len(self._rest.slots), REPLAN_INTERVAL_S_PER_FATE * looks
         )
-        goal = replace(self._goal, budget_bytes=self._bytes_left(now), model=self.losses)
+        goal = replace(self._goal, budget_bytes=self._bytes_left(now), model=self._losses_ahead(now))
         fates = {**known.fates, **dict.fromkeys(self._repairs)}
         progress = Progress(tuple(fates), tuple(fates.values()), known.whole, self._plan.sources)
         self._follow(replan(self.settings.protection, self._shapes, goal, progress))
-        self._events.append(Replanned(goal.model, len(self._rest.slots)))
+        self._events.append(Replanned(self.losses, len(self._rest.slots)))
+
+    def _losses_ahead(self, now: float) -> LossModel:
+        """The losses that parity is sent for in advance."""
+        if not (self.settings.answers and self._audience.heard):
+            return self.losses
+        lag_s = max(now - self._sent.sent_s(listener.report.latest) for listener in self._audience.listeners)
+        return unrepaired(self.losses, left_s=self._deadline - now, lag_s=lag_s)
 
     def _bytes_left(self, now: float) -> int:
         """Bytes that the bandwidth still pays for until the deadline, the repairs to come taken off."""
@@ -399,7 +414,8 @@ def _prepare(
     blocks = packetize(stream.header, ordered, settings.payload_size, placement)
     shapes = shapes_of(blocks, ordered, settings.wire_size_of_payload)
     overhead = settings.wire_size_of_payload(0)
-    goal = Goal(settings.budget_bytes, settings.redundancy, settings.expect, overhead_bytes=overhead)
+    ahead = unrepaired(settings.expect, left_s=settings.deadline_s, lag_s=0.0) if settings.answers else settings.expect
+    goal = Goal(settings.budget_bytes, settings.redundancy, ahead, overhead_bytes=overhead)
     plan = plan_protection(settings.protection, shapes, goal)
     sent = {
         segment

@@ -85,6 +85,11 @@ class SenderSettings:
         return (self.feedback and self.serve is None) if self.repair is None else self.repair
 
     @property
+    def answers(self) -> bool:
+        """Whether losses are answered by parity when a single receiver reports them, rather than all in advance."""
+        return self.repairs and self.serve is None
+
+    @property
     def overhead(self) -> int:
         """Bytes of a packet that are not payload."""
         return SEALED_OVERHEAD if self.sealed else OVERHEAD
