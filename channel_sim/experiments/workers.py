@@ -90,7 +90,7 @@ class DaskWorkers:
 def workers_at(address: str | None, count: int) -> Iterator[Workers]:
     """Those of the Dask cluster whose scheduler has this address, or so many processes if there is none.
 
-    Raises UsageError if nobody answers there, or Dask is not installed.
+    Raises UsageError if Dask is not installed, nobody answers there, or the cluster cannot work for this project.
     """
     if address is None:
         yield LocalWorkers(count)
@@ -104,7 +104,20 @@ def workers_at(address: str | None, count: int) -> Iterator[Workers]:
     except (OSError, ValueError) as error:
         raise UsageError(f"no Dask scheduler at {address}: {error or 'no answer'}") from None
     with client:
+        _check_cluster(client, address)
         yield DaskWorkers(client)
+
+
+def _check_cluster(client: Client, address: str) -> None:
+    """Raises UsageError unless a worker is there, and scheduler and workers know this project."""
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_S)
+        client.submit(_numbered, abs, 0, (1,), pure=False).result()
+    except TimeoutError:
+        raise UsageError(f"the Dask cluster at {address} has no workers: start some") from None
+    except (ImportError, RuntimeError) as error:
+        advice = "install this project, in the same versions, on its scheduler and workers"
+        raise UsageError(f"the Dask cluster at {address} does not know this project: {advice} ({error})") from None
 
 
 def _numbered(function: Callable[..., Any], number: int, call: tuple[Any, ...]) -> tuple[int, Any]:

@@ -178,7 +178,7 @@ def test_nothing_is_done_where_nothing_can_be_written(file: Path) -> None:
 def cluster() -> Iterator[str]:
     """Address of the scheduler of a cluster with two workers in processes of their own."""
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as made:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as made:
         yield made.scheduler_address
 
 
@@ -198,3 +198,12 @@ def test_a_scheduler_that_is_not_there_is_refused(file: Path, tmp_path: Path, mo
     with pytest.raises(UsageError, match="no Dask scheduler at tcp://127.0.0.1:9"):
         sweep_file(SweepOptions(file, tmp_path / "out", dask="tcp://127.0.0.1:9"), FAKE)
     assert time.monotonic() - start < 10
+
+
+def test_a_cluster_without_workers_is_refused(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("channel_sim.experiments.workers.CONNECT_S", 1.0)
+    with distributed.LocalCluster(n_workers=0, dashboard_address=":0", silence_logs=50) as empty:
+        address = empty.scheduler_address
+        with pytest.raises(UsageError, match=f"Dask cluster at {address} has no workers"):
+            sweep_file(SweepOptions(file, tmp_path / "out", dask=address), FAKE)
