@@ -57,7 +57,7 @@ class Page:
             raise RuntimeError(f"{expression}: {result['exceptionDetails']}")
         return result["result"].get("value")
 
-    async def wait_for(self, expression: str, timeout_s: float = 15.0) -> Any:
+    async def wait_for(self, expression: str, timeout_s: float = 30.0) -> Any:
         """Waits until the expression is true, and returns its value."""
         end = asyncio.get_running_loop().time() + timeout_s
         while not (value := await self.evaluate(expression)):

@@ -23,6 +23,8 @@ from sender.local import stream_locally
 from sender.options import SenderOptions
 from sender.settings import SenderSettings
 
+pytestmark = pytest.mark.timeout(120)  # a browser starts slowly on a busy machine
+
 NUMBER = "document.querySelector('#stage figure').dataset.number"
 
 
