@@ -228,7 +228,10 @@ def print_runs(subjects: Sequence[Subject], codec: ProgressiveCodec, settings: S
         below, redundancy = {}, {}
         for way, own in ways.items():
             expecting = replace(own, expect=loss_of(pattern))
-            ended = [[session(s, codec, expecting, pattern, seed) for seed in range(runs)] for s in subjects]
+            ended = [
+                [session(s, codec, expecting, pattern, number * runs + run) for run in range(runs)]
+                for number, s in enumerate(subjects)
+            ]
             below[way] = np.mean([best - e.psnr for best, of in zip(lossless, ended, strict=True) for e in of])
             redundancy[way] = np.mean([e.redundancy for of in ended for e in of])
         print(
