@@ -22,6 +22,9 @@ from progressive.training.rmpgc_rate import BaseLoss, PlaneLoss, blocks_of, unbl
 
 Numbers = NDArray[np.float64]
 
+SAME_DB = 1e-4
+"""PSNRs that differ by less are the same picture, computed in another order."""
+
 
 def psnr(picture: Tensor, photo: Tensor) -> float:
     """In dB, of values clipped to 0..1 but not rounded."""
@@ -59,7 +62,7 @@ class LayeredPhoto:
     def bits_by_slope(self, db: float) -> float:
         """Bits of the base and the fewest steps of the order that reach a PSNR, or nan if all do not."""
         spent = self.spent_by_slope()
-        steps = bisect_left(range(len(spent)), True, key=lambda k: self.psnr_after(k) >= db)
+        steps = bisect_left(range(len(spent)), True, key=lambda k: self.psnr_after(k) >= db - SAME_DB)
         return float(spent[steps]) if steps < len(spent) else math.nan
 
     def bits_by_level(self, db: float) -> float:

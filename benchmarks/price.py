@@ -29,6 +29,7 @@ from progressive.codec import Photo
 from progressive.codecs.rmpgc.choices import Choices
 from progressive.codecs.rmpgc.codec import Rmpgc
 from progressive.codecs.rmpgc.coding import checkerboard
+from progressive.codecs.rmpgc.colours import Colours
 from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, LUMA, PLANES, SCALES, STAGES, TIERS, Layout
 from progressive.codecs.rmpgc.model import WEIGHTS, Model
 from progressive.codecs.rmpgc.picture import latent_of
@@ -95,7 +96,8 @@ class WholeTile(TileState):
 def lengths_of(photo: Photo, model: Model) -> Lengths:
     layout, lengths = Layout(photo.shape[1], photo.shape[0]), Lengths()
     with torch.inference_mode():
-        latent = latent_of(photo, layout, model.analysis)
+        colours = Colours.of(photo)
+        latent = latent_of(photo, layout, lambda rgb: model.analysis(colours.turned(rgb)))
         for window in layout.windows():
             inside = [y[:, :, *window.slices(side)] for y, side in zip(latent, BLOCK_SIDES, strict=True)]
             truth = _count_within(inside, model, lengths)

@@ -134,7 +134,7 @@ def test_the_price_of_the_model_against_itself_is_nothing(layered: LayeredPhoto)
 
 def test_the_price_is_what_more_than_the_other_takes(model: Trainee) -> None:
     single = rounded(SingleRate(model, 1.0))
-    (prices,) = prices_of([PHOTO, crop(0, 0, 64, 64)], [single], model, model)
+    (prices,) = prices_of([PHOTO, crop(200, 250, 64, 64)], [single], model, model)
     for column in (prices.by_slope, prices.by_level, prices.before):
         np.testing.assert_allclose(column, 0, atol=0.1)
 
