@@ -73,7 +73,9 @@ def stream_to_receivers(options: SenderOptions, display: Display) -> None:
     never answered or fell silent although answers were expected.
     """
     addresses = [parse_udp_url(url) for url in options.to]
-    options.access.envelope()  # tells of an unreadable key before anything starts
+    access = replace(options.access, inner_parity=options.settings.inner_parity)
+    access.envelope()  # tells of an unreadable key before anything starts
+    options = replace(options, access=access)
     with display:
         asyncio.run(_stream(addresses, options, display))
 
