@@ -30,6 +30,7 @@ from pathlib import Path
 
 import numpy as np
 
+from progressive.errors import RunError
 from progressive.stream import LayeredStream, Segment, StreamHeader
 from progressive.transport.access import Access
 from progressive.transport.drive import drive
@@ -47,6 +48,7 @@ from sender.settings import SenderSettings
 TOPIC = "benchmark"
 JOINS = 30
 SETTLE_S = 3.0
+START_S = 10.0
 BASE_PACKETS = 4
 SEGMENT_BYTES = 1000
 SOURCE_SHARE = 0.8
@@ -84,8 +86,16 @@ class Mosquitto:
         config = Path(self._folder.name) / "mosquitto.conf"
         config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
         self.process = subprocess.Popen([str(MOSQUITTO), "-c", config], stderr=subprocess.DEVNULL)
-        while socket.socket().connect_ex(("127.0.0.1", self.port)):
+        until = time.monotonic() + START_S
+        while not self._listens():
+            if self.process.poll() is not None or time.monotonic() > until:
+                self.stop()
+                raise RunError("mosquitto does not start")
             time.sleep(0.05)
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def stop(self) -> None:
         self.process.kill()
