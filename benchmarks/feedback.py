@@ -26,7 +26,8 @@ from progressive.photos import sample_photo
 from progressive.registry import DEFAULT_CODEC, load_codec
 from progressive.stream import LayeredStream, Segment, StreamHeader
 from receiver.canvases import Canvases
-from receiver.session import ReceiverSession, SegmentReceived
+from receiver.events import SegmentReceived
+from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.frames import Frame, TimedFrames
 from sender.sequence import FrameSequence
@@ -153,8 +154,7 @@ def send_sequence(photos: list[Photo], settings: SenderSettings) -> tuple[FrameS
         decoder = codec.decoder(sender.stream.header)
         for segment, payload in outcome.payloads.items():
             decoder.push(segment, payload)
-        picture = decoder.picture() if placement is None else canvases.frame(placement, decoder.picture())
-        canvases.add(number, partial(np.asarray, picture))
+        picture = canvases.show(number, placement, decoder.picture())
         outcomes.append((outcome, psnr(picture, turn.prepared.photo)))
     return sequence, outcomes
 

@@ -39,7 +39,8 @@ from progressive.transport.mqtt.broker import EmbeddedBroker
 from progressive.transport.mqtt.receiving import MqttReceiver
 from progressive.transport.mqtt.sending import MqttSender
 from progressive.units import format_bandwidth, parse_bandwidth
-from receiver.session import PacketReceived, ReceiverEvent, ReceiverSession, StreamEnded
+from receiver.events import PacketReceived, ReceiverEvent, StreamEnded
+from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.carousel import CarouselSession
 from sender.session import PacketSent, SenderEvent, SenderSession

@@ -45,7 +45,8 @@ from progressive.wire.protection import (
     replan,
 )
 from progressive.wire.protection.quality import Sources, quality_of_fates, score
-from receiver.session import ReceiverSession, SegmentReceived
+from receiver.events import SegmentReceived
+from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.order import order_segments
 from sender.packetizer import max_segment_payload, packetize, shapes_of

@@ -23,7 +23,8 @@ from channel_sim.link import Link
 from channel_sim.simulate import Route, Session, simulate
 from channel_sim.spec import parse_channel
 from progressive.registry import CODECS, DEFAULT_CODEC, load_codec
-from receiver.session import ReceiverSession, SegmentReceived
+from receiver.events import SegmentReceived
+from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.session import SenderSession
 from sender.settings import SenderSettings

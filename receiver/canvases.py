@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from progressive.codec import Photo
 from progressive.wire.placement import CANVASES, Placement
 
-Shown = Callable[[], Photo | None]
-"""What a stream shows at present, [H, W, 3]; None before its first picture."""
-
 
 class Canvases:
-    """The latest `CANVASES` streams of one receiver."""
+    """The latest `CANVASES` streams of one receiver that showed anything: their pictures, not their decoders."""
 
     def __init__(self) -> None:
-        self._shown: dict[int, Shown] = {}
+        self._shown: dict[int, Photo] = {}
 
-    def add(self, stream_id: int, shown: Shown) -> None:
-        self._shown[stream_id] = shown
+    def show(self, stream_id: int, placement: Placement | None, picture: Photo) -> Photo:
+        """What a stream shows from now on, [H, W, 3].
+
+        Args:
+            stream_id: of the stream.
+            placement: where its picture belongs; None if it is the whole frame.
+            picture: its own, [h, w, 3].
+        """
+        if placement is not None:
+            picture = placement.paste(self._shown.get(placement.canvas), picture)
+        self._shown[stream_id] = picture
         if len(self._shown) > CANVASES:
             del self._shown[next(iter(self._shown))]
-
-    def frame(self, placement: Placement, part: Photo) -> Photo:
-        """The whole frame of a stream that holds this part of it."""
-        shown = self._shown.get(placement.canvas)
-        return placement.paste(shown() if shown else None, part)
+        return picture

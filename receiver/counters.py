@@ -5,8 +5,8 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from progressive.display import QuietDisplay
+from receiver.events import DatagramDropped, PacketReceived, PacketRecovered, StreamEnded, StreamStarted
 from receiver.reception import PhotoStarted, PictureShown
-from receiver.session import DatagramDropped, PacketReceived, PacketRecovered, StreamEnded, StreamStarted
 
 REFINEMENT_BUCKETS_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 FIRST_PICTURE_BUCKETS_S = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32)

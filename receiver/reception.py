@@ -90,7 +90,7 @@ class Reception:
             figures: tells what has arrived of the stream.
             original: to measure against; None if it is not at hand.
             device: "cpu" or "cuda".
-            frame: makes the whole picture of the stream's, which is only a part of it; None if it is all.
+            frame: makes the whole frame of the stream's picture, [h, w, 3]; None if that is all.
             one_of_several: events carry the name.
             worker: makes pictures in this thread, one for all segments that came meanwhile; without it `refine` does.
         """
@@ -127,9 +127,10 @@ class Reception:
         self._view.show_packets(self.figures(), self._share)
 
     async def drain(self) -> None:
-        """Waits until the picture shows all that was taken."""
+        """Waits until the picture shows all that was taken; nothing is taken after that."""
         if self._loop is not None:
-            await self._loop.drain()
+            loop, self._loop = self._loop, None  # it refers back here: parted, the decoder goes as soon as we do
+            await loop.drain()
 
     def finish(self, settings: Mapping[str, object], wire_bytes: int | None = None, *, title: str = "") -> str:
         """Writes the final picture, the timeline and the report.

@@ -28,7 +28,6 @@ class Refiner:
     Fields:
         damaged: segments that the decoder refused.
         latest: the last refinement; None before the first.
-        picture: that it showed, [H, W, 3]; None before the first.
         status: how far the decoder was when it was made.
         path: of its file; None before the first.
         took_s: how long it took to decode, measure and store, in seconds.
@@ -49,14 +48,13 @@ class Refiner:
             folder: where the pictures go.
             elapsed_s: the time since the first datagram, in seconds, asked once a picture is there.
             original: the photo, [H, W, 3]; another size than the picture's is resized to it. None: nothing is measured.
-            frame: makes the whole picture of the stream's, which is only a part of it; None if it is all.
+            frame: makes the whole frame of the stream's picture, [h, w, 3]; None if that is all.
         """
         self.decoder = decoder
         self.folder = folder
         self.damaged = 0
         self.latest: Refinement | None = None
         self.status: DecoderStatus = decoder.status
-        self.picture: Photo | None = None
         self.path: Path | None = None
         self.took_s = 0.0
         self._elapsed_s = elapsed_s
@@ -75,7 +73,8 @@ class Refiner:
         if not any(changes):
             return None
         picture, self.status = self.decoder.picture(), self.decoder.status
-        self.picture = picture = picture if self._frame is None else self._frame(picture)
+        if self._frame is not None:
+            picture = self._frame(picture)
         shown_s = self._elapsed_s()
         self.latest = Refinement(shown_s, received_bytes, self.status.layer, *self._measure(picture))
         self.path = self.folder.add_refinement(picture, self.latest)

@@ -19,17 +19,17 @@ from progressive.transport.schemes import ReceivingTransport, open_receiver, sch
 from progressive.units import format_time
 from progressive.wire.envelope import Envelope
 from receiver.canvases import Canvases
-from receiver.reception import Reception
-from receiver.refinement import warm_up_metrics
-from receiver.session import (
+from receiver.events import (
     CannotOpen,
     PacketStatistics,
     ReceiverEvent,
-    ReceiverSession,
     SegmentReceived,
     StreamEnded,
     StreamStarted,
 )
+from receiver.reception import Reception
+from receiver.refinement import warm_up_metrics
+from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 
 NEXT_PHOTO_S = 30.0
@@ -208,7 +208,7 @@ class _Run:
                 figures=lambda: _since(before, self._session.statistics),
                 original=self._original if number == 1 else None,
                 device=self._device,
-                frame=None if placement is None else lambda part: self._canvases.frame(placement, part),
+                frame=lambda picture: self._canvases.show(event.stream_id, placement, picture),
                 one_of_several=number > 1,
                 worker=self._worker,
             )
@@ -216,8 +216,6 @@ class _Run:
             self._drop(f"a stream cannot be decoded: {error}")
             return
         self._photos = number
-        refiner = self._reception.refiner
-        self._canvases.add(event.stream_id, lambda: refiner.picture)
         header = event.header
         whole = "" if placement is None else f" of {placement.width}x{placement.height}, the rest as before"
         self._display.note(f"photo {number}: {header.width}x{header.height}{whole}, {header.segment_count} segments")

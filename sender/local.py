@@ -30,9 +30,10 @@ from progressive.transport.drive import drive
 from progressive.transport.memory import memory_pair
 from progressive.units import format_bandwidth
 from receiver.canvases import Canvases
+from receiver.events import ReceiverEvent, SegmentReceived, StreamStarted
 from receiver.reception import Reception
 from receiver.refinement import warm_up_metrics
-from receiver.session import ReceiverEvent, ReceiverSession, SegmentReceived, StreamStarted
+from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from receiver.viewer.viewer import viewed
 from sender.frames import is_camera, is_sequence, open_frames
@@ -146,12 +147,10 @@ class LocalStream:
                     elapsed_s=lambda: self._clock() - self._started_s,
                     figures=lambda: self.receiver.statistics,
                     original=self._prepared.photo,
-                    frame=None if placement is None else lambda part: self._canvases.frame(placement, part),
+                    frame=lambda picture: self._canvases.show(event.stream_id, placement, picture),
                     one_of_several=self._one_of_several,
                     worker=self._worker,
                 )
-                refiner = self._reception.refiner
-                self._canvases.add(event.stream_id, lambda: refiner.picture)
             case SegmentReceived() if self._reception is not None:
                 self._reception.take(event.segment_id, event.payload)
 

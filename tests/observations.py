@@ -5,8 +5,8 @@ from pathlib import Path
 from progressive.codec import DecoderStatus
 from progressive.output import Refinement
 from progressive.stream import StreamHeader
+from receiver.events import PacketReceived
 from receiver.reception import PictureShown
-from receiver.session import PacketReceived
 
 HEADER = StreamHeader(200, bytes(8), 64, 48, 9)
 STATUS = DecoderStatus(base_complete=True, layer=1, decoded=3, waiting=0, grey=0.0, coarse=0.25)

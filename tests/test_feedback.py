@@ -7,7 +7,8 @@ from streams import make_stream
 from channel_sim.link import Link, LinkSettings
 from channel_sim.simulate import Route, simulate
 from progressive.loss_model import LossModel
-from receiver.session import ReceiverSession, SegmentReceived
+from receiver.events import SegmentReceived
+from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.session import Replanned, ReportReceived, SenderSession, StreamFinished
 from sender.settings import SenderSettings

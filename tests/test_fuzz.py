@@ -17,7 +17,8 @@ from progressive.container import read_stream, stream_to_bytes
 from progressive.errors import BitstreamError, WireError
 from progressive.wire.inner_parity import add_inner_parity, correct_datagram
 from progressive.wire.packet import parse_packet
-from receiver.session import ReceiverSession, SegmentReceived, StreamEnded
+from receiver.events import SegmentReceived, StreamEnded
+from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.session import SenderSession
 from sender.settings import SenderSettings

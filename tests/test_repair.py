@@ -5,7 +5,8 @@ from streams import make_stream
 
 from channel_sim.simulate import Route, simulate
 from progressive.wire.packet import Kind, parse_packet
-from receiver.session import ReceiverSession, SegmentReceived, StreamEnded
+from receiver.events import SegmentReceived, StreamEnded
+from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.session import LINGER_S, PacketSent, SenderSession, StreamFinished
 from sender.settings import SenderSettings

@@ -19,7 +19,8 @@ from progressive.transport.mqtt.receiving import MqttReceiver
 from progressive.wire.envelope import PlainEnvelope
 from progressive.wire.packet import MAX_DATAGRAM
 from progressive.wire.sealing import SealedEnvelope
-from receiver.session import ReceiverSession, SegmentReceived
+from receiver.events import SegmentReceived
+from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.carousel import CarouselSession
 from sender.session import ReportReceived, SenderSession

@@ -20,8 +20,9 @@ from progressive.transport.udp import UdpAddress, open_udp_receiver, open_udp_se
 from progressive.wire.envelope import PlainEnvelope
 from progressive.wire.packet import Kind, Packet
 from progressive.wire.sealing import SealedEnvelope
+from receiver.events import CannotOpen, SegmentReceived
 from receiver.run import ReceiverOptions, receive
-from receiver.session import CannotOpen, ReceiverSession, SegmentReceived
+from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender import session as sender_session
 from sender.options import SenderOptions

@@ -9,7 +9,8 @@ from channel_sim.link import Link, LinkSettings
 from channel_sim.simulate import Route, simulate
 from progressive.loss_model import LossModel
 from progressive.wire.protection import POLICIES
-from receiver.session import ReceiverSession, SegmentReceived, StreamEnded
+from receiver.events import SegmentReceived, StreamEnded
+from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.session import PacketSent, SenderSession, StreamFinished
 from sender.settings import SenderSettings

@@ -15,8 +15,8 @@ from progressive.cli import gentle_termination
 from progressive.display import QuietDisplay
 from progressive.errors import ProgressiveError
 from progressive.threads import one_thread
+from receiver.events import SegmentReceived
 from receiver.run import ReceiverOptions, receive
-from receiver.session import SegmentReceived
 from receiver.settings import ReceiverSettings
 
 LEAVING_S = 10.0

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from examples.broadcast.receiving import Place, ReceiverProcess
-from receiver.session import StreamEnded
+from receiver.events import StreamEnded
 from receiver.viewer.gallery import Exhibit, Gallery
 
 

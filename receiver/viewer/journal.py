@@ -11,8 +11,8 @@ from progressive.errors import BitstreamError
 from progressive.output import json_values
 from progressive.registry import codec_name
 from progressive.stream import StreamHeader
+from receiver.events import PacketReceived, PacketRecovered, StreamEnded, StreamStarted
 from receiver.reception import PhotoFinished, PhotoStarted, PictureShown
-from receiver.session import PacketReceived, PacketRecovered, StreamEnded, StreamStarted
 from receiver.viewer.history import History
 from receiver.viewer.packet_map import PacketMap
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from receiver.events import PacketReceived, PacketRecovered
 from receiver.loss_statistics import LATE_START
-from receiver.session import PacketReceived, PacketRecovered
 
 SOURCE, PARITY, STRIPES, CONTROL, LOST = "s", "p", "t", "c", "x"
 """What came, by the order of sending; a capital letter if it came late."""

@@ -10,8 +10,8 @@ from progressive.display import Display, QuietDisplay
 from progressive.errors import UsageError
 from progressive.exporter import counted
 from progressive.loss_model import LossModel
+from receiver.events import DatagramDropped, PacketRecovered, StreamEnded, StreamStarted
 from receiver.reception import PhotoStarted
-from receiver.session import DatagramDropped, PacketRecovered, StreamEnded, StreamStarted
 from sender.joins import ReceiverJoined, ReceiverLeft
 from sender.session import PacketSent, Replanned, ReportReceived, StreamFinished
 

@@ -12,16 +12,15 @@ from progressive.wire.inner_parity import add_inner_parity, correct_datagram
 from progressive.wire.packet import Kind, Packet, parse_packet
 from progressive.wire.placement import Placement, header_data
 from progressive.wire.records import HEADER_ID, Record, write_records
-from receiver.session import (
-    MAX_ENDED_STREAMS,
+from receiver.events import (
     DatagramDropped,
     PacketReceived,
     PacketRecovered,
-    ReceiverSession,
     SegmentReceived,
     StreamEnded,
     StreamStarted,
 )
+from receiver.session import MAX_ENDED_STREAMS, ReceiverSession
 from receiver.settings import ReceiverSettings
 
 STREAM_ID = 9

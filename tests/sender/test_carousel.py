@@ -8,7 +8,8 @@ from progressive.loss_model import LossModel
 from progressive.wire.control import End, parse_message
 from progressive.wire.packet import Kind, Packet, parse_packet
 from progressive.wire.records import HEADER_ID, parse_records
-from receiver.session import ReceiverSession, SegmentReceived, StreamEnded
+from receiver.events import SegmentReceived, StreamEnded
+from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.carousel import BASE_SHARE, CarouselSession
 from sender.session import ReportReceived, SenderSession, StreamFinished

@@ -7,7 +7,8 @@ from streams import make_stream
 from progressive.transport.drive import drive
 from progressive.transport.memory import memory_pair
 from progressive.transport.udp import UdpAddress, open_udp_receiver, open_udp_sender
-from receiver.session import ReceiverSession, SegmentReceived, StreamEnded
+from receiver.events import SegmentReceived, StreamEnded
+from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.session import SenderSession, StreamFinished
 from sender.settings import SenderSettings

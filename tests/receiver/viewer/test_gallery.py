@@ -3,8 +3,8 @@ from pathlib import Path
 
 from observations import HEADER, received, shown
 
+from receiver.events import PacketRecovered, SegmentReceived, StreamEnded, StreamStarted
 from receiver.reception import PhotoFinished, PhotoStarted
-from receiver.session import PacketRecovered, SegmentReceived, StreamEnded, StreamStarted
 from receiver.viewer.gallery import Exhibit, Gallery, Reader
 from receiver.viewer.journal import MOST_PHOTOS
 

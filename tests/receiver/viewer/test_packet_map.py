@@ -1,4 +1,4 @@
-from receiver.session import PacketReceived, PacketRecovered
+from receiver.events import PacketReceived, PacketRecovered
 from receiver.viewer.packet_map import MOST_FATES, PacketMap
 
 

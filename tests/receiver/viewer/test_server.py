@@ -14,8 +14,8 @@ from observations import HEADER, STATUS, received
 from progressive.errors import UsageError
 from progressive.output import Refinement
 from progressive.photos import write_png
+from receiver.events import StreamStarted
 from receiver.reception import PhotoStarted, PictureShown
-from receiver.session import StreamStarted
 from receiver.viewer.address import ViewAddress, parse_view_address
 from receiver.viewer.gallery import Exhibit, Gallery
 from receiver.viewer.viewer import Viewer
