@@ -12,7 +12,7 @@ from progressive.cli import run
 from progressive.display import make_display
 from progressive.exporter import counted
 from progressive.logs import logged
-from progressive.settings_file import SETTINGS
+from progressive.options import CaFile, EventsAsJson, IceServers, Log, Metrics, PasswordFile, Quiet, SettingsFile
 from progressive.transport.access import Access
 from progressive.units import parse_size, parse_time
 
@@ -47,19 +47,12 @@ def receive(
         Path | None,
         typer.Option(metavar="FILE", help="Key of the sender: what it has not sealed is dropped."),
     ] = None,
-    password_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Password for mqtt://USER@HOST; or PROGRESSIVE_MQTT_PASSWORD.")
-    ] = None,
-    ca_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Authorities to trust for mqtts://, as PEM.")
-    ] = None,
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
     token_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The token that a webrtc:// sender asks for.")
     ] = None,
-    ice_server: Annotated[
-        list[str] | None,
-        typer.Option(metavar="URL", help="STUN or TURN server for webrtc://, stun:HOST:PORT; may be repeated."),
-    ] = None,
+    ice_server: IceServers = None,
     view: Annotated[
         str | None,
         typer.Option(
@@ -68,18 +61,11 @@ def receive(
             show_default="127.0.0.1:8080, if given alone",
         ),
     ] = None,
-    log: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="Append what happens as JSON lines to this file, or to - for standard error."
-        ),
-    ] = None,
-    metrics: Annotated[
-        str | None, typer.Option(metavar="PORT", help="Serve counters for Prometheus at this port, or at HOST:PORT.")
-    ] = None,
-    _settings: Annotated[Path | None, SETTINGS] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No output but errors.")] = False,
+    log: Log = None,
+    metrics: Metrics = None,
+    _settings: SettingsFile = None,
+    as_json: EventsAsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Receives photos and shows them as they come, coarse first, then ever better."""
     from receiver.run import ReceiverOptions

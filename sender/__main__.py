@@ -13,8 +13,8 @@ from progressive.errors import UsageError
 from progressive.exporter import counted
 from progressive.logs import logged
 from progressive.loss_model import parse_loss_model
+from progressive.options import CaFile, EventsAsJson, IceServers, Log, Metrics, PasswordFile, Quiet, SettingsFile
 from progressive.registry import DEFAULT_CODEC
-from progressive.settings_file import SETTINGS
 from progressive.transport.access import Access
 from progressive.units import parse_bandwidth, parse_percent, parse_size, parse_time
 from sender.addresses import losses_to_expect, run_for
@@ -134,20 +134,13 @@ def send(
         Path | None,
         typer.Option(metavar="FILE", help="Key that seals every packet, the same on both ends; keygen makes one."),
     ] = None,
-    password_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Password for mqtt://USER@HOST; or PROGRESSIVE_MQTT_PASSWORD.")
-    ] = None,
-    ca_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Authorities to trust for mqtts://, as PEM.")
-    ] = None,
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
     token_file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Tokens that let receivers join at webrtc://, one a line."),
     ] = None,
-    ice_server: Annotated[
-        list[str] | None,
-        typer.Option(metavar="URL", help="STUN or TURN server for webrtc://, stun:HOST:PORT; may be repeated."),
-    ] = None,
+    ice_server: IceServers = None,
     repair: Annotated[
         bool | None,
         typer.Option(
@@ -165,18 +158,11 @@ def send(
             show_default="127.0.0.1:8080, if given alone",
         ),
     ] = None,
-    log: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="Append what happens as JSON lines to this file, or to - for standard error."
-        ),
-    ] = None,
-    metrics: Annotated[
-        str | None, typer.Option(metavar="PORT", help="Serve counters for Prometheus at this port, or at HOST:PORT.")
-    ] = None,
-    _settings: Annotated[Path | None, SETTINGS] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No output but errors.")] = False,
+    log: Log = None,
+    metrics: Metrics = None,
+    _settings: SettingsFile = None,
+    as_json: EventsAsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Streams a photo over a poor link: coarse first, then ever better.
 
