@@ -81,10 +81,15 @@ def _ahead(systems: list[System], words: str) -> str:
 
 
 def _drawn(experiment: Experiment, conditions: Conditions, results: Results) -> list[System]:
-    """Ours with every delivery, and of every other source its best one without feedback."""
+    """Ours with every delivery, of every other source its best one without feedback, and the best other with it."""
+
+    def area(system: System) -> float:
+        return results.mean(system, conditions, "area").mean
+
     first = experiment.systems[0].source
     drawn = [system for system in experiment.systems if system.source == first]
     for source in experiment.sources[1:]:
         own = [s for s in experiment.systems if s.source == source and s.delivery in DRAWN_DELIVERIES]
-        drawn.append(max(own, key=lambda s: results.mean(s, conditions, "area").mean))
-    return drawn
+        drawn.append(max(own, key=area))
+    answered = [s for s in experiment.systems if s.source != first and s.delivery == FEEDBACK]
+    return [*drawn, max(answered, key=area)] if answered else drawn
