@@ -18,9 +18,9 @@ from progressive.errors import ProgressiveError
 from progressive.threads import one_thread
 from receiver.reception import PhotoFinished, PictureShown
 from receiver.run import ReceiverOptions, receive
+from sender.events import PacketSent
 from sender.options import SenderOptions
 from sender.remote import stream_to_receivers
-from sender.session import PacketSent
 
 Kind = Literal["listening", "photo", "picture", "base", "finished", "failed", "gone"]
 """A receiver listens; a sender began a photo; a receiver showed a picture, one with the whole base, the last one of a

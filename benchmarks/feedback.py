@@ -29,9 +29,10 @@ from receiver.canvases import Canvases
 from receiver.events import SegmentReceived
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
+from sender.events import PacketSent
 from sender.frames import Frame, TimedFrames
 from sender.sequence import FrameSequence
-from sender.session import PacketSent, SenderSession
+from sender.session import SenderSession
 from sender.settings import SenderSettings
 
 LOSSES = (LossModel(0.02, 2), LossModel(0.1, 5), LossModel(0.3, 4))

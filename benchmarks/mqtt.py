@@ -43,7 +43,8 @@ from receiver.events import PacketReceived, ReceiverEvent, StreamEnded
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.carousel import CarouselSession
-from sender.session import PacketSent, SenderEvent, SenderSession
+from sender.events import PacketSent, SenderEvent
+from sender.session import SenderSession
 from sender.settings import SenderSettings
 
 TOPIC = "benchmark"

@@ -48,9 +48,10 @@ from progressive.wire.protection.quality import Sources, quality_of_fates, score
 from receiver.events import SegmentReceived
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
+from sender.events import PacketSent
 from sender.order import order_segments
 from sender.packetizer import max_segment_payload, packetize, shapes_of
-from sender.session import PacketSent, SenderSession
+from sender.session import SenderSession
 from sender.settings import SenderSettings
 
 SAMPLES = ("astronaut", "coffee", "chelsea", "rocket")

@@ -11,17 +11,10 @@ from progressive.wire.control import End, Report, parse_message
 from progressive.wire.envelope import SealMismatch
 from progressive.wire.packet import Kind, Packet
 from sender.audience import MAX_LISTENERS, REPORT_INTERVAL_S, Sent, check_report
+from sender.events import CannotOpen, PacketSent, ReportReceived, SenderEvent, StreamFinished
 from sender.pacing import TokenBucket
 from sender.packetizer import packetize
-from sender.session import (
-    END_INTERVAL_S,
-    CannotOpen,
-    PacketSent,
-    ReportReceived,
-    SenderEvent,
-    SenderSession,
-    StreamFinished,
-)
+from sender.session import END_INTERVAL_S, SenderSession
 
 BASE_SHARE = 0.2
 """Of the bytes, for the base: who comes later waits five times as long for it as it takes, and who has it loses a

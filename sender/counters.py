@@ -5,8 +5,8 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from progressive.display import QuietDisplay
+from sender.events import PacketSent, Replanned, ReportReceived, StreamFinished
 from sender.joins import ReceiverJoined, ReceiverLeft
-from sender.session import PacketSent, Replanned, ReportReceived, StreamFinished
 
 
 class SenderCounters(QuietDisplay):

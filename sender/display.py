@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from progressive.display import Display, Progress
 from progressive.loss_model import LossModel
 from progressive.units import format_percent, format_size
-from sender.session import PacketSent, Replanned, ReportReceived, SenderEvent, StreamFinished
+from sender.events import PacketSent, Replanned, ReportReceived, SenderEvent, StreamFinished
 
 
 @dataclass(slots=True)

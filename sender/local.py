@@ -36,11 +36,12 @@ from receiver.refinement import warm_up_metrics
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from receiver.viewer.viewer import viewed
+from sender.events import PacketSent, SenderEvent
 from sender.frames import is_camera, is_sequence, open_frames
 from sender.options import SenderOptions
 from sender.prepare import PreparedPhoto, find_sources, prepare
 from sender.sequence import FrameSequence
-from sender.session import PacketSent, SenderEvent, SenderSession
+from sender.session import SenderSession
 
 Clock = Callable[[], float]
 

@@ -26,13 +26,14 @@ from progressive.transport.mqtt.broker import EmbeddedBroker
 from progressive.transport.mqtt.sending import MqttSender
 from sender.carousel import CarouselSession
 from sender.display import SendingView
+from sender.events import CannotOpen, ReportReceived, SenderEvent
 from sender.farewell import farewell
 from sender.frames import is_sequence
 from sender.joins import ReceiverJoined, ReceiverLeft
 from sender.options import SenderOptions
 from sender.photos import Photos
 from sender.prepare import PreparedPhoto, find_sources
-from sender.session import CannotOpen, ReportReceived, SenderEvent, SenderSession
+from sender.session import SenderSession
 
 SERVED_SHARE = 0.95
 """The share of the receivers to plan for unless `--serve` names another."""

@@ -25,13 +25,14 @@ from progressive.transport.drive import drive
 from progressive.transport.fan_out import FanOut
 from progressive.transport.udp import UdpAddress, open_udp_sender, parse_udp_url
 from sender.display import SendingView
+from sender.events import CannotOpen, ReportReceived, SenderEvent, StreamFinished
 from sender.farewell import farewell
 from sender.frames import is_sequence, open_frames
 from sender.options import SenderOptions
 from sender.photos import Photos
 from sender.prepare import PreparedPhoto, find_sources
 from sender.sequence import FrameSequence
-from sender.session import END_INTERVAL_S, CannotOpen, ReportReceived, SenderEvent, SenderSession, StreamFinished
+from sender.session import END_INTERVAL_S, SenderSession
 from sender.settings import SenderSettings
 
 SILENCE_S = 3.0

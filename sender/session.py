@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 from typing import Literal
 
@@ -19,6 +19,7 @@ from progressive.wire.placement import Placement
 from progressive.wire.protection import BlockShape, Goal, Plan, Progress, Slot, plan_protection, replan
 from progressive.wire.stripes import Stripe, encoder_of_class, write_stripes
 from sender.audience import Audience, Listener, Sent
+from sender.events import CannotOpen, PacketKind, PacketSent, Replanned, ReportReceived, SenderEvent, StreamFinished
 from sender.loss_estimate import unrepaired
 from sender.order import order_segments
 from sender.pacing import TokenBucket
@@ -45,60 +46,6 @@ REPLAN_INTERVAL_S_PER_SLOT = 0.0025
 
 REPLAN_INTERVAL_S_PER_FATE = 1e-5
 """The same for large audiences: what each has of each datagram is looked at, a microsecond a time."""
-
-PacketKind = Literal["source", "parity", "repair", "control"]
-
-
-@dataclass(frozen=True, slots=True)
-class PacketSent:
-    """A datagram of `size` bytes left; `block` is None for control messages. A repair is a source sent again."""
-
-    sequence: int
-    kind: PacketKind
-    block: int | None
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReportReceived:
-    """A receiver reported: share of datagrams lost, mean number lost in a row, distinct segments it has, the mean time
-    of a burst in seconds, whole blocks from the base on, and which receiver it is."""
-
-    loss: float
-    burst: float
-    segments: int
-    burst_s: float = 0.0
-    layers: int = 0
-    receiver: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Replanned:
-    """The rest of the stream, so many packets, was planned anew for these losses."""
-
-    losses: LossModel
-    packets: int
-
-
-@dataclass(frozen=True, slots=True)
-class CannotOpen:
-    """Somebody answers who does not seal as this end does, and nobody else has yet; `advice` is for a person."""
-
-    advice: str
-
-
-@dataclass(frozen=True, slots=True)
-class StreamFinished:
-    """Nothing more will be sent.
-
-    `reason`: "complete", the receiver has every segment; "deadline", all that fits the time was sent; "silence", the
-    same, and no receiver was ever heard although one was expected.
-    """
-
-    reason: Literal["complete", "deadline", "silence"]
-
-
-SenderEvent = PacketSent | ReportReceived | Replanned | CannotOpen | StreamFinished
 
 
 class SenderSession:

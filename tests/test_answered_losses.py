@@ -11,7 +11,8 @@ from progressive.loss_model import LossModel
 from receiver.events import SegmentReceived
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
-from sender.session import PacketSent, Replanned, SenderSession
+from sender.events import PacketSent, Replanned
+from sender.session import SenderSession
 from sender.settings import SenderSettings
 
 LOSSES = LossModel(0.14, 1.7)

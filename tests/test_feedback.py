@@ -10,7 +10,8 @@ from progressive.loss_model import LossModel
 from receiver.events import SegmentReceived
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
-from sender.session import Replanned, ReportReceived, SenderSession, StreamFinished
+from sender.events import Replanned, ReportReceived, StreamFinished
+from sender.session import SenderSession
 from sender.settings import SenderSettings
 
 SETTINGS = SenderSettings(50_000)

@@ -8,7 +8,8 @@ from progressive.wire.packet import Kind, parse_packet
 from receiver.events import SegmentReceived, StreamEnded
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
-from sender.session import LINGER_S, PacketSent, SenderSession, StreamFinished
+from sender.events import PacketSent, StreamFinished
+from sender.session import LINGER_S, SenderSession
 from sender.settings import SenderSettings
 
 DELAY_S = 0.05

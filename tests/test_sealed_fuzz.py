@@ -23,7 +23,8 @@ from receiver.events import SegmentReceived
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.carousel import CarouselSession
-from sender.session import ReportReceived, SenderSession
+from sender.events import ReportReceived
+from sender.session import SenderSession
 from sender.settings import SenderSettings
 
 KEY, OTHER_KEY = bytes(32), bytes(range(32))

@@ -25,9 +25,9 @@ from receiver.run import ReceiverOptions, receive
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender import session as sender_session
+from sender.events import CannotOpen as SenderCannotOpen
 from sender.options import SenderOptions
 from sender.remote import stream_to_receivers
-from sender.session import CannotOpen as SenderCannotOpen
 from sender.session import PacketSent, ReportReceived, SenderSession, StreamFinished
 from sender.settings import SenderSettings
 

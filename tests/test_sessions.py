@@ -12,7 +12,8 @@ from progressive.wire.protection import POLICIES
 from receiver.events import SegmentReceived, StreamEnded
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
-from sender.session import PacketSent, SenderSession, StreamFinished
+from sender.events import PacketSent, StreamFinished
+from sender.session import SenderSession
 from sender.settings import SenderSettings
 
 START = 1000.0

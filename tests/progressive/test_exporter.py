@@ -12,8 +12,8 @@ from progressive.exporter import counted
 from progressive.loss_model import LossModel
 from receiver.events import DatagramDropped, PacketRecovered, StreamEnded, StreamStarted
 from receiver.reception import PhotoStarted
+from sender.events import PacketSent, Replanned, ReportReceived, StreamFinished
 from sender.joins import ReceiverJoined, ReceiverLeft
-from sender.session import PacketSent, Replanned, ReportReceived, StreamFinished
 
 RECEIVER, SENDER = "receiver.counters:ReceiverCounters", "sender.counters:SenderCounters"
 

@@ -12,7 +12,8 @@ from receiver.events import SegmentReceived, StreamEnded
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.carousel import BASE_SHARE, CarouselSession
-from sender.session import ReportReceived, SenderSession, StreamFinished
+from sender.events import ReportReceived, StreamFinished
+from sender.session import SenderSession
 from sender.settings import SenderSettings
 
 SETTINGS = SenderSettings(80e3, packet_size=300, deadline_s=3, serve=1.0, protection="none")

@@ -10,8 +10,9 @@ from progressive.stream import StreamHeader
 from progressive.wire.control import End, Report, parse_message
 from progressive.wire.packet import Kind, Packet, parse_packet
 from progressive.wire.records import HEADER_ID, parse_records
+from sender.events import PacketSent, Replanned, ReportReceived, StreamFinished
 from sender.loss_estimate import MAX_BURST, MAX_LOSS
-from sender.session import PacketSent, Replanned, ReportReceived, SenderSession, StreamFinished
+from sender.session import SenderSession
 from sender.settings import SenderSettings
 
 STREAM_ID = 77

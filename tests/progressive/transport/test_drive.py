@@ -10,7 +10,8 @@ from progressive.transport.udp import UdpAddress, open_udp_receiver, open_udp_se
 from receiver.events import SegmentReceived, StreamEnded
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
-from sender.session import SenderSession, StreamFinished
+from sender.events import StreamFinished
+from sender.session import SenderSession
 from sender.settings import SenderSettings
 
 STREAM = make_stream()

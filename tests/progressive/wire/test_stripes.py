@@ -13,7 +13,8 @@ from progressive.wire.protection import BlockShape, Goal, Progress, plan_protect
 from progressive.wire.stripes import Stripe, encoder_of_class, parse_stripes, stripe_size, write_stripes
 from receiver.reassembly import Reassembler
 from receiver.settings import ReceiverSettings
-from sender.session import PacketSent, SenderSession
+from sender.events import PacketSent
+from sender.session import SenderSession
 from sender.settings import SenderSettings
 
 
