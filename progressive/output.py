@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,11 @@ class OutputFolder:
                     file.unlink()
         except OSError as error:
             raise UsageError(f"cannot write into the folder {self.path}: {reason(error)}") from error
+
+    def remove_if_empty(self) -> None:
+        """Takes the folder away again after a run that had nothing to write."""
+        with suppress(OSError):
+            self.path.rmdir()
 
     def add_refinement(self, picture: Photo, refinement: Refinement) -> Path:
         """Writes the picture, [H, W, 3], and returns where."""

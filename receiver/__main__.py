@@ -14,6 +14,7 @@ from progressive.exporter import counted
 from progressive.logs import logged
 from progressive.options import CaFile, EventsAsJson, IceServers, Log, Metrics, PasswordFile, Quiet, SettingsFile
 from progressive.transport.access import Access
+from progressive.transport.schemes import usual_silence_s
 from progressive.units import parse_size, parse_time
 
 app = typer.Typer(add_completion=False)
@@ -39,6 +40,14 @@ def receive(
     device: Annotated[str, typer.Option(help="Where to decode: auto, cpu or cuda.")] = "auto",
     timeout: Annotated[
         str | None, typer.Option(metavar="TIME", help="How long to wait for a sender; for ever if left out.")
+    ] = None,
+    silence: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="How long a sender may pause in a stream before it counts as gone.",
+            show_default="3s; 30s over mqtt://, where the broker may be away",
+        ),
     ] = None,
     inner_parity: Annotated[
         str, typer.Option(metavar="BYTES", help="Parity bytes inside each datagram, as the sender was told.")
@@ -73,20 +82,27 @@ def receive(
     from receiver.settings import ReceiverSettings
     from receiver.viewer.viewer import viewed
 
+    access = Access(
+        inner_parity=parse_size(inner_parity),
+        key_file=key_file,
+        password_file=password_file,
+        ca_file=ca_file,
+        token_file=token_file,
+        ice_server=tuple(ice_server or ()),
+    )
+    settings = ReceiverSettings(
+        silence_s=usual_silence_s(address, access) if silence is None else parse_time(silence),
+        inner_parity=access.inner_parity,
+        receiver_id=secrets.randbits(32),
+    )
     options = ReceiverOptions(
         address,
-        ReceiverSettings(inner_parity=parse_size(inner_parity), receiver_id=secrets.randbits(32)),
+        settings,
         output=output,
         reference=reference,
         device=device,
         timeout_s=None if timeout is None else parse_time(timeout),
-        access=Access(
-            key_file=key_file,
-            password_file=password_file,
-            ca_file=ca_file,
-            token_file=token_file,
-            ice_server=tuple(ice_server or ()),
-        ),
+        access=access,
     )
     with (
         logged(make_display(as_json=as_json, quiet=quiet), log) as display,

@@ -109,8 +109,11 @@ async def _receive(
             warm_up_metrics()
         display.settings(options.in_words(device))
         display.note(transport.place)
-        with ThreadPoolExecutor(1) as worker, ThreadPoolExecutor(1) as writer:
-            await _Run(options, display, transport, envelope, folder, original, device, worker, writer).run()
+        try:
+            with ThreadPoolExecutor(1) as worker, ThreadPoolExecutor(1) as writer:
+                await _Run(options, display, transport, envelope, folder, original, device, worker, writer).run()
+        finally:
+            folder.remove_if_empty()
     finally:
         transport.close()
         await transport.wait_closed()

@@ -20,7 +20,7 @@ from progressive.wire.protection import BlockShape, Goal, Plan, Progress, Slot, 
 from progressive.wire.stripes import Stripe, encoder_of_class, write_stripes
 from sender.audience import Audience, Listener, Sent
 from sender.events import CannotOpen, PacketKind, PacketSent, Replanned, ReportReceived, SenderEvent, StreamFinished
-from sender.loss_estimate import unrepaired
+from sender.loss_estimate import unanswered
 from sender.order import order_segments
 from sender.pacing import TokenBucket
 from sender.packetizer import SourceBlock, packetize, shapes_of
@@ -285,7 +285,7 @@ class SenderSession:
         if not (self.settings.answers and self._audience.heard):
             return self.losses
         lag_s = max(now - self._sent.sent_s(listener.report.latest) for listener in self._audience.listeners)
-        return unrepaired(self.losses, left_s=self._deadline - now, lag_s=lag_s)
+        return unanswered(self.losses, left_s=self._deadline - now, lag_s=lag_s)
 
     def _bytes_left(self, now: float) -> int:
         """Bytes that the bandwidth still pays for until the deadline, the repairs to come taken off."""
@@ -361,7 +361,7 @@ def _prepare(
     blocks = packetize(stream.header, ordered, settings.payload_size, placement)
     shapes = shapes_of(blocks, ordered, settings.wire_size_of_payload)
     overhead = settings.wire_size_of_payload(0)
-    ahead = unrepaired(settings.expect, left_s=settings.deadline_s, lag_s=0.0) if settings.answers else settings.expect
+    ahead = unanswered(settings.expect, left_s=settings.deadline_s, lag_s=0.0) if settings.answers else settings.expect
     goal = Goal(settings.budget_bytes, settings.redundancy, ahead, overhead_bytes=overhead)
     plan = plan_protection(settings.protection, shapes, goal)
     sent = {

@@ -49,6 +49,7 @@ class Scheme:
         form: how it is written.
         opener: `module:function` of an `Opener`, imported when it is first used.
         takes: the fields of `Access` that it has a use for.
+        silence_s: how long a stream may pause before its sender counts as gone.
         extra: the optional part of this project that it needs; empty if it needs none.
         modules: what that part must have installed.
     """
@@ -56,8 +57,13 @@ class Scheme:
     form: str
     opener: str
     takes: frozenset[str] = frozenset()
+    silence_s: float = 3.0
     extra: str = ""
     modules: tuple[str, ...] = ()
+
+
+BROKER_AWAY_S = 30.0
+"""A broker that is silent is given up after 22 s and tried again after 5 s at most; then the sender may go on."""
 
 
 def _mqtt(form: str) -> Scheme:
@@ -65,6 +71,7 @@ def _mqtt(form: str) -> Scheme:
         form,
         "progressive.transport.mqtt.receiving:join",
         frozenset({"key_file", "password_file", "ca_file"}),
+        BROKER_AWAY_S,
         extra="mqtt",
         modules=("aiomqtt", "amqtt"),
     )
@@ -96,6 +103,11 @@ def scheme_of(url: str, access: Access) -> str:
     if not all(map(find_spec, kind.modules)):
         raise UsageError(f"{scheme}:// needs the extra {kind.extra!r}: pip install 'progressive[{kind.extra}]'")
     return scheme
+
+
+def usual_silence_s(url: str, access: Access) -> float:
+    """How long a stream from this address may pause before its sender counts as gone; raises as `scheme_of` does."""
+    return SCHEMES[scheme_of(url, access)].silence_s
 
 
 async def open_receiver(url: str, access: Access, say: Say) -> ReceivingTransport:

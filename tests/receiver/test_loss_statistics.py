@@ -17,7 +17,7 @@ def runs_of_missing(arrived):
     return lengths
 
 
-@given(st.lists(st.integers(0, 40), min_size=1, max_size=60))
+@given(st.lists(st.integers(0, LATE_START - 1), min_size=1, max_size=60))
 def test_any_order_and_duplicates_give_the_counts_of_the_set(sequences):
     tracker = SequenceTracker()
     seen = set()

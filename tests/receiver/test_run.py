@@ -242,6 +242,7 @@ def test_nonsense_is_dropped_and_a_sender_that_never_comes_is_a_failure(tmp_path
     receiver = Receiver(tmp_path / "out", timeout_s=0.5)
     send_part(receiver.address, packets=3, prepare=lambda data: data[:-1])
     assert str(receiver.result()) == "no sender came in 500 ms; nothing could be shown"
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_stream_of_an_unknown_codec_is_a_failure_not_a_crash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -297,6 +298,7 @@ def test_a_photo_that_was_announced_and_never_comes_is_a_failure(
         (["--from", "udp://127.0.0.1:0", "--reference", "missing.png"], "cannot read missing.png"),
         (["--from", "udp://127.0.0.1:0", "--output", "/proc/out"], "cannot write into the folder /proc/out"),
         (["--from", "udp://127.0.0.1:0", "--timeout", "soon"], "'soon' is not a time"),
+        (["--from", "udp://127.0.0.1:0", "--silence", "0s"], "use more than 0"),
         (["--from", "udp://127.0.0.1:0", "--device", "abacus"], "unknown device 'abacus'"),
         (["--from", "udp://192.0.2.1:9000"], "cannot be listened at"),
     ],

@@ -8,9 +8,8 @@ from sender.loss_estimate import (
     MAX_LOSS,
     PRIOR_PACKETS,
     REPORT_S,
-    UNREPAIRED_SHARE,
     estimate_losses,
-    unrepaired,
+    unanswered,
 )
 
 ASSUMED = LossModel(0.1, 5)
@@ -53,15 +52,15 @@ def test_any_counts_give_a_chain_within_the_bounds(assumed, sent, share, burst):
 
 
 def test_early_losses_are_left_to_answers_and_the_last_ones_are_not():
-    early = unrepaired(ASSUMED, left_s=10, lag_s=0.1)
-    assert early.loss == pytest.approx(UNREPAIRED_SHARE * 0.1)
+    early = unanswered(ASSUMED, left_s=10, lag_s=0.25)
+    assert early.loss == pytest.approx(0.1 * 0.1)
     assert early.burst == pytest.approx(5)
-    assert unrepaired(ASSUMED, left_s=2 * REPORT_S, lag_s=0).loss == pytest.approx(0.05)
+    assert unanswered(ASSUMED, left_s=2 * REPORT_S, lag_s=0).loss == pytest.approx(0.05)
     for left_s in (REPORT_S, 0.1, 0.0, -1.0):
-        assert unrepaired(ASSUMED, left_s=left_s, lag_s=0.1).loss == pytest.approx(0.1)
+        assert unanswered(ASSUMED, left_s=left_s, lag_s=0.1).loss == pytest.approx(0.1)
 
 
 def test_reports_that_take_long_leave_less_to_answers():
-    lags = [unrepaired(ASSUMED, left_s=10, lag_s=lag_s).loss for lag_s in (0, 1, 3, 5, 9, 30)]
+    lags = [unanswered(ASSUMED, left_s=10, lag_s=lag_s).loss for lag_s in (0, 1, 3, 5, 9, 30)]
     assert lags == sorted(lags)
     assert lags[0] < 0.05 < lags[-1] == pytest.approx(0.1)

@@ -42,6 +42,7 @@ FAILURES_IN_WORDS = {
     "Not authorized": "does not let this user in",
     "Banned": "has banned this user",
 }
+NO_USER_IN_WORDS = "lets in nobody without a name: write USER@ before the host, and give --password-file"
 """What no further try can mend, by the names that paho gives the broker's reasons."""
 
 NOT_THIS_VERSION = "Unsupported protocol version"
@@ -262,7 +263,9 @@ class BrokerConnection:
             return None
         name = _name_of(error)
         if name in FAILURES_IN_WORDS:
-            return RunError(f"the broker of {self._address} {FAILURES_IN_WORDS[name]}: check both (README, MQTT)")
+            known = self._address.user is not None
+            words = f"{FAILURES_IN_WORDS[name]}: check name and password" if known else NO_USER_IN_WORDS
+            return RunError(f"the broker of {self._address} {words}")
         return NoBroker(f"the broker of {self._address} refuses connections ({name.lower()})")
 
     def _in_words(self, cause: BaseException | None, *, started: bool) -> RunError | NoBroker:

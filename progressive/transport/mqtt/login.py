@@ -36,6 +36,8 @@ def login_for(address: MqttAddress, access: Access) -> Login:
         if address.user is None:
             raise UsageError("--password-file needs a user: write mqtt://USER@HOST/TOPIC")
         password = read_bytes(access.password_file, limit=MAX_PASSWORD).decode("utf-8", "replace").rstrip("\r\n")
+        if not password:
+            raise UsageError(f"{access.password_file} is empty: write the password into it")
     if not address.tls:
         if access.ca_file is not None:
             raise UsageError("--ca-file is for encrypted connections: write mqtts:// in place of mqtt://")

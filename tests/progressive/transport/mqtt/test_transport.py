@@ -220,6 +220,9 @@ async def test_passwords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(UsageError, match="does not let this user in|does not take this user") as refusal:
             await attempt
         assert "wrong" not in str(refusal.value)
+        assert "check name and password" in str(refusal.value)
+    with pytest.raises(UsageError, match="nobody without a name: write USER@ before the host"):
+        await join(f"mqtt://127.0.0.1:{mosquitto.port}/t", Access(), silent)
     own.write_text("also wrong")
     passwords.write_text("")
     mosquitto.stop()
@@ -307,6 +310,10 @@ def test_what_a_login_needs(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read"):
         login_for(parse_mqtt_url("mqtts://h/t"), Access(ca_file=tmp_path / "none"))
     secret.write_text("hidden\n")
+    empty = tmp_path / "empty"
+    empty.touch()
+    with pytest.raises(UsageError, match="empty is empty: write the password into it"):
+        login_for(parse_mqtt_url("mqtt://me@h/t"), Access(password_file=empty))
     login = login_for(parse_mqtt_url("mqtt://me@h/t"), Access(password_file=secret))
     assert login.password == "hidden"
     assert "hidden" not in repr(login)
