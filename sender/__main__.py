@@ -70,7 +70,9 @@ def send(
     redundancy: Annotated[
         str | None,
         typer.Option(
-            metavar="SHARE", help="Parity bytes per source byte, such as 25%; left out, the protection decides."
+            metavar="SHARE",
+            help="Most parity bytes per source byte, such as 25%; equal protection spends all of it.",
+            show_default="as the protection decides, until the deadline",
         ),
     ] = None,
     expect: Annotated[

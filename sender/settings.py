@@ -29,7 +29,8 @@ class SenderSettings:
         packet_size: largest datagram in bytes, all included but the IP and UDP headers.
         deadline_s: seconds from the start after which no more of the stream is sent.
         protection: name of a policy of `progressive.wire.protection`.
-        redundancy: parity bytes / source bytes; None lets the policy choose and fill the time until the deadline.
+        redundancy: most parity bytes / source bytes, which "equal" spends all of; None lets the policy choose and fill
+            the time until the deadline.
         count_ip: IP and UDP headers, 28 bytes a datagram, count as bandwidth too.
         feedback: a receiver answers; without it the sender listens to nobody.
         inner_parity: bytes of parity inside each datagram, for links that deliver damaged ones; the receiver must be
