@@ -200,7 +200,7 @@ def send(
         settings,
         context=context,
         full_size=full_size,
-        every_s=None if every is None else parse_time(every),
+        every_s=None if every is None else _seconds_apart(every, source),
         to=tuple(to or ()),
         access=Access(
             inner_parity=settings.inner_parity,
@@ -220,6 +220,7 @@ def send(
     if not to:
         _refuse_options_of_remote_runs(
             {
+                "--serve": serve,
                 "--serve-for": serve_for,
                 "--key-file": key_file,
                 "--password-file": password_file,
@@ -242,6 +243,15 @@ def _run(options: SenderOptions, display: Display, view: str | None) -> None:
         from sender.local import stream_locally
 
         stream_locally(options, display, view=view)
+
+
+def _seconds_apart(every: str, source: str | None) -> float:
+    every_s = parse_time(every)
+    if source is None:
+        raise UsageError("--every is for photos that come one after the other: name a folder, or leave --every out")
+    if every_s == 0:
+        raise UsageError(f"--every {every} leaves no time between photos: use more than 0, such as 1s")
+    return every_s
 
 
 def _refuse_options_of_local_runs(given: dict[str, object]) -> None:

@@ -36,8 +36,8 @@ class Sending:
 
     @property
     def worst(self) -> ReportReceived | None:
-        """Of the latest reports the one with the fewest segments."""
-        return min(self.reports.values(), key=lambda report: report.segments, default=None)
+        """Of the latest reports the one with the fewest segments, and of those the one with the highest loss."""
+        return min(self.reports.values(), key=lambda report: (report.segments, -report.loss), default=None)
 
 
 class SendingView:
@@ -135,5 +135,5 @@ def _words(sending: Sending) -> str:
     if report is None:
         return words
     loss = format_percent(report.loss, digits=2) + (f" in bursts of {report.burst:.1f}" if report.loss else "")
-    by = f" by {len(sending.reports)} receivers at least" if len(sending.reports) > 1 else ""
+    by = f" by the worst of {len(sending.reports)} receivers" if len(sending.reports) > 1 else ""
     return f"{words}  reported{by} {report.segments} of {sending.segments} segments, loss {loss}"

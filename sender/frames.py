@@ -17,6 +17,8 @@ from sender.prepare import Source, find_sources
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".ogv", ".3gp")
 
+ADVICE = "give another copy, or encode it anew"
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -42,6 +44,11 @@ class Frames(Protocol):
 
     passed_over: int
 
+    @property
+    def damage(self) -> str:
+        """What of the source could not be decoded so far, in a line; empty if there is no such thing."""
+        ...
+
     def next(self, now_s: float) -> Frame | None:
         """The newest frame that is there at `now_s`; if it was handed out already the one after, which may be yet to
         come; None after the last."""
@@ -55,10 +62,14 @@ class Frames(Protocol):
 class TimedFrames:
     """Frames whose times are known beforehand, in the order of time."""
 
-    def __init__(self, frames: Iterable[Frame]) -> None:
+    def __init__(self, frames: Iterable[Frame], damage: Callable[[], str] = str) -> None:
         self.passed_over = 0
-        self._frames = iter(frames)
+        self._frames, self._damage = iter(frames), damage
         self._coming = next(self._frames, None)
+
+    @property
+    def damage(self) -> str:
+        return self._damage()
 
     def next(self, now_s: float) -> Frame | None:
         newest, self._coming = self._coming, next(self._frames, None)
@@ -74,20 +85,25 @@ class TimedFrames:
 class LiveFrames:
     """Frames of a camera, read in a thread: only the newest is kept."""
 
-    def __init__(self, photos: Iterable[Photo], clock: Callable[[], float]) -> None:
+    def __init__(self, photos: Iterable[Photo], clock: Callable[[], float], damage: Callable[[], str] = str) -> None:
         """
         Args:
             photos: blocks until the next one is there; raises UsageError if there is none any more for a bad reason.
             clock: seconds since the start of the sequence, in real time.
+            damage: what could not be decoded.
         """
         self.passed_over = 0
-        self._photos, self._clock = photos, clock
+        self._photos, self._clock, self._damage = photos, clock, damage
         self._changed = threading.Condition()
         self._newest: Frame | None = None
         self._count = 0
         self._over = False
         self._error: UsageError | None = None
         threading.Thread(target=self._read, daemon=True).start()
+
+    @property
+    def damage(self) -> str:
+        return self._damage()
 
     def next(self, now_s: float) -> Frame | None:
         with self._changed:
@@ -156,23 +172,73 @@ def is_camera(source: str | None) -> bool:
 
 def video_frames(path: str) -> TimedFrames:
     """The frames of a video file, at their times; raises UsageError if it cannot be read."""
-    container = _open(path)
+    pictures = Pictures(_open(path), path)
     stem = Path(path).stem
 
     def frames() -> Iterator[Frame]:
         start_s = None
-        for number, picture in enumerate(_pictures(container, path), start=1):
+        for number, picture in enumerate(pictures, start=1):
             time_s = float(picture.time or 0.0)
             start_s = time_s if start_s is None else start_s
             yield Frame(f"{stem}_{number:05d}", time_s - start_s, lambda picture=picture: _photo(picture))  # type: ignore[misc]
 
-    return TimedFrames(frames())
+    return TimedFrames(frames(), lambda: pictures.damage)
 
 
 def camera_frames(source: str, clock: Callable[[], float]) -> LiveFrames:
     """The frames of a camera, a device such as /dev/video0 or an address such as rtsp://HOST/PATH."""
-    container = _open(source, "v4l2" if source.startswith("/dev/video") else None)
-    return LiveFrames((_photo(picture) for picture in _pictures(container, source)), clock)
+    pictures = Pictures(_open(source, "v4l2" if source.startswith("/dev/video") else None), source)
+    return LiveFrames(map(_photo, pictures), clock, lambda: pictures.damage)
+
+
+def frames_in_words(count: int) -> str:
+    """Such as `1 frame` or `2 frames`."""
+    return f"{count} frame{'' if count == 1 else 's'}"
+
+
+class Pictures:
+    """The decoded pictures of a video or a camera; damaged ones are left out.
+
+    Raises UsageError at the end if there was not one, and at one that is too large.
+    """
+
+    def __init__(self, container: Any, source: str) -> None:
+        self._container, self._source = container, source
+        self._damaged = 0
+
+    @property
+    def damage(self) -> str:
+        """What was left out so far, in a line; empty for nothing."""
+        left_out = frames_in_words(self._damaged)
+        return f"cannot decode {left_out} of {self._source}: it is damaged" if self._damaged else ""
+
+    def __iter__(self) -> Iterator[Any]:
+        whole = 0
+        for picture in self._decoded():
+            if picture.is_corrupt:
+                self._damaged += 1
+                continue
+            if picture.width * picture.height > MAX_PIXELS:
+                raise UsageError(
+                    f"cannot read {self._source}: it has more than {MAX_PIXELS // 10**6} megapixels a frame"
+                )
+            whole += 1
+            yield picture
+        if not whole:
+            raise UsageError(f"cannot read {self._source}: not one frame of it can be decoded: {ADVICE}")
+
+    def _decoded(self) -> Iterator[Any]:
+        import av
+
+        packets = self._container.demux(video=0)
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                yield from packet.decode()
+            except av.FFmpegError:  # of a packet, after which others come, or of the file, after which none does
+                self._damaged += 1
 
 
 def _open(source: str, container_format: str | None = None) -> Any:
@@ -182,25 +248,14 @@ def _open(source: str, container_format: str | None = None) -> Any:
         raise UsageError("videos and cameras need PyAV: install progressive[video]") from None
     try:
         container = av.open(source, format=container_format)
+    except (av.InvalidDataError, EOFError) as error:
+        raise UsageError(f"cannot read {source}: it is no video, damaged or cut short: {ADVICE}") from error
     except (av.FFmpegError, OSError) as error:
         raise UsageError(f"cannot read {source}: {getattr(error, 'strerror', None) or error}") from error
     if not container.streams.video:
         container.close()
         raise UsageError(f"cannot read {source}: there is no video in it")
     return container
-
-
-def _pictures(container: Any, source: str) -> Iterator[Any]:
-    """The decoded frames; what is damaged or cut short ends the sequence where it is."""
-    import av
-
-    try:
-        for picture in container.decode(video=0):
-            if picture.width * picture.height > MAX_PIXELS:
-                raise UsageError(f"cannot read {source}: it has more than {MAX_PIXELS // 10**6} megapixels a frame")
-            yield picture
-    except av.FFmpegError:
-        return
 
 
 def _photo(picture: Any) -> Photo:

@@ -300,9 +300,7 @@ def _stream_frames(
             losses = stream.sender.losses
             sequence.sent(turn, number, stream.sender.stream, stream.sender.known_segments)
         display.summary(sequence.in_words())
-    if sequence.unreadable:
-        names = ", ".join(sequence.unreadable)
-        raise RunError(f"{len(sequence.unreadable)} frames could not be read: {names}")
+    sequence.check()
     if not shown:
         raise RunError("not one frame arrived: lower the bandwidth or raise the deadline")
 

@@ -144,8 +144,7 @@ async def _stream_frames(
             for target in targets:
                 target.transport.close()
     display.summary(sequence.in_words())
-    if sequence.unreadable:
-        raise RunError(f"{len(sequence.unreadable)} frames could not be read: {', '.join(sequence.unreadable)}")
+    sequence.check()
     _raise_failures(targets)
 
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from progressive.codec import Photo, ProgressiveCodec
-from progressive.errors import UsageError
+from progressive.errors import RunError, UsageError
 from progressive.stream import LayeredStream
 from progressive.wire.placement import CANVASES, Placement
 from sender.changes import Region, block_errors, changed_region
-from sender.frames import Frame, Frames
+from sender.frames import Frame, Frames, frames_in_words
 from sender.prepare import PreparedPhoto, encode_part, prepare_photo
 from sender.settings import SenderSettings
 
@@ -163,10 +163,17 @@ class FrameSequence:
     def in_words(self) -> str:
         """How the sequence went, in one line."""
         dropped = self._frames.passed_over + self.late
-        words = (
-            f"{self.sent_count} frames sent, {dropped} dropped for newer ones or as late, {self.unchanged} unchanged"
-        )
+        sent = frames_in_words(self.sent_count)
+        words = f"{sent} sent, {dropped} dropped for newer ones or as late, {self.unchanged} unchanged"
         return f"{words}, {self.share_sent:.0%} of the area of those sent"
+
+    def check(self) -> None:
+        """Raises RunError if some frames could not be read, or some of a video could not be decoded."""
+        if self.unreadable:
+            names = ", ".join(self.unreadable)
+            raise RunError(f"{frames_in_words(len(self.unreadable))} could not be read: {names}")
+        if self._frames.damage:
+            raise RunError(self._frames.damage)
 
     def _left_s(self, frame: Frame) -> float:
         return frame.time_s + self._settings.deadline_s - self._clock()

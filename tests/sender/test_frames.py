@@ -1,11 +1,13 @@
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from progressive.errors import UsageError
-from sender.frames import Frame, LiveFrames, TimedFrames, is_sequence, open_frames, photo_frames
+from sender.__main__ import main
+from sender.frames import Frame, LiveFrames, Pictures, TimedFrames, is_sequence, open_frames, photo_frames
 from sender.prepare import Source
 
 
@@ -59,10 +61,10 @@ def test_a_camera_that_fails_says_why():
         LiveFrames(photos(), clock=lambda: 0.0).next(0.0)
 
 
-def write_video(path, pictures):
+def write_video(path, pictures, codec="mpeg4"):
     av = pytest.importorskip("av")
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10)
+        stream = container.add_stream(codec, rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
@@ -91,6 +93,73 @@ def test_a_video_cut_short_ends_where_it_is(tmp_path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     frames = open_frames(str(path), None, clock=lambda: 0.0)
     assert 1 < sum(1 for _ in iter(lambda: frames.next(0.0), None)) < 20
+
+
+@pytest.fixture
+def damage(tmp_path):
+    """Writes a video of 12 frames, and noise over some of its packets."""
+    av = pytest.importorskip("av")
+    if "libx264" not in av.codecs_available:
+        pytest.skip("damage shows in H.264, which this FFmpeg does not encode")
+
+    def damage(packets):
+        rng = np.random.default_rng(0)
+        scene = np.kron(rng.integers(0, 256, (12, 16, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+        path = write_video(
+            tmp_path / "damaged.mp4", [scene[i : i + 48, 2 * i : 2 * i + 64] for i in range(12)], "libx264"
+        )
+        with av.open(str(path)) as container:
+            places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+        content = bytearray(path.read_bytes())
+        for begin, size in (places[packet] for packet in packets):
+            content[begin : begin + size] = rng.bytes(size)
+        path.write_bytes(content)
+        return path
+
+    return damage
+
+
+def test_damaged_frames_of_a_video_are_left_out_and_told_of(damage):
+    path = damage([5])
+    frames = open_frames(str(path), None, clock=lambda: 0.0)
+    assert sum(1 for _ in iter(lambda: frames.next(0.0), None)) == 11
+    assert frames.damage == f"cannot decode 1 frame of {path}: it is damaged"
+
+
+def test_a_picture_that_the_decoder_marks_as_damaged_is_left_out():
+    pytest.importorskip("av")
+    pictures = [SimpleNamespace(is_corrupt=number == 1, width=64, height=48) for number in range(3)]
+    packet = SimpleNamespace(decode=lambda: pictures)
+    decoded = Pictures(SimpleNamespace(demux=lambda video: iter([packet])), "some.mp4")
+    assert list(decoded) == [pictures[0], pictures[2]]
+    assert decoded.damage == "cannot decode 1 frame of some.mp4: it is damaged"
+
+
+def test_an_undamaged_video_is_told_nothing_of(video):
+    frames = open_frames(str(video), None, clock=lambda: 0.0)
+    assert sum(1 for _ in iter(lambda: frames.next(0.0), None)) == 20
+    assert frames.damage == ""
+
+
+def test_a_video_of_which_nothing_can_be_decoded_is_refused_with_advice(damage):
+    with pytest.raises(UsageError, match="damaged.mp4: not one frame of it can be decoded: give another copy"):
+        open_frames(str(damage(range(12))), None, clock=lambda: 0.0)
+
+
+@pytest.mark.usefixtures("thumbnails")
+def test_a_damaged_video_is_sent_and_ends_with_status_1(call, damage, tmp_path):
+    path = damage([5])
+    run = ("--fast", "--codec", "thumbnails", "--channel", "none", "--bandwidth", "500kbps", "--deadline", "2s")
+    outcome = call(main, path, *run, "--output", tmp_path / "out")
+    assert (outcome.status, outcome.err) == (1, f"error: cannot decode 1 frame of {path}: it is damaged\n")
+    assert (tmp_path / "out" / "damaged_00001" / "final.png").exists()
+
+
+def test_a_video_that_lacks_its_end_is_refused_with_advice(damage):
+    path = damage([])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UsageError, match="damaged.mp4: it is no video, damaged or cut short: give another copy"):
+        open_frames(str(path), None, clock=lambda: 0.0)
 
 
 @pytest.mark.parametrize(

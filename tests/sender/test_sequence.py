@@ -4,7 +4,7 @@ import fake_codec
 import numpy as np
 import pytest
 
-from progressive.errors import UsageError
+from progressive.errors import RunError, UsageError
 from progressive.metrics import psnr
 from progressive.photos import read_photo, sample_photo, write_png
 from sender.__main__ import main
@@ -129,6 +129,16 @@ def test_a_frame_that_cannot_be_read_is_named_and_the_next_one_taken():
     sequence = sequence_of(UsageError("cannot read it"), BACKGROUND)
     assert sequence.next().prepared.name == "1"
     assert sequence.unreadable == ["0"]
+    with pytest.raises(RunError, match="1 frame could not be read: 0"):
+        sequence.check()
+
+
+def test_how_a_sequence_went_is_counted_in_words():
+    sequence = sequence_of(BACKGROUND, with_square(60))
+    send(sequence, 0)
+    assert sequence.in_words().startswith("1 frame sent, 0 dropped")
+    send(sequence, 1)
+    assert sequence.in_words().startswith("2 frames sent, 0 dropped")
 
 
 def test_a_frame_of_another_size_is_sent_whole():
