@@ -200,7 +200,7 @@ def send(
         settings,
         context=context,
         full_size=full_size,
-        every_s=None if every is None else _seconds_apart(every, source),
+        every_s=None if every is None else _seconds_apart(every),
         to=tuple(to or ()),
         access=Access(
             inner_parity=settings.inner_parity,
@@ -245,10 +245,8 @@ def _run(options: SenderOptions, display: Display, view: str | None) -> None:
         stream_locally(options, display, view=view)
 
 
-def _seconds_apart(every: str, source: str | None) -> float:
+def _seconds_apart(every: str) -> float:
     every_s = parse_time(every)
-    if source is None:
-        raise UsageError("--every is for photos that come one after the other: name a folder, or leave --every out")
     if every_s == 0:
         raise UsageError(f"--every {every} leaves no time between photos: use more than 0, such as 1s")
     return every_s

@@ -142,17 +142,19 @@ def open_frames(source: str | None, every_s: float | None, clock: Callable[[], f
     """The frames of a sequence.
 
     Args:
-        source: photo, folder or glob; a video file; a camera; None for the sample photo.
+        source: photo, folder or glob; a video file; a camera.
         every_s: how far photos come apart, in seconds; None for what has times of its own.
         clock: seconds since the start, for a camera.
 
-    Raises UsageError if the source cannot be read, or is given two times.
+    Raises UsageError if the source cannot be read, is given two times, or is None.
     """
+    if source is None:
+        raise UsageError("--every is for photos that come one after the other: name a folder, or leave --every out")
     if not (is_video(source) or is_camera(source)):
         return photo_frames(find_sources(source), every_s or 0.0)
     if every_s is not None:
         raise UsageError(f"{source} has times of its own: leave --every out")
-    return video_frames(str(source)) if is_video(source) else camera_frames(str(source), clock)
+    return video_frames(source) if is_video(source) else camera_frames(source, clock)
 
 
 def photo_frames(sources: Sequence[Source], every_s: float) -> TimedFrames:
