@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chromium import needs_chromium, open_page
+from aioice.ice import StunProtocol
+from chromium import Page, needs_chromium, open_page
 from conftest import CommandLine
 
 from progressive.display import Display
 from progressive.errors import ProgressiveError, RunError, UsageError
 from progressive.photos import read_photo, sample_photo, write_png
+from progressive.transport.webrtc import server
 from receiver.run import ReceiverOptions, receive
 from receiver.settings import ReceiverSettings
 from sender.__main__ import main as sender_main
@@ -28,6 +30,9 @@ from sender.session import SenderSession
 from sender.settings import SenderSettings
 
 pytestmark = pytest.mark.usefixtures("thumbnails")
+
+STATE, BUTTON = "document.querySelector('#state').textContent", "document.querySelector('#toggle').textContent"
+CLICK = "document.querySelector('#toggle').click()"
 
 
 class Recorder(Display):
@@ -264,3 +269,71 @@ async def test_a_browser_that_leaves_is_no_longer_served(large_photo: Path) -> N
     assert display.observed[-1] == ReceiverLeft("receiver 1 (127.0.0.1)", "left")
     assert display.notes[-2].endswith("interrupted")
     assert display.notes[-1] == "served 1 receiver"
+
+
+async def statuses_of_deletes(page: Page) -> list[int]:
+    """What the sender answered when the page ended its sessions."""
+    sessions = "performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/whep/'))"
+    await page.wait_for(f"{sessions}.length")
+    statuses: list[int] = await page.evaluate(f"{sessions}.map((entry) => entry.responseStatus)")
+    return statuses
+
+
+@needs_chromium
+async def test_a_browser_that_leaves_while_it_joins_is_forgotten_and_may_join_again(
+    monkeypatch: pytest.MonkeyPatch, photos: Path
+) -> None:
+    answer, asked, may_answer = server._answer, threading.Event(), threading.Event()
+
+    async def answer_when_allowed(*arguments: Any) -> str:
+        asked.set()
+        await asyncio.to_thread(may_answer.wait, 30)
+        return await answer(*arguments)
+
+    monkeypatch.setattr(server, "_answer", answer_when_allowed)
+    url, display, run = await asyncio.to_thread(serving, photos / "1.png", bandwidth_bps=200e3)
+    async with open_page(url.replace("webrtc", "http", 1)) as page:
+        assert await asyncio.to_thread(asked.wait, 30)
+        await page.evaluate(CLICK)
+        await page.wait_for(f"{BUTTON} === 'Join again'")
+        await page.evaluate(CLICK)
+        may_answer.set()
+        await page.wait_for(f"{STATE}.startsWith('Over')")
+        assert await statuses_of_deletes(page) == [200]
+        assert page.errors == []
+    await asyncio.to_thread(run.stop)
+    assert len([event for event in display.observed if isinstance(event, ReceiverJoined)]) == 1
+
+
+@needs_chromium
+async def test_a_browser_that_joins_again_sees_the_photo_anew(large_photo: Path) -> None:
+    url, display, run = await asyncio.to_thread(serving, large_photo, bandwidth_bps=30e3, deadline_s=60.0)
+    arrived = "[...document.querySelectorAll('.map')].map((map) => map.querySelectorAll('.packet:not(.lost)').length)"
+    async with open_page(url.replace("webrtc", "http", 1)) as page:
+        await page.wait_for(f"{arrived}[0] > 2")
+        first = (await page.evaluate(f"{CLICK}; {arrived}"))[0]
+        await page.evaluate(CLICK)
+        await page.wait_for(f"{arrived}.length === 2 && {arrived}[0] > 2")
+        assert (await page.evaluate(arrived))[1] == first
+        assert await asyncio.to_thread(display.somebody_left.wait, 10)
+    await asyncio.to_thread(run.stop)
+
+
+@needs_chromium
+async def test_a_browser_whose_packets_find_no_way_is_told_so_and_may_try_again(
+    monkeypatch: pytest.MonkeyPatch, photos: Path
+) -> None:
+    url, _, run = await asyncio.to_thread(serving, photos / "1.png", bandwidth_bps=200e3)
+    with monkeypatch.context() as firewall:
+        firewall.setattr(StunProtocol, "datagram_received", lambda *_: None)
+        async with open_page(url.replace("webrtc", "http", 1) + "/#limit=2") as page:
+            await page.wait_for(f"{BUTTON} === 'Try again'")
+            told = await page.evaluate(STATE)
+            assert "packets find no way" in told
+            assert "open UDP" in told
+            assert await statuses_of_deletes(page) == [200]
+            firewall.undo()
+            await page.evaluate(f"location.hash = ''; {CLICK}")
+            await page.wait_for(f"{STATE}.startsWith('Over')")
+            assert page.errors == []
+    await asyncio.to_thread(run.stop)

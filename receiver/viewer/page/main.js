@@ -6,7 +6,7 @@ import * as format from "./format.js";
 import { drawLayers, drawMap } from "./packets.js";
 import { Pictures } from "./pictures.js";
 import { Stage } from "./stage.js";
-import { State, title } from "./state.js";
+import { RECEIVING, State, WAITING, title } from "./state.js";
 import { Wall } from "./wall.js";
 
 const LOSS_WINDOW = 20; // packets
@@ -21,9 +21,10 @@ const wall = new Wall($("#wall"), pictures, feed, (receiver) => choose(receiver,
 let state = new State();
 let run = null;
 let chosen = { receiver: null, photo: null }; // null: all receivers; the photo that a receiver is at
+let connection = ["waiting", "Connecting"]; // its state and words for it; null while news come
 let scheduled = false;
 
-feed.follow(take, (reason) => setStatus("lost", reason || "Connection lost, trying again"));
+feed.follow(take, (reason) => { connection = ["lost", reason || "Connection lost, trying again"]; schedule(); });
 stage.onmove = () => drawCharts(stage.photo);
 new ResizeObserver(schedule).observe(document.body);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", schedule);
@@ -37,11 +38,12 @@ async function take(message) {
     run = message.run;
     state = new State();
     $("#title").textContent = document.title = message.title;
-    setStatus("waiting", "Waiting for a sender");
+    connection = null;
   } else if (message.type === "over") {
     draw();
     await pictures.settled();
-    setStatus("done", "Finished");
+    connection = ["done", "Finished"];
+    draw();
     return true;
   } else {
     state.apply(message);
@@ -72,23 +74,17 @@ function draw() {
   $("#back").hidden = !several || showWall;
   if (showWall) wall.draw(state);
   const entry = state.receivers.get(receiver);
-  $("#where").textContent = entry ? (several ? `${entry.name} · ` : "") + entry.detail : "";
+  $("#where").textContent = $("#where").title = entry ? (several ? `${entry.name} · ` : "") + entry.detail : "";
   $("#strip").hidden = !entry || entry.photos.size < 2;
-  drawStatus();
+  const photo = entry?.photos.get(chosen.photo) ?? state.latest(receiver);
+  drawStatus(entry ? state.status(receiver, photo) : state.statusOfAll());
   if (!entry) return;
   drawStrip(entry);
-  const photo = entry.photos.get(chosen.photo) ?? state.latest(receiver);
   if (photo) drawPhoto(photo);
 }
 
-function drawStatus() {
-  const photos = [...state.receivers.keys()].map((receiver) => state.latest(receiver)).filter(Boolean);
-  if (!photos.length) return;
-  if (photos.some((photo) => photo.state === "receiving")) setStatus("live", "Receiving");
-  else setStatus("done", photos.some((photo) => photo.reason === "silence") ? "The sender fell silent" : "Complete");
-}
-
-function setStatus(kind, words) {
+function drawStatus(ofPhotos) {
+  const [kind, words] = connection ?? [{ [WAITING]: "waiting", [RECEIVING]: "live" }[ofPhotos] ?? "done", ofPhotos];
   const status = $("#status");
   status.dataset.state = kind;
   if (status.textContent !== words) status.textContent = words;
@@ -109,7 +105,7 @@ function drawFigures(photo) {
   const figures = [
     ["quality", "Quality", !last ? "–" : measured ? (last.exact ? "exact" : `${last.psnr.toFixed(2)} dB`) : format.percent(last.segments / photo.facts.segments),
       !last ? "" : measured ? (last.ms_ssim === null ? "" : `MS-SSIM ${last.ms_ssim.toFixed(3)}`) : "of the stream shown"],
-    ["bytes", "Bytes", format.bytes(bytes), `in ${format.seconds(time)}`],
+    ["bytes", "Bytes", format.bytes(bytes), `last packet at ${format.seconds(time)}`],
     ["received", "Received", received, late ? `${late} late` : "packets"],
     ["lost", "Lost", lost, format.percent(lost / Math.max(1, received + lost))],
     ["recovered", "Recovered", recovered, "from parity"],

@@ -87,8 +87,7 @@ export class Stage {
     const words = [
       size,
       `picture ${this.place + 1} of ${this.last + 1}`,
-      format.seconds(chosen.time_s),
-      format.bytes(chosen.bytes),
+      `shown at ${format.seconds(chosen.time_s)}, after ${format.bytes(chosen.bytes)}`,
       format.layer(chosen.layer),
       format.quality(chosen, facts.segments),
       chosen.gaps,

@@ -1,5 +1,7 @@
 // What the page knows: receivers and their photos, brought up to date by messages.
 
+export const WAITING = "Waiting for a sender", RECEIVING = "Receiving";
+const COMPLETE = "Complete";
 const PHOTOS_KEPT = 24;
 
 export class State {
@@ -33,6 +35,22 @@ export class State {
     photo.marks = photo.marks.slice(0, fates.from) + fates.marks;
     photo.samples = samples.all ? samples.items : photo.samples.concat(samples.items);
     photo.pictures = pictures.all ? pictures.items : photo.pictures.concat(pictures.items);
+  }
+
+  // What all receivers are at, in words.
+  statusOfAll() {
+    const all = [...this.receivers.keys()].map((receiver) => this.status(receiver, this.latest(receiver)));
+    if (all.includes(RECEIVING)) return RECEIVING;
+    if (new Set(all).size < 2) return all[0] ?? WAITING;
+    return `${all.filter((one) => one === COMPLETE).length} of ${all.length} complete`;
+  }
+
+  // What a receiver is at with a photo, in words.
+  status(receiver, photo) {
+    if (!photo) return WAITING;
+    if (photo.reason === "complete") return COMPLETE;
+    if (photo.reason === "silence") return "The sender fell silent";
+    return photo.state === "receiving" && this.receivers.get(receiver).state === "here" ? RECEIVING : "Ended";
   }
 
   // The photo that a receiver is at, or was at last.

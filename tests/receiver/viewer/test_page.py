@@ -15,6 +15,7 @@ from chromium import needs_chromium, open_page
 
 from progressive.display import Displays, QuietDisplay
 from progressive.photos import sample_photo, write_png
+from receiver.events import EndReason, PacketReceived, StreamEnded
 from receiver.reception import PictureShown
 from receiver.viewer.address import ViewAddress
 from receiver.viewer.gallery import Exhibit, Gallery
@@ -26,17 +27,21 @@ from sender.settings import SenderSettings
 pytestmark = pytest.mark.timeout(120)  # a browser starts slowly on a busy machine
 
 NUMBER = "document.querySelector('#stage figure').dataset.number"
+STATUS = "document.querySelector('#status').textContent"
 
 
 class Shown(QuietDisplay):
-    """When each picture was there, and how far the decoder was."""
+    """When each picture was there, and how far the decoder was; whether all came in the end."""
 
     def __init__(self):
         self.pictures = []
+        self.complete = False
 
     def observe(self, event):
         if isinstance(event, PictureShown):
             self.pictures.append((time.time(), event.status.base_complete))
+        elif isinstance(event, StreamEnded):
+            self.complete = event.reason == "complete"
 
 
 @pytest.fixture
@@ -100,7 +105,7 @@ async def test_the_page_shows_a_photo_as_it_comes_over_a_lossy_link(photo, tmp_p
             assert await page.evaluate("Number(document.querySelector('#slider').max)") == last
             assert report["packets"]["lost"] > 0 < report["packets"]["recovered"]
             assert await figures_of(page) == report["packets"]
-            await page.wait_for("document.querySelector('#status').textContent === 'Complete'")
+            await page.wait_for(f"{STATUS} === '{'Complete' if run.shown.complete else 'Ended'}'")
             for number in range(last + 1):
                 await page.evaluate(
                     f"slider = document.querySelector('#slider'); slider.value = {number};"
@@ -169,6 +174,71 @@ async def test_a_wall_shows_all_receivers_and_asks_one_to_leave():
             await page.wait_for("document.querySelector('#where').textContent.includes('near')")
             await page.press("Escape")
             await page.wait_for("!document.querySelector('#wall').hidden")
+
+
+def begin(gallery: Gallery, receiver: int) -> None:
+    gallery.observe(receiver, PacketReceived(1, 0.0, 0, "source", ((0, 2),), 0, 400, False, 1, 1))
+
+
+def end(gallery: Gallery, receiver: int, reason: EndReason) -> None:
+    gallery.observe(receiver, StreamEnded(1, reason, more=False))
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [("complete", "Complete"), ("ended", "Ended"), ("silence", "The sender fell silent")],
+)
+async def test_a_photo_is_called_complete_only_if_all_of_it_came(reason, says):
+    gallery = Gallery("progressive")
+    gallery.add(Exhibit("receiver"))
+    with Viewer(gallery, ViewAddress("127.0.0.1", 0)) as viewer:
+        async with page_of(viewer) as page:
+            await page.wait_for(f"{STATUS} === 'Waiting for a sender'")
+            begin(gallery, 0)
+            await page.wait_for(f"{STATUS} === 'Receiving'")
+            end(gallery, 0, reason)
+            await page.wait_for(f"{STATUS} !== 'Receiving'")
+            assert await page.evaluate(STATUS) == says
+
+
+@needs_chromium
+async def test_a_wall_says_of_how_many_receivers_all_is_there():
+    gallery = Gallery("wall")
+    for name in ("near", "far", "to come"):
+        gallery.add(Exhibit(name, state="away" if name == "to come" else "here"))
+    with Viewer(gallery, ViewAddress("127.0.0.1", 0)) as viewer:
+        async with page_of(viewer) as page:
+            await page.wait_for("document.querySelectorAll('.tile').length === 3")
+            begin(gallery, 0)
+            begin(gallery, 1)
+            await page.wait_for(f"{STATUS} === 'Receiving'")
+            end(gallery, 0, "complete")
+            gallery.change(1, state="away")
+            await page.wait_for(f"{STATUS} === '1 of 3 complete'")
+            await page.evaluate("document.querySelector('[data-receiver=\"1\"] .open').click()")
+            await page.wait_for(f"{STATUS} === 'Ended'")
+            for receiver in (1, 2):
+                gallery.change(receiver, state="here")
+                begin(gallery, receiver)
+                end(gallery, receiver, "complete")
+            await page.press("Escape")
+            await page.wait_for(f"{STATUS} === 'Complete'")
+
+
+@needs_chromium
+async def test_a_wall_shows_the_whole_of_a_long_detail():
+    gallery = Gallery("wall")
+    link = "rayleigh:snr=9dB,doppler=5Hz+modem:qpsk-1/2,bandwidth=1MHz+delay:20ms, " * 3
+    gallery.add(Exhibit("near", detail=link))
+    gallery.add(Exhibit("far", detail=link))
+    with Viewer(gallery, ViewAddress("127.0.0.1", 0)) as viewer:
+        async with page_of(viewer, width=390) as page:
+            await page.wait_for("document.querySelectorAll('.tile').length === 2")
+            hidden = (
+                "(element) => [element.scrollWidth - element.clientWidth, element.scrollHeight - element.clientHeight]"
+            )
+            assert await page.evaluate(f"[...document.querySelectorAll('.detail')].flatMap({hidden})") == [0, 0, 0, 0]
 
 
 def colours(scheme):

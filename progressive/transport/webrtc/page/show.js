@@ -1,4 +1,5 @@
-// The page: joins the sender it came from and shows the packets of each photo.
+// The page: joins the sender it came from and shows the packets of each photo. Its address may end in
+// #token=..&ice=stun:HOST:PORT&limit=SECONDS, all of them optional: how to join, and how long that may take.
 
 import { join } from "./join.js";
 import { CONTROL, DATA } from "./packets.js";
@@ -64,40 +65,52 @@ class PhotoView {
 }
 
 let photos = 0;
-let current = { id: null, view: null };
-let joined = null;
+let leaving = null; // aborts the join that is on
 
-function onPacket(stream, packet, isNew) {
-  if (!isNew) return;
-  if (current.id !== stream.id) {
-    // A stream of nothing but its end says that no more photos come.
-    if (packet.kind === CONTROL) return;
-    current = { id: stream.id, view: new PhotoView(++photos) };
-    while (byId("photos").childElementCount > MAX_PHOTOS) byId("photos").lastElementChild.remove();
-    byId("state").textContent = "Receiving ..";
-  }
-  current.view.show(stream, packet);
-}
-
-function onClose(reason) {
-  joined = null;
-  byId("state").textContent = photos ? `Over: ${reason}.` : `Nothing came: ${reason}.`;
-  byId("toggle").textContent = "Join again";
+/** Shows the packets of one join. */
+function newShow() {
+  let current = { id: null, view: null };
+  return (stream, packet, isNew) => {
+    if (!isNew) return;
+    if (current.id !== stream.id) {
+      // A stream of nothing but its end says that no more photos come.
+      if (packet.kind === CONTROL) return;
+      current = { id: stream.id, view: new PhotoView(++photos) };
+      while (byId("photos").childElementCount > MAX_PHOTOS) byId("photos").lastElementChild.remove();
+      byId("state").textContent = "Receiving ..";
+    }
+    current.view.show(stream, packet);
+  };
 }
 
 async function enter() {
+  leaving = new AbortController();
+  const { signal } = leaving;
   const parameters = new URLSearchParams(location.hash.slice(1));
-  const iceServers = parameters.getAll("ice").map((urls) => ({ urls }));
+  const before = photos;
   byId("state").textContent = "Joining the sender ..";
   byId("toggle").hidden = false;
   byId("toggle").textContent = "Leave";
   try {
-    joined = await join({ token: parameters.get("token") ?? "", iceServers, onPacket, onClose });
+    await join({
+      token: parameters.get("token") ?? "",
+      iceServers: parameters.getAll("ice").map((urls) => ({ urls })),
+      limitMs: parameters.has("limit") ? 1000 * parameters.get("limit") : undefined,
+      signal,
+      onPacket: newShow(),
+      onClose: (reason) => rest(photos > before ? `Over: ${reason}.` : `Nothing came: ${reason}.`, "Join again"),
+    });
   } catch (error) {
-    byId("state").textContent = `Not joined: ${error.message}`;
-    byId("toggle").textContent = "Try again";
+    if (signal.aborted) rest("Not joined: left.", "Join again");
+    else rest(`Not joined: ${error.message}`, "Try again");
   }
 }
 
-byId("toggle").addEventListener("click", () => (joined ? joined.leave() : enter()));
+function rest(words, next) {
+  leaving = null;
+  byId("state").textContent = words;
+  byId("toggle").textContent = next;
+}
+
+byId("toggle").addEventListener("click", () => (leaving ? leaving.abort() : enter()));
 enter();
