@@ -25,7 +25,7 @@ class Refinement:
     """One picture that was shown, and what it took to show it.
 
     Fields:
-        time_s: since the first datagram, in seconds.
+        time_s: since the first datagram came, in seconds; since sending began where sender and link are in the process.
         bytes: all bytes of the stream's datagrams received until then.
         layer: the highest layer that the picture shows; 0 is the base.
         psnr: in dB; None without the original, infinite if the picture equals it.

@@ -10,6 +10,7 @@ import { RECEIVING, State, WAITING, title } from "./state.js";
 import { Wall } from "./wall.js";
 
 const LOSS_WINDOW = 20; // packets
+const FINISHED = ["done", "Finished"];
 
 const $ = (selector) => document.querySelector(selector);
 const feed = new Feed();
@@ -24,7 +25,11 @@ let chosen = { receiver: null, photo: null }; // null: all receivers; the photo 
 let connection = ["waiting", "Connecting"]; // its state and words for it; null while news come
 let scheduled = false;
 
-feed.follow(take, (reason) => { connection = ["lost", reason || "Connection lost, trying again"]; schedule(); });
+feed.follow(take, (reason) => {
+  if (connection === FINISHED && !reason) return; // who has finished may go; who comes next at this address is shown
+  connection = ["lost", reason || "Connection lost, trying again"];
+  schedule();
+});
 stage.onmove = () => drawCharts(stage.photo);
 new ResizeObserver(schedule).observe(document.body);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", schedule);
@@ -42,7 +47,7 @@ async function take(message) {
   } else if (message.type === "over") {
     draw();
     await pictures.settled();
-    connection = ["done", "Finished"];
+    connection = FINISHED;
     draw();
     return true;
   } else {

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from importlib.resources import files
 
 import numpy as np
@@ -276,3 +276,16 @@ def test_words_and_marks_stand_out_from_what_is_behind_them(scheme):
         assert contrast(words, "card") >= 3.9, words
     for mark in ("source", "late", "lost", "recovered"):
         assert contrast(mark, "card") >= 3, mark
+
+
+@needs_chromium
+async def test_a_finished_run_stays_finished_when_its_process_is_gone() -> None:
+    viewer = Viewer(Gallery("progressive"), ViewAddress("127.0.0.1", 0))
+    with ExitStack() as viewing:
+        viewing.enter_context(viewer)
+        async with open_page(viewer.address.url) as page:
+            await page.wait_for("document.title === 'progressive'", 20)
+            await page.evaluate("tries = 0, ask = fetch, fetch = (...words) => { tries++; return ask(...words); }, 0")
+            await asyncio.to_thread(viewing.close)
+            await page.wait_for("tries >= 2", 20)  # the first was refused, which was told of
+            assert await page.evaluate(STATUS) == "Finished"
