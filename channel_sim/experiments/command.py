@@ -12,7 +12,7 @@ from channel_sim.experiments.broadcast_results import broadcast_csv, broadcast_p
 from channel_sim.experiments.experiment_file import read_experiment
 from channel_sim.experiments.laboratory import Laboratory
 from channel_sim.experiments.plots import draw_panels
-from channel_sim.experiments.record import record_of
+from channel_sim.experiments.record import RECORD, check_record, record_of
 from channel_sim.experiments.results import csv_of
 from channel_sim.experiments.sweep import run_sweep
 from channel_sim.experiments.tables import summary_page
@@ -21,7 +21,7 @@ from channel_sim.experiments.workers import workers_at
 from progressive.errors import UsageError
 from progressive.files import check_writable, reason, write_atomically
 
-FILES = ("cases.csv", "record.json", "summary.md")
+FILES = ("cases.csv", RECORD, "summary.md")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +68,14 @@ def sweep_file(options: SweepOptions, laboratory: Laboratory | None = None) -> s
     if is_broadcast(options.file):
         return _broadcast_file(options, laboratory)
     experiment = read_experiment(options.file, laboratory, quick=options.quick)
-    make_folder(options.output)
+    check_record(options.output, experiment)
     with workers_at(options.dask, options.workers) as workers, telling() as tell:
+        make_folder(options.output)
         results = run_sweep(experiment, laboratory, workers, options.output, tell)
     figures = draw_panels(experiment, results)
     contents = {
         "cases.csv": csv_of(results.rows),
-        "record.json": record_of(experiment, laboratory.identities(experiment.sources), results.tuned),
+        RECORD: record_of(experiment, laboratory.identities(experiment.sources), results.tuned),
         "summary.md": summary_page(experiment, results, list(figures)).encode(),
     }
     write_all(options.output, figures | contents)
@@ -83,13 +84,14 @@ def sweep_file(options: SweepOptions, laboratory: Laboratory | None = None) -> s
 
 def _broadcast_file(options: SweepOptions, laboratory: Laboratory) -> str:
     broadcast = read_broadcast(options.file, quick=options.quick)
-    make_folder(options.output)
+    check_record(options.output, broadcast)
     with workers_at(options.dask, options.workers) as workers, telling() as tell:
+        make_folder(options.output)
         results = run_broadcast(broadcast, laboratory, workers, options.output, tell)
     figures = {f"broadcast_{n}.png": draw_broadcast(results, c) for n, c in enumerate(broadcast.channels, 1)}
     contents = {
         "cases.csv": broadcast_csv(results),
-        "record.json": record_of(broadcast, laboratory.identities([SOURCE])),
+        RECORD: record_of(broadcast, laboratory.identities([SOURCE])),
         "summary.md": broadcast_page(results, list(figures)).encode(),
     }
     write_all(options.output, figures | contents)

@@ -1,4 +1,4 @@
-"""Experiment files: TOML, checked whole before any work starts.
+"""Experiment files: TOML, checked whole before any work starts. All keys: docs/experiment_files.md.
 
 title = "Packet loss"
 photos = ["kodak"]                     # files, folders, globs, skimage:NAME
@@ -29,7 +29,8 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic_core import ErrorDetails
 
 from channel_sim.experiments.case import Objective, System
 from channel_sim.experiments.experiment import Experiment, Panel, Point
@@ -41,6 +42,27 @@ from progressive.files import read_bytes
 from progressive.units import parse_bandwidth, parse_decibel, parse_time
 
 MAX_FILE_BYTES = 1_000_000
+
+UNITS = {"bandwidth": "kbps", "bandwidths": "kbps", "deadline": "s", "outage_below": "dB", "packet_size": "B"}
+"""Of the keys whose values are texts with one, to say how a bare number is meant to be written."""
+
+WORDS = {
+    "missing": "it is missing: write it too",
+    "extra_forbidden": "there is no such key: leave it out",
+    "string_type": "write a text in quotes",
+    "string_too_short": "write something into the quotes",
+    "int_type": "write a whole number",
+    "float_type": "write a number",
+    "list_type": "write a list in [ ]",
+    "dict_type": "write a table in {{ }}",
+    "model_type": "write a table in {{ }}",
+    "too_short": "give at least {min_length}",
+    "too_long": "give at most {max_length}",
+    "greater_than_equal": "use {ge} or more",
+    "less_than_equal": "use {le} or less",
+    "literal_error": "use {expected}",
+}
+"""What to do, by what pydantic calls the mistake."""
 
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -59,6 +81,13 @@ class Factorial(Strict):
 
     sources: Names
     deliveries: Names
+
+
+LIST, TABLE = "[]", "{}"
+Systems = Annotated[
+    Annotated[Names, Tag(LIST)] | Annotated[Factorial, Tag(TABLE)],
+    Discriminator(lambda written: TABLE if isinstance(written, dict) else LIST),
+]
 
 
 class ChannelPanel(Strict):
@@ -87,7 +116,7 @@ class SweepFile(PhotosFile):
     kind: Literal["sweep"] = "sweep"
     tuning_photos: Names
     tuning_trials: Count = 200
-    systems: Names | Factorial
+    systems: Systems
     panels: Annotated[list[ChannelPanel], Field(min_length=1, max_length=100)]
     bandwidths: Names = ["50kbps"]
     deadline: Text = "10s"
@@ -229,7 +258,17 @@ def once(key: str, values: Sequence[Given]) -> tuple[Given, ...]:
 def _first(error: ValidationError, model: type[BaseModel]) -> str:
     """The first thing that is wrong, in a line."""
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
-        return f"unknown key {place!r}: use {', '.join(model.model_fields)}"
-    return f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+        return f"unknown key {first['loc'][0]!r}: use {', '.join(model.model_fields)}"
+    parts = [part for part in first["loc"] if part not in (LIST, TABLE)]
+    place = ", ".join(f"number {part + 1}" if isinstance(part, int) else part for part in parts)
+    return f"{place}: {_advice(first)}"
+
+
+def _advice(error: ErrorDetails) -> str:
+    kind, key, written = error["type"], error["loc"][0], error["input"]
+    if kind == "string_type" and key in UNITS and isinstance(written, int | float):
+        return f'write "{written:g}{UNITS[str(key)]}", a text with its unit'
+    return (
+        WORDS[kind].format(**error.get("ctx", {})) if kind in WORDS else f"{error['msg'][:1].lower()}{error['msg'][1:]}"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,9 @@ LOW = 0.05
 DRAWS = 2000
 """Of photos with replacement, for the bands over time."""
 
+COLUMNS = {"redundancy": "redundancy_sent"}
+"""Figures that have another name in tables, where the parameter of the same name stands beside them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -35,8 +38,8 @@ class Figures:
         shown: share that end with a picture.
         base_complete: share in which the whole base came.
         first_s: mean time to the first picture, the deadline where there is none.
-        recognisable_s: mean time to MS-SSIM 0.8, the deadline where it is not reached.
-        recognised: share that reach it.
+        recognisable_s: mean time to MS-SSIM 0.8, the deadline where it is not reached; None for small photos.
+        recognised: share that reach it; None for small photos.
         sent_bytes: mean, everything included.
         redundancy: bytes beyond those of the source packets / bytes of the source packets.
     """
@@ -50,8 +53,8 @@ class Figures:
     shown: float
     base_complete: float
     first_s: float
-    recognisable_s: float
-    recognised: float
+    recognisable_s: float | None
+    recognised: float | None
     sent_bytes: float
     redundancy: float
 
@@ -91,7 +94,10 @@ def figures_of(outcome: Outcome, deadline_s: float, outage_below_db: float) -> F
 
 def row_of(case: Case, record: dict[str, Any]) -> Row:
     """From what the store keeps, `figures` and `psnr_over_time`."""
-    return Row(case, Figures(**record["figures"]), tuple(record["psnr_over_time"]))
+    figures = Figures(**record["figures"])
+    if figures.ms_ssim is None:
+        figures = replace(figures, recognisable_s=None, recognised=None)
+    return Row(case, figures, tuple(record["psnr_over_time"]))
 
 
 class Results:
@@ -150,8 +156,9 @@ def csv_of(rows: Sequence[Row]) -> bytes:
     """A line for each case: what was tried, the parameters, the figures; empty where there is none."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    names = [f.name for kind in (Conditions, Parameters, Figures) for f in fields(kind)]
-    writer.writerow(["photo", "source", "delivery", "seed", "trials", *names])
+    names = [f.name for kind in (Conditions, Parameters) for f in fields(kind)]
+    figures = [COLUMNS.get(f.name, f.name) for f in fields(Figures)]
+    writer.writerow(["photo", "source", "delivery", "seed", "trials", *names, *figures])
     for row in rows:
         case = row.case
         values = [v for part in (case.conditions, case.parameters, row.figures) for v in asdict(part).values()]

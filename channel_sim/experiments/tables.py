@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from channel_sim.experiments.case import Conditions
@@ -58,12 +59,17 @@ def systems_table(experiment: Experiment, results: Results, conditions: Conditio
                 f"{mean('psnr_low'):.2f}",
                 percent(mean("outage")),
                 percent(mean("shown")),
-                f"{mean('recognisable_s'):.2f} s",
+                _seconds(mean("recognisable_s")),
                 f"{mean('sent_bytes'):,.0f}",
                 percent(mean("redundancy")),
             ]
         )
     return markdown(header, rows)
+
+
+def _seconds(time_s: float) -> str:
+    """Such as `1.30 s`, or `-` for what could not be measured."""
+    return "-" if math.isnan(time_s) else f"{time_s:.2f} s"
 
 
 def interval(estimate: Estimate, *, sign: bool = True) -> str:

@@ -8,6 +8,13 @@ from channel_sim.experiments.tables import percent
 
 FILE = "broadcast.toml"
 
+PROTECTIONS = {
+    "none": "every packet once",
+    "auto": "parity as planned, most for what the picture needs first",
+    "pet": "stripes, any packet of which serves as well as another",
+}
+"""What the candidates of the broadcast are, by the first word of their names."""
+
 
 def section(runner: Runner) -> Section:
     """A table and a plot for each channel."""
@@ -28,13 +35,15 @@ def section(runner: Runner) -> Section:
 
 def _sentence(results: BroadcastResults, channel: str) -> str:
     gap, simulcast = results.gap(channel), results.gap(channel, "simulcast")
-    policies = dict.fromkeys(record["policy"].split()[0] for record in results.of(channel))
+    chosen = dict.fromkeys(record["policy"].split()[0] for record in results.of(channel))
+    policies = [f"`{policy}` ({PROTECTIONS[policy]})" for policy in chosen]
     return (
         target(
             "mean gap to each receiver's own stream at most 0.7 dB, goal 0.4 dB; at most 45 % of the simulcast's bytes",
             f"{gap.mean:.2f} dB ({gap.low:.2f} to {gap.high:.2f}) with {percent(results.share_of_simulcast(channel))} "
             "of the bytes",
         )
-        + f" The simulcast, with all of its bytes, is {simulcast.mean:+.2f} dB from the broadcast. Chosen for the "
-        f"photos: {', '.join(policies)}. Gap between ideal codes: {results.ideal(channel):.2f} dB."
+        + f" The simulcast, with all of its bytes, is {simulcast.mean:+.2f} dB from the broadcast. Protection of "
+        f"the broadcast, chosen photo by photo: {', '.join(policies)}. Gap between ideal codes: "
+        f"{results.ideal(channel):.2f} dB."
     )

@@ -45,10 +45,10 @@ def write_page(
 
     Raises UsageError before any work if a file is wrong, or the page or the folder cannot be written.
     """
-    _check(output, folder)
     with workers_at(dask, workers) as those, telling() as tell:
         runner = Runner(files, folder, laboratory, those, tell, quick)
         _read_all(runner)
+        _check(output, folder)
         sections = [
             *(section(runner) for section in SECTIONS),
             *sweeps.sections(runner),

@@ -56,6 +56,7 @@ def test_the_page_states_what_was_measured(files: Path, tmp_path: Path) -> None:
     assert "no other better over time" in text
     assert "0.50 dB (0.50 to 0.50) with 44.0 % of the bytes" in text
     assert "simulcast, with all of its bytes, is -0.50 dB from the broadcast" in text
+    assert "chosen photo by photo: `pet` (stripes, any packet of which serves as well as another)" in text
     assert "+0.020 dB off in the mean over 1,040 decodes" in text
     assert "python -m channel_sim sweep examples/fading_sweep.toml" in text
 
@@ -64,7 +65,8 @@ def test_a_wrong_file_is_told_before_anything_runs(files: Path, tmp_path: Path) 
     (files / "bandwidth_sweep.toml").write_text("title = 3")
     with pytest.raises(UsageError, match="bandwidth_sweep.toml: title: "):
         write_page(files, tmp_path / "docs", tmp_path / "kept", FAKE)
-    assert not (tmp_path / "kept" / "results").exists()
+    assert not (tmp_path / "kept").exists()
+    assert not (tmp_path / "docs").exists()
 
 
 def test_the_ready_files_are_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,14 @@
 import csv
 import math
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
 from channel_sim.experiments.case import TIMES, Case, Conditions, Outcome, Parameters, System
-from channel_sim.experiments.results import Results, Row, csv_of, figures_of
-from channel_sim.experiments.tables import percent
+from channel_sim.experiments.experiment import Experiment, Panel, Point
+from channel_sim.experiments.results import Results, Row, csv_of, figures_of, row_of
+from channel_sim.experiments.tables import percent, systems_table
 
 OURS, THEIRS = System("ours", "planned"), System("theirs", "equal")
 HERE = Conditions("ep4", 50_000, 10.0)
@@ -113,6 +115,27 @@ def test_a_table_has_a_line_for_each_case() -> None:
     assert rows[0]["rate_bpp"] == ""
     assert rows[1]["photo"] == "skimage:photo1"
     assert rows[1]["channel"] == "ep4"
+
+
+def test_no_two_columns_of_a_table_have_the_same_name() -> None:
+    [header] = csv.reader([csv_of([]).decode()])
+    assert len(set(header)) == len(header)
+    rows = list(csv.DictReader(csv_of(results({OURS: [[10]]}).rows).decode().splitlines()))
+    assert (rows[0]["redundancy"], rows[0]["redundancy_sent"]) == ("", "0.2")
+
+
+def test_no_time_to_a_similarity_that_could_not_be_measured() -> None:
+    one = Experiment(
+        *("small", ("p",), ("t",), (OURS,), (Panel("x", (Point("ep4", "ep4"),)),), (50e3,), 10.0, (1.0,)),
+        *("area", 1, 1, (0,), 25.0),
+    )
+    case = Case("skimage:p", OURS, HERE, Parameters(), 1, 0)
+    for ms_ssim, told in ((None, "-"), (0.9, "2.00 s")):
+        figures = replace(figures_of(outcome([30.0], [True], [1.0]), 10, 0), ms_ssim=ms_ssim)
+        row = row_of(case, {"figures": asdict(figures), "psnr_over_time": [0.0] * TIMES})
+        assert f"| {told} |" in systems_table(one, Results([row], {}), HERE)
+        [values] = csv.DictReader(csv_of([row]).decode().splitlines())
+        assert (values["recognisable_s"], values["recognised"]) == (("", "") if ms_ssim is None else ("2.0", "1.0"))
 
 
 @pytest.mark.parametrize(

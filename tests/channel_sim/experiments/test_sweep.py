@@ -80,7 +80,8 @@ def test_all_is_written_and_a_second_run_finds_it(
         ("theirs", "equal", "ep4", "1")
     }
     by_delivery = {row["delivery"]: row for row in rows}
-    assert by_delivery["equal"]["redundancy"] == "0.1"
+    assert by_delivery["equal"]["redundancy"] == "0.25"
+    assert by_delivery["equal"]["redundancy_sent"] == "0.1"
     record = json.loads(first["record.json"])
     assert record["tuned"][2]["system"] == "ours equal"
     assert record["tuned"][2]["redundancy"] == 0.25
@@ -119,6 +120,66 @@ def test_what_changed_is_done_again_and_nothing_else(file: Path, tmp_path: Path)
     file.write_text(EXPERIMENT.replace('"ep1", ', '"ep1", "ep2", '))
     rows_of(file, tmp_path, counting(calls))
     assert len(calls) == CASES // 2
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", ""),
+        ('"Loss"', '"Losses"'),
+        ("trials = 40", "trials = 41"),
+        ("[0, 1]", "[1, 2, 0]"),
+        ('["ep1", "ep4"]', '["ep4", "ep2", "ep1"]'),
+        ('"ours equal", ', '"ours equal", "ours none", '),
+    ],
+)
+def test_an_experiment_goes_on_in_its_folder_with_more_of_anything(
+    file: Path, tmp_path: Path, before: str, after: str
+) -> None:
+    options = SweepOptions(file, tmp_path / "out")
+    sweep_file(options, FAKE)
+    file.write_text(EXPERIMENT.replace(before, after))
+    sweep_file(options, FAKE)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ('"ours equal", ', "", "systems"),
+        ('"ours planned", "ours equal"', '"ours equal", "ours none"', "systems"),
+        ('["ep1", "ep4"]', '["ep4"]', "panels"),
+        ("[0, 1]", "[0]", "seeds"),
+        ('"skimage:astronaut", ', "", "photos"),
+        ("rocket", "chelsea", "tuning_photos"),
+        ("over_time", 'deadline = "5s"\nover_time', "deadline_s"),
+        ("over_time", 'objective = "final"\nover_time', "objective"),
+    ],
+)
+def test_another_experiments_results_are_not_mixed_with_these(
+    file: Path, tmp_path: Path, before: str, after: str, key: str
+) -> None:
+    options = SweepOptions(file, tmp_path / "out")
+    sweep_file(options, FAKE)
+    first = contents(tmp_path / "out")
+    file.write_text(EXPERIMENT.replace(before, after))
+    with pytest.raises(UsageError, match=f"out holds an experiment with other {key}, 'Loss': give another --output"):
+        sweep_file(options, FAKE)
+    assert contents(tmp_path / "out") == first
+
+
+def test_an_experiment_of_another_kind_is_not_mixed_with_one_and_no_other_record_is_overwritten(
+    file: Path, tmp_path: Path
+) -> None:
+    options = SweepOptions(file, tmp_path / "out")
+    sweep_file(options, FAKE)
+    other = 'kind = "broadcast"\ntitle = "Loss"\nphotos = ["skimage:astronaut", "skimage:coffee"]\nreceivers = [1, 2]\n'
+    file.write_text(other + 'channels = ["rayleigh:snr={}dB,doppler=10Hz"]\nrate = 0.5\nsimulcast = [0.1]\n')
+    with pytest.raises(UsageError, match="out holds an experiment with other tuning_photos, systems"):
+        sweep_file(options, FAKE)
+    for record in ("[]", '{"experiment": 3}', "{"):
+        (tmp_path / "out" / "record.json").write_text(record)
+        with pytest.raises(UsageError, match=r"record.json is not the record of an experiment: give another --output"):
+            sweep_file(options, FAKE)
 
 
 def test_a_damaged_result_is_made_again(file: Path, tmp_path: Path) -> None:
@@ -198,6 +259,7 @@ def test_a_scheduler_that_is_not_there_is_refused(file: Path, tmp_path: Path, mo
     with pytest.raises(UsageError, match="no Dask scheduler at tcp://127.0.0.1:9"):
         sweep_file(SweepOptions(file, tmp_path / "out", dask="tcp://127.0.0.1:9"), FAKE)
     assert time.monotonic() - start < 10
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_cluster_without_workers_is_refused(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
