@@ -1,13 +1,19 @@
+import re
 from pathlib import Path
 
 import pytest
 from fake_systems import FAKE
 from PIL import Image
 
+from channel_sim.experiments.broadcast_file import BroadcastFile
 from channel_sim.experiments.case import Conditions, System
-from channel_sim.experiments.experiment_file import read_experiment
+from channel_sim.experiments.command import our_laboratory
+from channel_sim.experiments.deliveries import DELIVERIES
+from channel_sim.experiments.experiment_file import ChannelPanel, SweepFile, read_experiment
+from channel_sim.experiments.systems import SOURCES
 from progressive.errors import UsageError
 
+REFERENCE = Path(__file__).parents[3] / "docs" / "experiment_files.md"
 SMALLEST: dict[str, str] = {
     "title": '"Loss"',
     "photos": '["skimage:astronaut"]',
@@ -130,3 +136,14 @@ def test_a_file_that_is_no_toml_or_missing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("title =")
     with pytest.raises(UsageError, match=r"bad.toml: Invalid value"):
         read_experiment(tmp_path / "bad.toml", FAKE)
+
+
+def test_the_reference_has_every_key_and_name_and_its_example_is_read(tmp_path: Path) -> None:
+    text = REFERENCE.read_text()
+    example = re.search(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert example
+    (tmp_path / "least.toml").write_text(example[1])
+    assert read_experiment(tmp_path / "least.toml", our_laboratory()).title == "Protection"
+    keys = [key for model in (SweepFile, BroadcastFile, ChannelPanel) for key in model.model_fields]
+    named = set(re.findall(r"`\[*([\w-]+)\]*`", text))
+    assert {*keys, *SOURCES, *DELIVERIES} <= named
