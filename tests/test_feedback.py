@@ -54,10 +54,11 @@ def test_a_stream_planned_anew_delivers_more_than_one_planned_for_other_losses(m
 
 
 def test_the_next_photo_is_planned_for_what_was_reported_of_this_one():
-    first = Broadcast(SETTINGS, [LossModel(0.4, 3)])
-    assert SETTINGS.expect.loss < 0.2 < first.sender.losses.loss < 0.5
-    second = SenderSession(STREAM, replace(SETTINGS, expect=first.sender.losses), stream_id=6, now=0.0)
-    unaware = SenderSession(STREAM, SETTINGS, stream_id=6, now=0.0)
+    settings = replace(SETTINGS, serve=1.0)
+    first = Broadcast(settings, [LossModel(0.4, 3)])
+    assert settings.expect.loss < 0.2 < first.sender.losses.loss < 0.5
+    second = SenderSession(STREAM, replace(settings, expect=first.sender.losses), stream_id=6, now=0.0)
+    unaware = SenderSession(STREAM, settings, stream_id=6, now=0.0)
     assert second.losses == first.sender.losses
 
     def parity(plan):
