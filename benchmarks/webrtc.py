@@ -33,7 +33,7 @@ from progressive.transport.drive import drive
 from progressive.transport.webrtc.peer import PeerTransport
 from progressive.transport.webrtc.server import WebRtcServer, open_server
 from progressive.units import format_bandwidth, parse_bandwidth
-from progressive.wire.packet import parse_packet
+from progressive.wire.packet import Kind, parse_packet
 from receiver.run import ReceiverOptions, receive
 from receiver.settings import ReceiverSettings
 from sender.session import SenderSession
@@ -93,8 +93,11 @@ class TimedPeer:
 
     async def send(self, data: bytes) -> None:
         packet = parse_packet(data)
-        self._sending.times[packet.stream, packet.sequence] = time.monotonic()
-        self._sending.bytes += len(data)
+        now = time.monotonic()
+        self._sending.times[packet.stream, packet.sequence] = now
+        if packet.kind is not Kind.CONTROL:  # the end is said when all is sent, at a pace of its own
+            self._sending.bytes += len(data)
+            self._sending.last_s = now
         await self._transport.send(data)
 
     async def receive(self) -> bytes:
@@ -129,7 +132,8 @@ class Sending:
     Fields:
         transports: one for each.
         times: when each datagram was sent, by stream and sequence number.
-        bytes: of all of them.
+        bytes: of all of them but the end.
+        last_s: when the last of these was sent.
         over: done when all streams are.
     """
 
@@ -137,7 +141,7 @@ class Sending:
         self.transports = transports
         self.times: dict[tuple[int, int], float] = {}
         self.over: asyncio.Future[list[None]] = asyncio.get_running_loop().create_future()
-        self.began_s = 0.0
+        self.began_s = self.last_s = 0.0
         self.bytes = 0
 
 
@@ -167,7 +171,7 @@ async def paced(bandwidth_bps: float, seconds: float) -> str:
     await server.close()
     sent = len(sending.times)
     delays = [1000 * (at - sending.times[stream, sequence]) for stream, sequence, at in result["arrivals"]]
-    rate_bps = 8 * sending.bytes / (max(sending.times.values()) - sending.began_s)
+    rate_bps = 8 * sending.bytes / (sending.last_s - min(sending.times.values()))
     return (
         f"{format_bandwidth(bandwidth_bps)} for {seconds:g} s: {sent} datagrams at {rate_bps / 1e6:.2f} Mbit/s, "
         f"{sent - result['received']} lost, of which {sending.transports[0].dropped} were never sent; "
