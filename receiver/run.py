@@ -32,8 +32,8 @@ from receiver.refinement import warm_up_metrics
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 
-NEXT_PHOTO_S = 30.0
-"""How long a sender that announced another photo may take to begin it."""
+NEXT_PHOTO_S = 90.0
+"""How long a sender that announced another photo may take to begin it: frames come a minute apart at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,23 +235,32 @@ class _Run:
         self._before = self._session.statistics
         if self._reception is not None:
             self._reception.figures = lambda: figures
-            self._finishing.append(asyncio.create_task(self._finish(self._reception)))
+            unfinished = [task for task in self._finishing if not task.done() or task.exception()]
+            self._finishing = [*unfinished, asyncio.create_task(self._finish(self._reception))]
             self._reception = None
 
     async def _finish_all(self) -> None:
         """Waits until all that came is written, even if asked to stop meanwhile."""
-        finishing = asyncio.gather(*self._finishing)
+        finishing = asyncio.gather(*self._finishing, return_exceptions=True)
         try:
-            await asyncio.shield(finishing)
+            results = await asyncio.shield(finishing)
         except asyncio.CancelledError:
             await finishing
             raise
+        for error in results:
+            if error is not None:
+                raise error
 
     async def _finish(self, reception: Reception) -> None:
-        await reception.drain()
         header = reception.refiner.decoder.header
         values = self._options.in_values() | {"width": header.width, "height": header.height}
-        closing = await self._loop.run_in_executor(self._writer, reception.finish, values)
+        try:
+            await reception.drain()
+            closing = await self._loop.run_in_executor(self._writer, reception.finish, values)
+        except RunError as error:
+            self._display.note(str(error))
+            self._failures.append(str(error))
+            return
         self._display.summary(f"{closing} -> {reception.refiner.folder.path}")
         try:
             reception.check_base()

@@ -21,6 +21,7 @@ from sender.addresses import losses_to_expect, run_for
 from sender.options import SenderOptions
 from sender.settings import SenderSettings
 
+LONGEST_EVERY_S = 60
 COUNTERS = ("sender.counters:SenderCounters", "receiver.counters:ReceiverCounters")
 
 app = typer.Typer(add_completion=False)
@@ -249,6 +250,8 @@ def _seconds_apart(every: str) -> float:
     every_s = parse_time(every)
     if every_s == 0:
         raise UsageError(f"--every {every} leaves no time between photos: use more than 0, such as 1s")
+    if every_s > LONGEST_EVERY_S:
+        raise UsageError(f"--every {every}: receivers wait no longer for a frame than {LONGEST_EVERY_S} s, use less")
     return every_s
 
 

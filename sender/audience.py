@@ -148,7 +148,7 @@ def check_report(report: Report, sent: Sent) -> None:
     """Raises WireError if the report contradicts itself or what was sent."""
     lost = report.expected - report.received
     horizon = report.latest + 1 if report.recent else sent.datagrams
-    if horizon > sent.datagrams or report.expected > horizon:
+    if max(horizon, report.latest + 1) > sent.datagrams or report.expected > horizon:
         raise WireError(f"report about more than the {sent.datagrams} datagrams that were sent")
     if not 1 <= report.received <= report.expected:
         raise WireError(f"report of {report.received} datagrams that arrived of {report.expected}")

@@ -10,6 +10,9 @@ from progressive.loss_model import LossModel
 from progressive.units import format_percent, format_size
 from sender.events import PacketSent, Replanned, ReportReceived, SenderEvent, StreamFinished
 
+FORGET_S = 60.0
+"""A receiver that was not heard of for so long has gone."""
+
 
 @dataclass(slots=True)
 class Sending:
@@ -20,7 +23,7 @@ class Sending:
         segments: of the stream.
         packets, bytes: sent, all kinds.
         repairs: packets sent again.
-        reports: the latest of each receiver, by its identifier.
+        reports: the latest of each receiver that was heard of in the last minute, by its identifier.
         losses: that the rest is planned for; None before the first report.
         reason: why the stream is over; None while it goes.
     """
@@ -31,8 +34,15 @@ class Sending:
     bytes: int = 0
     repairs: int = 0
     reports: dict[int, ReportReceived] = field(default_factory=dict)
+    _heard_s: dict[int, float] = field(default_factory=dict)
     losses: LossModel | None = None
     reason: str | None = None
+
+    def take(self, report: ReportReceived, now: float) -> None:
+        self.reports.pop(report.receiver, None)  # back to the end: the first is the one not heard of for longest
+        self.reports[report.receiver], self._heard_s[report.receiver] = report, now
+        while now - self._heard_s[oldest := next(iter(self.reports))] > FORGET_S:
+            del self.reports[oldest], self._heard_s[oldest]
 
     @property
     def worst(self) -> ReportReceived | None:
@@ -82,7 +92,7 @@ class SendingView:
             case Replanned():
                 sending.losses = event.losses
             case ReportReceived():
-                sending.reports[event.receiver] = event
+                sending.take(event, self._elapsed_s())
                 self._display.event(self._record(sending, event), f"{self._elapsed_s():7.2f} s  {_line(sending)}")
             case StreamFinished():
                 sending.reason = event.reason

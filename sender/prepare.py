@@ -155,6 +155,8 @@ def _unique_names(stems: Iterable[str]) -> list[str]:
     names: dict[str, None] = {}
     for stem in stems:
         printable = "".join(c if c.isprintable() else "_" for c in stem)
+        if not printable.strip("."):
+            printable = "photo"  # the names of the folder itself and the one above
         candidates = (f"{printable}_{copy}" if copy > 1 else printable for copy in count(1))
         names[next(name for name in candidates if name not in names)] = None
     return list(names)

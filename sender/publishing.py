@@ -38,6 +38,9 @@ from sender.session import SenderSession
 SERVED_SHARE = 0.95
 """The share of the receivers to plan for unless `--serve` names another."""
 
+MAX_KNOWN = 100_000
+"""Receivers that are told apart; further ones are served as well, but not announced."""
+
 LINE_EVERY_S = 0.5
 """Least time between two lines about reports: as fast as a single receiver's come."""
 
@@ -182,6 +185,8 @@ class _Publisher:
         """Whether this receiver was not heard of before, or has everything now."""
         name = f"receiver {report.receiver:08x}"
         is_new = report.receiver not in self._complete
+        if is_new and len(self._complete) >= MAX_KNOWN:
+            return False
         if is_new:
             self._complete[report.receiver] = False
             self._display.note(f"{name} is there")

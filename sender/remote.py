@@ -99,7 +99,7 @@ async def _stream_photos(
     display.settings(options.in_words())
     try:
         current, following = await photos.next(), await photos.next()
-        while current is not None:
+        while current is not None and not all(target.failure for target in targets):
             # Only a photo that could be read is announced, so the one after next is prepared while this one is sent.
             coming = asyncio.create_task(photos.next())
             display.note(current.in_words())

@@ -166,6 +166,36 @@ def test_one_receiver_that_never_comes_does_not_harm_another(photos: Path, tmp_p
 
 
 @pytest.mark.usefixtures("impatient_sender")
+def test_without_any_receiver_no_further_photo_is_announced(photos: Path) -> None:
+    display = Recorder()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        nobody = f"udp://127.0.0.1:{mute.getsockname()[1]}"
+        with pytest.raises(RunError, match="no receiver answered"):
+            stream_to_receivers(options(photos, nobody, deadline_s=0.5), display)
+    assert [note for note in display.notes if note.startswith("1: ")]
+    assert not [note for note in display.notes if note.startswith("2: ")]
+
+
+def test_a_photo_that_could_not_be_written_does_not_harm_the_next(
+    monkeypatch: pytest.MonkeyPatch, photos: Path, tmp_path: Path
+) -> None:
+    finish = Reception.finish
+
+    def fail_once(self: Reception, *arguments: Any, **keywords: Any) -> str:
+        if self.name == "photo 1":
+            raise RunError("disk full")
+        return finish(self, *arguments, **keywords)
+
+    monkeypatch.setattr(Reception, "finish", fail_once)
+    receiver = Receiver(tmp_path / "out")
+    stream_to_receivers(options(photos, receiver.address), Recorder())
+    assert str(receiver.result()) == "disk full"
+    assert "disk full" in receiver.display.notes
+    assert (tmp_path / "out" / "photo_02" / "final.png").exists()
+
+
+@pytest.mark.usefixtures("impatient_sender")
 def test_a_receiver_that_goes_away_is_a_failure_of_the_sender(
     monkeypatch: pytest.MonkeyPatch, photos: Path, tmp_path: Path
 ) -> None:

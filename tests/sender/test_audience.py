@@ -141,3 +141,9 @@ def test_a_receiver_started_anew_takes_the_place_of_the_one_before():
     assert audience.take(report([19], receiver=2), 2.0, SENT)
     assert [listener.report.receiver for listener in audience.listeners] == [2]
     assert sent_packets(lambda number: 0, 20).known(audience, (20,)).fates[Slot(0, 3)] is False
+
+
+def test_a_report_of_a_datagram_that_was_never_sent_is_refused():
+    beyond = report([0]).model_copy(update={"latest": SENT.datagrams, "recent": b""})
+    with pytest.raises(WireError, match="more than the 100 datagrams"):
+        Audience(ASSUMED, serve=None).take(beyond, 1.0, SENT)

@@ -195,6 +195,7 @@ def test_a_base_too_large_for_the_bandwidth_is_sent_smaller_unless_told_otherwis
         (["--serve", "95%"], "--serve is for receivers elsewhere: leave it out, or give --to"),
         (["--every", "1s"], "--every is for photos that come one after the other: name a folder"),
         (["photos", "--every", "0s"], "--every 0s leaves no time between photos: use more than 0"),
+        (["photos", "--every", "61s"], "receivers wait no longer for a frame than 60 s"),
         (["--to", "udp://127.0.0.1:9", "--fast"], "--fast is for a receiver in this process"),
         (["--to", "udp://127.0.0.1:9", "--view"], "--view is for a receiver in this process"),
         (["--to", "udp://127.0.0.1:9", "--channel", "ep2"], "--channel is for a receiver in this process"),

@@ -1,5 +1,5 @@
 from progressive.display import Display
-from sender.display import SendingView
+from sender.display import FORGET_S, SendingView
 from sender.events import ReportReceived
 
 
@@ -27,3 +27,17 @@ def test_of_receivers_with_as_many_segments_the_worst_loses_most() -> None:
 
 def test_a_single_receiver_is_not_compared() -> None:
     assert "reported 44 of 46 segments, loss 0%" in closing_words(report(1, 44, 0.0))
+
+
+def test_a_receiver_that_was_not_heard_of_for_a_minute_has_gone() -> None:
+    now = 0.0
+    view = SendingView(Display(), "photo", elapsed_s=lambda: now)
+    show = view.follow("receivers", 46)
+    show(report(1, 3, 0.5))
+    show(report(2, 40, 0.0))
+    now = FORGET_S
+    show(report(2, 41, 0.0))
+    assert "worst of 2 receivers 3 of 46" in view.closing_words()
+    now = FORGET_S + 1
+    show(report(2, 42, 0.0))
+    assert "reported 42 of 46" in view.closing_words()

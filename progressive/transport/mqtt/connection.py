@@ -211,10 +211,18 @@ class BrokerConnection:
             if served:
                 return
             if self._version is ProtocolVersion.V5 and _may_lack_version_5(error):
-                self._version = ProtocolVersion.V311
-                await self._connect_once(first)
+                await self._connect_by_version_3(first)
                 return
             raise self._refusal(error) or self._in_words(error.__context__, started=first.done()) from None
+
+    async def _connect_by_version_3(self, first: asyncio.Future[None]) -> None:
+        """As `_connect_once`, for a broker that seems to lack version 5; one that is not there may have it later."""
+        self._version = ProtocolVersion.V311
+        try:
+            await self._connect_once(first)
+        except NoBroker:
+            self._version = ProtocolVersion.V5
+            raise
 
     async def _check_certificate(self, tls: ssl.SSLContext, *, started: bool) -> None:
         """Looks at the broker's certificate before paho does, which leaves its socket open if it does not like it."""

@@ -119,7 +119,7 @@ class JoiningTransport:
         headers = {"Content-Type": "application/sdp"} | ({"Authorization": self._tokens.header} if self._tokens else {})
         try:
             async with http.post("/whep", data=offer, headers=headers, allow_redirects=False) as response:
-                body = (await response.content.read(MAX_BYTES)).decode(errors="replace")
+                body = (await _read(response)).decode(errors="replace")
                 if response.status == 503:
                     raise NotThere(f"{self._address} refuses: {_one_line(body)}")
                 if response.status in {401, 403}:
@@ -155,6 +155,16 @@ async def join(url: str, access: Access, say: Say) -> JoiningTransport:
     check_ice_servers(access.ice_server)
     tokens = None if access.token_file is None else read_tokens(access.token_file)
     return JoiningTransport(parse_webrtc_url(url), tokens, access.ice_server, say)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """The whole body, in however many pieces it comes; of one that is too long the beginning."""
+    body = b""
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > MAX_BYTES:
+            break
+    return body[: MAX_BYTES + 1]
 
 
 def _one_line(text: str) -> str:

@@ -1,6 +1,7 @@
 """Both ends over real brokers on this machine."""
 
 import asyncio
+import contextlib
 import struct
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ from mqtt_brokers import KINDS, Mosquitto, broker, free_port, make_certificates,
 
 from progressive.errors import RunError, UsageError
 from progressive.transport.access import Access
+from progressive.transport.mqtt import connection
 from progressive.transport.mqtt.address import parse_mqtt_url
 from progressive.transport.mqtt.broker import MAX_READ, EmbeddedBroker
 from progressive.transport.mqtt.login import login_for
@@ -317,3 +319,19 @@ def test_what_a_login_needs(tmp_path: Path) -> None:
     login = login_for(parse_mqtt_url("mqtt://me@h/t"), Access(password_file=secret))
     assert login.password == "hidden"
     assert "hidden" not in repr(login)
+
+
+async def test_a_broker_that_is_silent_is_not_one_of_version_3(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "TIMEOUT_S", 0.1)
+    versions: asyncio.Queue[int] = asyncio.Queue()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            versions.put_nowait((await reader.readexactly(9))[8])
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as server:
+        receiver = await join(f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}/t", Access(), silent)
+        assert [await asyncio.wait_for(versions.get(), 10) for _ in range(3)] == [5, 4, 5]
+        await close(receiver)

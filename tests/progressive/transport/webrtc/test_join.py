@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import aiohttp
 import pytest
@@ -18,7 +20,8 @@ from progressive.transport.access import Access
 from progressive.transport.base import TransportClosed
 from progressive.transport.webrtc import join as joining
 from progressive.transport.webrtc import peer, server
-from progressive.transport.webrtc.join import JoiningTransport, join
+from progressive.transport.webrtc.description import MAX_BYTES
+from progressive.transport.webrtc.join import JoiningTransport, _read, join
 from progressive.transport.webrtc.server import Joined, WebRtcServer, open_server
 from progressive.wire.packet import Kind, Packet
 
@@ -338,3 +341,17 @@ async def test_an_offer_from_nowhere_frees_its_place(monkeypatch: pytest.MonkeyP
 def test_joining_has_time_limits() -> None:
     assert joining.REQUEST_S > server.ANSWER_S
     assert joining.CONNECT_S <= server.CONNECT_S
+
+
+async def test_an_answer_may_come_in_pieces_and_is_not_read_without_end() -> None:
+    for pieces in ([b"v=0", b"\r\no=- 1"], [b"x" * MAX_BYTES] * 9):
+        taken = list[bytes]()
+
+        async def come(pieces: list[bytes] = pieces, taken: list[bytes] = taken) -> AsyncIterator[bytes]:
+            for piece in pieces:
+                taken.append(piece)
+                yield piece
+
+        response = SimpleNamespace(content=SimpleNamespace(iter_any=come))
+        assert await _read(cast(aiohttp.ClientResponse, response)) == b"".join(pieces)[: MAX_BYTES + 1]
+        assert len(taken) == 2
