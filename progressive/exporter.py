@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import EADDRINUSE
+from socketserver import ThreadingMixIn
+from typing import Any
 from urllib.parse import urlsplit
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from progressive.display import Display, Displays
 from progressive.errors import UsageError
 from progressive.files import reason
 from progressive.registry import imported
+
+MOST_CONNECTIONS = 16
+"""Open connections, each of which takes a thread; further ones are closed at once."""
 
 
 @contextmanager
@@ -30,17 +38,20 @@ def counted(display: Display, address: str | None, *counters: str) -> Iterator[D
         return
     host, port = _parse(address)
     try:
-        from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+        from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
     except ImportError:
         raise UsageError("--metrics needs prometheus-client: pip install 'progressive[metrics]'") from None
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     counting = [imported(path)(registry) for path in counters]
     try:
-        server, thread = start_http_server(port, host, registry)
+        server = _Server(host, port)
     except OSError as error:
         problem = "is in use" if error.errno == EADDRINUSE else f"cannot be listened at: {reason(error)}"
         raise UsageError(f"the metrics' address {address} {problem}: choose another one") from None
+    server.set_app(make_wsgi_app(registry))
+    thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+    thread.start()
     display.note(f"metrics at http://{host}:{server.server_port}/metrics")
     try:
         yield Displays([display, *counting])
@@ -48,6 +59,37 @@ def counted(display: Display, address: str | None, *counters: str) -> Iterator[D
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = 10.0
+    """Seconds that the other side may neither send nor take anything."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """What is asked for is of no interest at a terminal."""
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """Answers every connection in a thread of its own, a few at a time."""
+
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int) -> None:
+        self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        self._connections: set[Any] = set()
+        super().__init__((host, port), _Handler)
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        self._connections.add(request)
+        return len(self._connections) <= MOST_CONNECTIONS
+
+    def shutdown_request(self, request: Any) -> None:
+        """Called once for every connection, answered or not."""
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """What others do to their connections is of no interest at a terminal."""
 
 
 def _parse(address: str) -> tuple[str, int]:

@@ -133,14 +133,17 @@ class Reader:
     def read(self, exhibits: list[Exhibit]) -> list[Facts]:
         """Messages for the page, which bring it up to date."""
         messages: list[Facts] = []
+        photos: dict[tuple[int, int], _Seen] = {}
         for number, exhibit in enumerate(exhibits):
             if self._receivers.get(number) != exhibit.changes:
                 self._receivers[number] = exhibit.changes
                 messages.append(_receiver(number, exhibit))
             for photo in exhibit.journal.photos.values():
-                seen = self._photos.setdefault((number, photo.number), _Seen())
+                key = number, photo.number
+                seen = photos[key] = self._photos.get(key) or _Seen()
                 if seen.changes != photo.changes:
                     messages.append({"type": "photo", "receiver": number} | _photo(photo, seen))
+        self._photos = photos  # without those that are no longer kept
         return messages
 
 

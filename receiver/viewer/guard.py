@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hmac
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from progressive.http_limits import ConnectionLimits
 from receiver.viewer.address import ViewAddress
 
 POLICY = (
@@ -25,14 +25,16 @@ HEADERS = {
 }
 
 
-def guard(address: ViewAddress) -> Middleware:
-    """Lets through what comes from the page itself, with the token where one is asked for."""
+def guard(address: ViewAddress, limits: ConnectionLimits) -> Middleware:
+    """Lets through what comes from the page itself, with the token where one is asked for; what shows it may last."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         refusal = _refusal(request, address)
         if refusal is not None:
             raise refusal
+        if _is_guarded(request):
+            limits.lift(request)
         return await handler(request)
 
     return check
@@ -48,15 +50,20 @@ def _refusal(request: web.Request, address: ViewAddress) -> web.HTTPException | 
     if not address.admits_host(request.host):
         return web.HTTPForbidden(text="this page answers to the name of this machine only\n")
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    if origin is not None and origin.partition("://")[2] != request.host:
         return web.HTTPForbidden(text="requests from other pages are refused\n")
     if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"} and request.path != "/":
         return web.HTTPForbidden(text="requests from other pages are refused\n")
-    if address.token and request.path.startswith("/api/") and not _shows_token(request, address.token):
+    if address.token and _is_guarded(request) and not _shows_token(request, address.token):
         return web.HTTPUnauthorized(text="open the address that the receiver printed, token included\n")
     return None
 
 
+def _is_guarded(request: web.Request) -> bool:
+    return request.path.startswith("/api/")
+
+
 def _shows_token(request: web.Request, token: str) -> bool:
     shown = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    return hmac.compare_digest(shown.encode(), token.encode())
+    # Bytes that are no UTF-8 come as surrogates, which a plain encode() refuses.
+    return hmac.compare_digest(*(text.encode(errors="surrogateescape") for text in (shown, token)))

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from aiohttp import web
 from PIL import Image
 
+from progressive.http_limits import ConnectionLimits
 from receiver.viewer.address import ViewAddress
 from receiver.viewer.gallery import Gallery, Reader
 from receiver.viewer.guard import add_headers, guard
@@ -30,6 +31,15 @@ FAREWELL_S = 3.0
 """How long pages may take, when all is over, to fetch what they lack."""
 
 MOST_PAGES = 32
+
+MOST_CONNECTIONS = 128
+"""Open connections: of all pages, and one or more of each for pictures."""
+
+STRANGER_S = 20.0
+"""Longest life of a connection that has not asked for anything with the token yet; the page's files take far less."""
+
+KEEP_ALIVE_S = 30.0
+"""How long a page's connection waits for the next request."""
 
 LARGEST_SHOWN = 4_000_000
 """Pixels of the largest picture that a page is sent as it is; larger ones are sent smaller, and whole on download."""
@@ -50,7 +60,8 @@ class PageServer:
         self._over = False
         self._deserted = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self.app = web.Application(middlewares=[guard(address)], client_max_size=4096)
+        self.limits = ConnectionLimits(MOST_CONNECTIONS, STRANGER_S)
+        self.app = web.Application(middlewares=[guard(address, self.limits)], client_max_size=4096)
         self.app.on_response_prepare.append(add_headers)
         self.app.router.add_get("/", self._file)
         self.app.router.add_get("/page/{name}", self._file)
@@ -103,7 +114,11 @@ class PageServer:
                     await _write(response, [{"type": "over"}])
                     return await _until_gone(response)
                 await self._next_change(changed, response)
-        except (ConnectionError, TimeoutError):
+        except ConnectionError:
+            return response
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()  # closing would wait for the page to take the rest
             return response
         finally:
             self._pages.discard(changed)

@@ -71,17 +71,23 @@ class Viewer:
     async def _serve(self) -> None:
         from aiohttp import web
 
-        from receiver.viewer.server import PageServer
+        from receiver.viewer.server import KEEP_ALIVE_S, PageServer
 
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
         self._stop = lambda: loop.call_soon_threadsafe(stopped.set)
         server = PageServer(self.gallery, self.address)
-        runner = web.AppRunner(server.app, access_log=None, logger=_LOGGER, shutdown_timeout=0.5)
+        runner = web.AppRunner(
+            server.app, access_log=None, logger=_LOGGER, keepalive_timeout=KEEP_ALIVE_S, shutdown_timeout=0.5
+        )
         await runner.setup()
-        await web.SockSite(runner, self._socket).start()
+        assert runner.server is not None
+        listener = await loop.create_server(server.limits.protocols(runner.server), sock=self._socket)
+        watching = asyncio.create_task(server.limits.watch(runner.server))
         self._ready.set()
         await stopped.wait()
         await server.close()
+        listener.close()
+        watching.cancel()
         await runner.cleanup()
 
 

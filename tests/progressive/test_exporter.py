@@ -2,10 +2,12 @@ import re
 import socket
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from observations import HEADER, received, shown
 
+from progressive import exporter
 from progressive.display import Display, QuietDisplay
 from progressive.errors import UsageError
 from progressive.exporter import counted
@@ -101,3 +103,30 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         address = f"127.0.0.1:{other.getsockname()[1]}"
         with pytest.raises(UsageError, match="is in use"), counted(Display(), address, RECEIVER):
             pass
+
+
+def connected(url: str) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=5)
+
+
+def test_who_asks_for_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(exporter._Handler, "timeout", 0.1)
+    announced = Announced()
+    with counted(announced, "127.0.0.1:0", RECEIVER):
+        for sent in (b"", b"GET /metrics HTTP/1.1\r\nHost:"):
+            with connected(announced.url) as stranger:
+                stranger.sendall(sent)
+                assert stranger.recv(1) == b""
+    assert capfd.readouterr() == ("", "")
+
+
+def test_connections_beyond_the_limit_are_closed_and_later_ones_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporter, "MOST_CONNECTIONS", 1)
+    announced = Announced()
+    with counted(announced, "127.0.0.1:0", RECEIVER):
+        with connected(announced.url) as first:
+            with connected(announced.url) as second:
+                assert second.recv(1) == b""
+            first.shutdown(socket.SHUT_WR)
+            assert first.recv(1) == b""
+        assert urllib.request.urlopen(announced.url, timeout=10).status == 200

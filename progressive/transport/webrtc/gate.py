@@ -18,7 +18,6 @@ MAX_CONNECTIONS = 256
 MAX_CONNECTION_S = 60.0
 """Longest life of an HTTP connection, many times what joining takes: whoever sends byte by byte is cut off."""
 
-
 QUIET = logging.Logger("requests", level=logging.CRITICAL)
 """Tells nothing of requests that are no HTTP, which anyone may send."""
 
@@ -114,21 +113,3 @@ def _is_address(host: str) -> bool:
 
 def _is_loopback(host: str) -> bool:
     return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
-
-
-def limited(server: web.Server) -> Callable[[], asyncio.BaseProtocol]:
-    """A maker of protocols for `create_server` that keeps connections few and short."""
-
-    def make() -> asyncio.BaseProtocol:
-        if len(server.connections) >= MAX_CONNECTIONS:
-            return _Closing()
-        handler = server()
-        asyncio.get_running_loop().call_later(MAX_CONNECTION_S, handler.force_close)
-        return handler
-
-    return make
-
-
-class _Closing(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()

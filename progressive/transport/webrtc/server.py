@@ -17,6 +17,7 @@ from aiortc import RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
 from progressive.errors import UsageError, WireError
+from progressive.http_limits import ConnectionLimits
 from progressive.transport.access import Access
 from progressive.transport.base import TransportClosed
 from progressive.transport.inbox import Inbox
@@ -24,7 +25,7 @@ from progressive.transport.schemes import Say
 from progressive.transport.webrtc.address import WebRtcAddress, parse_webrtc_url
 from progressive.transport.webrtc.connection import check_ice_servers, make_connection
 from progressive.transport.webrtc.description import MAX_BYTES, Description, parse_description
-from progressive.transport.webrtc.gate import QUIET, Gate, Refusal, limited
+from progressive.transport.webrtc.gate import MAX_CONNECTION_S, MAX_CONNECTIONS, QUIET, Gate, Refusal
 from progressive.transport.webrtc.page import add_page
 from progressive.transport.webrtc.peer import PeerTransport
 from progressive.transport.webrtc.tokens import Tokens, read_tokens
@@ -108,16 +109,19 @@ class WebRtcServer:
             app, access_log=None, logger=QUIET, keepalive_timeout=KEEP_ALIVE_S, shutdown_timeout=1.0
         )
         await self._runner.setup()
-        assert self._runner.server is not None
+        served = self._runner.server
+        assert served is not None
+        limits = ConnectionLimits(MAX_CONNECTIONS, MAX_CONNECTION_S)
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(limited(self._runner.server), address.host, address.port)
+            self._server = await loop.create_server(limits.protocols(served), address.host, address.port)
         except gaierror:
             raise UsageError(f"{address.host!r} is not a known host: check the address {address}") from None
         except (OSError, UnicodeError) as error:
             if isinstance(error, OSError) and error.errno == EADDRINUSE:
                 raise UsageError(f"{address} is in use: stop what serves there, or choose another port") from None
             raise UsageError(f"{address} cannot be served at: {getattr(error, 'strerror', None) or error}") from None
+        self._run(limits.watch(served))
         self._address = WebRtcAddress(address.host, self._server.sockets[0].getsockname()[1])
 
     async def next_receiver(self) -> Joined:

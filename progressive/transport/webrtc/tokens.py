@@ -43,8 +43,10 @@ class Tokens:
         kind, _, shown = (header or "").partition(" ")
         if kind.lower() != "bearer" or not shown:
             return "a token is needed: give --token-file, or #token=.. in the page's address"
+        # Bytes that are no UTF-8 come as surrogates, which a plain encode() refuses.
+        shown_bytes = shown.strip().encode(errors="surrogateescape")
         # Every token is compared, in constant time, so that how long it takes tells nothing.
-        matching = [token for token in self.tokens if hmac.compare_digest(token.text.encode(), shown.strip().encode())]
+        matching = [token for token in self.tokens if hmac.compare_digest(token.text.encode(), shown_bytes)]
         if not matching:
             return "the token is wrong"
         if all(token.expires is not None and token.expires <= now for token in matching):

@@ -101,11 +101,14 @@ def test_pages_that_look_often_seldom_and_once_know_the_same():
 def test_only_the_latest_photos_are_kept():
     gallery = Gallery("title")
     gallery.add(Exhibit("one"))
+    always_open = Page(gallery)
     for stream in range(100):
         for event in (received(stream, 0), StreamStarted(stream, HEADER, 0.0), PhotoStarted(f"photo {stream}")):
             gallery.observe(0, event)
         gallery.observe(0, shown(f"photo {stream}", 0))
         gallery.observe(0, StreamEnded(stream, "ended", more=True))
+        always_open.look()
+    assert len(always_open._reader._photos) == MOST_PHOTOS
     page = Page(gallery)
     page.look()
     assert len(page.photos) == MOST_PHOTOS

@@ -16,6 +16,7 @@ from progressive.output import Refinement
 from progressive.photos import write_png
 from receiver.events import StreamStarted
 from receiver.reception import PhotoStarted, PictureShown
+from receiver.viewer import server
 from receiver.viewer.address import ViewAddress, parse_view_address
 from receiver.viewer.gallery import Exhibit, Gallery
 from receiver.viewer.viewer import Viewer
@@ -110,6 +111,7 @@ async def test_the_page_is_whole_and_uses_nothing_from_elsewhere():
         ({"Host": "[::"}, 403),
         ({"Origin": "http://attacker.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Sec-Fetch-Site": "same-origin"}, 200),
     ],
@@ -132,6 +134,59 @@ async def test_beyond_this_machine_the_token_is_asked_for():
                 assert answer.status == 200
             async with http.post(f"{url}/api/receivers/0/leave") as answer:
                 assert answer.status == 401
+
+
+async def test_a_token_that_is_no_text_is_wrong():
+    with serving(token="secret") as (viewer, _):
+        reader, writer = await asyncio.open_connection(viewer.address.host, viewer.address.port)
+        writer.write(b"GET /api/news HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer \xff\r\n\r\n")
+        assert b" 401 " in await reader.readline()
+        writer.close()
+
+
+async def test_strangers_are_cut_off_and_the_page_goes_on(monkeypatch):
+    monkeypatch.setattr(server, "STRANGER_S", 0.1)
+    page = {"Authorization": "Bearer secret"}
+    file = b"GET /page/main.js HTTP/1.1\r\nHost: here\r\n\r\n"
+    with serving(token="secret") as (viewer, url):
+        async with aiohttp.ClientSession(headers=page) as http, http.get(f"{url}/api/news") as answer:
+            await messages(answer, 2)
+            for sent in (b"", file[:20], file):
+                reader, writer = await asyncio.open_connection(viewer.address.host, viewer.address.port)
+                writer.write(sent)
+                await asyncio.wait_for(reader.read(), 5)
+                writer.close()
+            viewer.gallery.observe(0, received(3, 0))
+            assert (await messages(answer, 1))[0]["type"] == "photo"
+
+
+async def test_connections_beyond_the_limit_are_closed_and_the_page_goes_on(monkeypatch):
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 1)
+    with serving() as (viewer, url):
+        async with aiohttp.ClientSession() as http, http.get(f"{url}/api/news") as answer:
+            await messages(answer, 2)
+            reader, writer = await asyncio.open_connection(viewer.address.host, viewer.address.port)
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+            writer.close()
+            viewer.gallery.observe(0, received(3, 0))
+            assert (await messages(answer, 1))[0]["type"] == "photo"
+
+
+async def test_a_page_that_takes_nothing_for_too_long_gives_its_place_to_others(monkeypatch):
+    monkeypatch.setattr(server, "STALLED_S", 0.1)
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 1)
+    with serving(detail="x" * 20_000_000) as (viewer, url):  # more than the system keeps for a page
+        reader, writer = await asyncio.open_connection(viewer.address.host, viewer.address.port, limit=1000)
+        writer.write(b"GET /api/news HTTP/1.1\r\nHost: %s\r\n\r\n" % str(viewer.address).encode())
+        assert b" 200 " in await reader.readline()
+        async with asyncio.timeout(10), aiohttp.ClientSession() as http:
+            status = None
+            while status is None:
+                with contextlib.suppress(aiohttp.ClientConnectionError):
+                    async with http.get(url) as other:
+                        status = other.status
+        assert status == 200
+        writer.close()
 
 
 async def test_a_page_may_ask_of_a_receiver_what_it_offers():
@@ -167,7 +222,8 @@ async def test_a_page_that_leaves_is_forgotten_and_nobody_minds():
                 await asyncio.sleep(0.1)
 
 
-async def test_nonsense_is_refused_and_the_page_goes_on(capfd):
+async def test_nonsense_is_refused_and_the_page_goes_on(monkeypatch, capfd):
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 1000)  # strangers here come faster than they are let go
     rng = random.Random(3)
     request = b"GET /api/news HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n"
     with serving(token="secret") as (viewer, url):

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from progressive.transport.access import Access
-from progressive.transport.webrtc import gate
+from progressive.transport.webrtc import server
 from progressive.transport.webrtc.server import open_server
 
 SDP = {"Content-Type": "application/sdp"}
@@ -19,12 +19,12 @@ TOKEN = "correct-horse-battery"
 @asynccontextmanager
 async def serving(token_file: Path | None = None) -> AsyncIterator[tuple[aiohttp.ClientSession, int]]:
     """A client of a server, and its port."""
-    server = await open_server("webrtc://127.0.0.1:0", Access(token_file=token_file), lambda _: None, buffer_bytes=1)
+    opened = await open_server("webrtc://127.0.0.1:0", Access(token_file=token_file), lambda _: None, buffer_bytes=1)
     try:
-        async with aiohttp.ClientSession(server.address.http) as http:
-            yield http, server.address.port
+        async with aiohttp.ClientSession(opened.address.http) as http:
+            yield http, opened.address.port
     finally:
-        await server.close()
+        await opened.close()
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ async def test_with_a_token_pages_from_anywhere_may_join(tmp_path: Path) -> None
 
 
 async def test_whoever_sends_byte_by_byte_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "MAX_CONNECTION_S", 0.1)
+    monkeypatch.setattr(server, "MAX_CONNECTION_S", 0.1)
     async with serving() as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST /whep HTTP/1.1\r\nHost: 127.0.0.1\r\n")
@@ -117,7 +117,7 @@ async def test_whoever_sends_byte_by_byte_is_cut_off(monkeypatch: pytest.MonkeyP
 
 
 async def test_connections_beyond_the_limit_are_closed_and_the_others_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 1)
     async with serving() as (http, port):
         async with http.get("/") as first:
             await first.read()

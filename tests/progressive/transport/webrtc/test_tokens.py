@@ -28,7 +28,7 @@ def test_without_a_token_nobody_comes_in(tokens: Tokens, header: str | None) -> 
     assert "a token is needed" in tokens.refusal(header, NOW)
 
 
-@pytest.mark.parametrize("shown", [FIRST[:-1], FIRST + "a", FIRST.upper(), "ä" * 16, "#"])
+@pytest.mark.parametrize("shown", [FIRST[:-1], FIRST + "a", FIRST.upper(), "ä" * 16, "\udcff", "#"])
 def test_another_token_is_wrong(tokens: Tokens, shown: str) -> None:
     assert tokens.refusal(f"Bearer {shown}", NOW) == "the token is wrong"
 
