@@ -1,7 +1,6 @@
 """Both ends over real brokers on this machine."""
 
 import asyncio
-import contextlib
 import struct
 import subprocess
 from pathlib import Path
@@ -324,14 +323,21 @@ def test_what_a_login_needs(tmp_path: Path) -> None:
 async def test_a_broker_that_is_silent_is_not_one_of_version_3(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "TIMEOUT_S", 0.1)
     versions: asyncio.Queue[int] = asyncio.Queue()
+    listening = set[asyncio.Task[None] | None]()
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError):
+        listening.add(asyncio.current_task())
+        try:
             versions.put_nowait((await reader.readexactly(9))[8])
             await reader.read()
-        writer.close()
+        finally:
+            writer.close()
+            await writer.wait_closed()
 
     async with await asyncio.start_server(listen, "127.0.0.1", 0) as server:
         receiver = await join(f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}/t", Access(), silent)
         assert [await asyncio.wait_for(versions.get(), 10) for _ in range(3)] == [5, 4, 5]
         await close(receiver)
+        for task in filter(None, listening):
+            task.cancel()
+        await asyncio.gather(*filter(None, listening), return_exceptions=True)
