@@ -20,8 +20,8 @@ REPORT_S = 0.75
 def unanswered(losses: LossModel, *, left_s: float, lag_s: float) -> LossModel:
     """The losses to send parity for in advance where one receiver reports: those that it would tell of too late.
 
-    Packets for all others are sent once it is known that they are needed. Parity for a quarter or half of these as well
-    never did better, on photos set aside for such choices and over EP2, EP4 and EP5.
+    Packets for all others are sent once it is known that they are needed. With parity for a quarter or half of these as
+    well, photos set aside for such choices ended worse over EP2, EP4 and EP5, and were no better on the way.
 
     Args:
         losses: that are expected.
