@@ -15,6 +15,9 @@ from sender.loss_estimate import estimate_losses
 MAX_LISTENERS = 1024
 """Receivers of a broadcast that are followed, a byte for each datagram sent; further ones are served unheard."""
 
+FORGET_S = 60.0
+"""A receiver that has not reported for so long has gone."""
+
 REPORT_INTERVAL_S = 0.05
 """Reports of one receiver that come faster than this are dropped: half the shortest pause that an honest one keeps."""
 

@@ -10,7 +10,7 @@ from progressive.errors import UsageError, WireError
 from progressive.wire.control import End, Report, parse_message
 from progressive.wire.envelope import SealMismatch
 from progressive.wire.packet import Kind, Packet
-from sender.audience import MAX_LISTENERS, REPORT_INTERVAL_S, Sent, check_report
+from sender.audience import FORGET_S, MAX_LISTENERS, REPORT_INTERVAL_S, Sent, check_report
 from sender.events import CannotOpen, PacketSent, ReportReceived, SenderEvent, StreamFinished
 from sender.pacing import TokenBucket
 from sender.packetizer import packetize
@@ -27,9 +27,6 @@ END_COPIES = 3
 
 LAST_SEQUENCE = 0xFFFFFFFF - END_COPIES
 """A carousel stops before its sequence numbers are used up, after years at 50 kbit/s."""
-
-FORGET_S = 60.0
-"""A receiver that has not reported for so long has gone."""
 
 
 class CarouselSession:

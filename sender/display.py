@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from progressive.display import Display, Progress
 from progressive.loss_model import LossModel
 from progressive.units import format_percent, format_size
+from sender.audience import FORGET_S
 from sender.events import PacketSent, Replanned, ReportReceived, SenderEvent, StreamFinished
-
-FORGET_S = 60.0
-"""A receiver that was not heard of for so long has gone."""
 
 
 @dataclass(slots=True)

@@ -133,7 +133,8 @@ class _Publisher:
         """What was served, in one line."""
         complete = sum(self._complete.values())
         dropped = f", {self._transport.dropped} packets not taken by the broker" if self._transport.dropped else ""
-        return f"heard of {len(self._complete)} receivers, {complete} have the last photo whole{dropped}"
+        heard = len(self._complete)
+        return f"heard of {heard} receiver{'' if heard == 1 else 's'}, {complete} with the last photo whole{dropped}"
 
     def _view(self, prepared: PreparedPhoto) -> SendingView:
         started_s = self._clock()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 from examples.broadcast.receiving import Place, ReceiverProcess
@@ -41,12 +40,9 @@ class Seat:
 
     def join_later(self, seconds: float) -> None:
         """Joins when so much time has passed."""
-
-        def wait_and_join() -> None:
-            time.sleep(seconds)
-            self.join()
-
-        threading.Thread(target=wait_and_join, daemon=True).start()
+        timer = threading.Timer(seconds, self.join)
+        timer.daemon = True  # a broadcast that is over waits for nobody
+        timer.start()
 
     def leave(self) -> None:
         """Stops the receiver if it is there; what it has is kept."""

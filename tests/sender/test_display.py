@@ -1,5 +1,6 @@
 from progressive.display import Display
-from sender.display import FORGET_S, SendingView
+from sender.audience import FORGET_S
+from sender.display import SendingView
 from sender.events import ReportReceived
 
 

@@ -130,7 +130,7 @@ def test_whoever_comes_gets_the_photo_and_goes(photos: Path, tmp_path: Path) -> 
         assert read_photo(tmp_path / output / "final.png").shape == (128, 256, 3)
     assert "no sender came in 1 s" in str(elsewhere.result())
     serving.stop()
-    assert serving.display.lines[-1].startswith("heard of 2 receivers, 2 have the last photo whole")
+    assert serving.display.lines[-1].startswith("heard of 2 receivers, 2 with the last photo whole")
     assert [event.to for event in serving.display.observed if isinstance(event, ReceiverJoined)] == [
         "receiver 00000001",
         "receiver 00000002",
