@@ -17,6 +17,10 @@ from progressive.entropy.tables import FrequencyTable
 from progressive.errors import BitstreamError
 
 Symbols = NDArray[np.int32]
+
+STATE_BITS = 64
+"""Of a range coder's interval beyond the words that are settled."""
+
 Indices = NDArray[np.intp] | NDArray[np.int32]
 
 
@@ -63,8 +67,15 @@ class RangeSymbolEncoder:
         return symbols
 
     def to_bytes(self) -> bytes:
-        """The code so far. Trailing zero bytes are implied and not written."""
-        return bytes(self._encoder.get_compressed().astype(">u4").tobytes()).rstrip(b"\0")
+        """The code so far, the shortest of all that decode alike: zero bytes are implied after its end."""
+        position, (lower, width) = self._encoder.pos()
+        whole = int.from_bytes(self._encoder.get_compressed()[:position].astype(">u4").tobytes(), "big") << STATE_BITS
+        size = 4 * position + STATE_BITS // 8
+        for spare in range(STATE_BITS, -1, -8):
+            end: int = (whole + lower + (1 << spare) - 1) >> spare << spare
+            if end < whole + lower + width:
+                return end.to_bytes(size, "big").rstrip(b"\0")
+        raise AssertionError("an interval of a range coder holds its own lower end")
 
 
 class RangeSymbolDecoder:
@@ -72,6 +83,7 @@ class RangeSymbolDecoder:
 
     def __init__(self, tables: Mapping[str, FrequencyTable], data: bytes) -> None:
         self._tables = tables
+        self._data, self._again = data, RangeSymbolEncoder(tables)
         padded = data + bytes(-len(data) % 4)
         self._decoder = _constriction().queue.RangeDecoder(np.frombuffer(padded, ">u4").astype(np.uint32))
 
@@ -82,12 +94,12 @@ class RangeSymbolDecoder:
             decoded: Symbols = self._decoder.decode(_categorical(), self._tables[table].probabilities[rows])
         except AssertionError as error:
             raise BitstreamError("a segment's range code is damaged") from error
-        return decoded
+        return self._again.code(table, rows, decoded, blocks)
 
     def finish(self) -> None:
-        """Raises BitstreamError if bytes are left over: the symbols were not the encoder's."""
-        if not self._decoder.maybe_exhausted():
-            raise BitstreamError("a segment holds more than its blocks need")
+        """Raises BitstreamError if the symbols have another code than the bytes: they were not the encoder's."""
+        if self._again.to_bytes() != self._data:
+            raise BitstreamError("a segment's code is not the one of its symbols")
 
 
 class CostMeter:

@@ -9,20 +9,11 @@ from typing import Protocol, Self, TypeVar
 from progressive.stream import Segment
 
 
-class Contents(Protocol):
-    """What a segment holds, in a codec's own terms."""
-
-    @property
-    def layer(self) -> int: ...
-
-    def to_bytes(self) -> bytes: ...
-
-
 class Draft(Protocol):
     """A segment before it has an id; `needs` are those that it cannot be decoded without."""
 
     @property
-    def contents(self) -> Contents: ...
+    def layer(self) -> int: ...
 
     @property
     def utility(self) -> float: ...
@@ -34,8 +25,15 @@ class Draft(Protocol):
 D = TypeVar("D", bound=Draft)
 
 
-def numbered(drafts: Sequence[D], rank: Callable[[D], tuple[float, ...]]) -> tuple[Segment, ...]:
-    """Numbers the drafts from 1: always the one of lowest rank, then the first given, of those whose needs are met."""
+def numbered(
+    drafts: Sequence[D],
+    rank: Callable[[D], tuple[float, ...]],
+    payload: Callable[[D, int, tuple[int, ...]], bytes],
+) -> tuple[Segment, ...]:
+    """Numbers the drafts from 1: always the one of lowest rank, then the first given, of those whose needs are met.
+
+    `payload` makes the bytes of a draft, given its id and the ids of its needs.
+    """
 
     def place(index: int) -> tuple[tuple[float, ...], int]:
         return rank(drafts[index]), index
@@ -51,10 +49,9 @@ def numbered(drafts: Sequence[D], rank: Callable[[D], tuple[float, ...]]) -> tup
     segments: list[Segment] = []
     while ready:
         draft = drafts[heapq.heappop(ready)[1]]
-        ids[id(draft)] = len(segments) + 1
+        number = ids[id(draft)] = len(segments) + 1
         needs = tuple(sorted(ids[id(n)] for n in draft.needs))
-        contents = draft.contents
-        segments.append(Segment(len(segments) + 1, contents.layer, needs, contents.to_bytes(), draft.utility))
+        segments.append(Segment(number, draft.layer, needs, payload(draft, number, needs), draft.utility))
         for dependant in dependants.get(id(draft), ()):
             waiting[id(drafts[dependant])] -= 1
             if not waiting[id(drafts[dependant])]:

@@ -1,7 +1,7 @@
-"""Trains RMPGC: probability networks, synthesis, then everything jointly, then the networks as they will be stored.
+"""Trains RMPGC: the transform, then the probability networks, then the synthesis.
 
-    photos -> analysis -> indices -> probability networks -> bits
-                             |-> dequantiser, under a condition -> synthesis -> pictures
+    photos -> transform -> indices -> probability networks -> bits
+                              |-> values, under a condition -> inverse transform -> synthesis -> pictures
 
 Beside the weights lies the state of the run while it lasts. Torch, numpy, Pillow and safetensors are all it needs until
 it writes.
@@ -41,7 +41,8 @@ def train(
     """Trains on the photos below the folders `data` and writes the weight file `out`.
 
     Under `torchrun` every process draws its own batch, and gradients are averaged. With `resume` it goes on from the
-    state that an interrupted run left beside `out`, or else from the weights in `out`: everything jointly once more.
+    state that an interrupted run left beside `out`, or else from the weights in `out`: networks and
+    synthesis once more.
 
     Args:
         photos, steps: replace the number of photos, and that of every phase's steps.
@@ -125,7 +126,8 @@ def _read(file: Path) -> Trainee:
 
 
 def _write(out: Path, model: Trainee, photos: list[torch.Tensor]) -> None:
-    from progressive.training.rmpgc_export import write_model
+    from progressive.training.rmpgc_export import fitted_coding, write_model
 
     model.cpu()
-    write_model(out, model.analysis, model.networks, model.dequantiser, model.synthesis, photos)
+    coding = fitted_coding(model.networks, model.transform, photos)
+    write_model(out, model.networks, coding, model.transform, model.synthesis)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from progressive.errors import RunError
+from progressive.training.muon import Muon
 from progressive.training.progress import progress_bar
 from progressive.training.rmpgc_model import Semantics, Trainee
 from progressive.training.rmpgc_phases import PHASES, Loss, Phase
@@ -80,12 +81,13 @@ class Training:
         for number in range(first, len(self.plan.phases)):
             name = self.plan.phases[number]
             if self.settings.phase(name).steps:
-                self._run_phase(number, PHASES[name](self.model, self.semantics, self.settings), checkpoint)
+                phase = PHASES[name](self.model, self.semantics, self.settings, self.pool)
+                self._run_phase(number, phase, checkpoint)
             checkpoint = None
 
     def _run_phase(self, number: int, phase: Phase, checkpoint: dict[str, Any] | None) -> None:
         if checkpoint is None or not checkpoint["step"]:
-            phase.prepare(self.pool, self._generator(number, 0), fresh=not self.plan.resumed)
+            phase.prepare(self._generator(number, 0), fresh=not self.plan.resumed)
             checkpoint = None
         fit = Fit(phase, self.model, self.settings.averaging)
         if checkpoint is not None:
@@ -96,9 +98,8 @@ class Training:
             while fit.step < phase.own.steps:
                 started = time.monotonic()
                 rng = self._generator(number, 1 + fit.step * self.worker.count + self.worker.rank)
-                photos = self.pool.draw(rng, phase.own.batch, phase.own.crop)
                 rate = top * scheduled(fit.step, phase.own.steps, self.settings.warm_up)
-                loss = fit.learn(photos, rng, rate, self.worker)
+                loss = fit.learn(rng, rate, self.worker)
                 spent_s += time.monotonic() - started
                 advance()
                 if fit.step % self.settings.report == 0:
@@ -118,8 +119,10 @@ class Training:
         if not math.isfinite(float(loss.total.detach())):
             raise RunError(f"the {fit.phase.name} phase diverged at step {fit.step}: lower its learning_rate")
         if self.worker.leads:
-            figures = ", ".join(f"{name} {fit.figures[name]:.4g}" for name in loss.figures)
-            self.log(f"{fit.phase.name} {fit.step}/{fit.phase.own.steps}: {figures}; {seconds:.2f} s a step")
+            figures = ", ".join(f"{name} {value:.4g}" for name, value in fit.figures.items())
+            seen = fit.step * fit.phase.own.batch * self.worker.count
+            name, steps = fit.phase.name, fit.phase.own.steps
+            self.log(f"{name} {fit.step}/{steps}, {seen} crops seen: {figures}; {seconds:.2f} s a step")
 
     def _evaluate(self, fit: Fit) -> None:
         if self.worker.leads and self.held_out:
@@ -142,15 +145,15 @@ class Fit:
         self.phase, self.model, self.averaging = phase, model, averaging
         self.average = deepcopy(model).requires_grad_(False)
         self.parameters = [p for module in phase.trained for p in module.parameters()]
-        self.optimiser = torch.optim.Adam(self.parameters, betas=(0.9, 0.98))
+        self.optimiser = Muon(self.parameters)
         self.step = 0
         self.figures: dict[str, float] = {}
 
-    def learn(self, photos: Tensor, rng: np.random.Generator, rate: float, worker: Worker) -> Loss:
+    def learn(self, rng: np.random.Generator, rate: float, worker: Worker) -> Loss:
         """A gradient step; returns the loss before it."""
         for networks in (self.model.networks, self.average.networks):
             networks.set_rounding(self.phase.rounding(self.step))
-        loss = self.phase.loss(photos, rng)
+        loss = self.phase.loss(rng)
         self.optimiser.zero_grad()
         loss.total.backward()  # type: ignore[no-untyped-call]
         worker.average_gradients(self.parameters)

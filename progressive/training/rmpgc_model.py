@@ -6,28 +6,31 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc.analysis import Analysis
 from progressive.codecs.rmpgc.layout import BLOCK
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
-from progressive.codecs.rmpgc.synthesis import Dequantiser, Synthesis
+from progressive.codecs.rmpgc.synthesis import Synthesis
+from progressive.codecs.rmpgc.transform import Transform
 from progressive.semantics.importance_network import STRIDE, ImportanceNetwork, load_network
+from progressive.training.rmpgc_context import Context
 
 
 class Trainee(nn.Module):
-    """The four modules of the codec; those not given are new."""
+    """The modules of the codec; those not given are new.
+
+    `context` is not part of the codec: it stands for the probability networks while the transform is trained.
+    """
 
     def __init__(
         self,
-        analysis: Analysis | None = None,
         networks: ProbabilityNetworks | None = None,
-        dequantiser: Dequantiser | None = None,
+        transform: Transform | None = None,
         synthesis: Synthesis | None = None,
     ) -> None:
         super().__init__()
-        self.analysis = analysis or Analysis()
         self.networks = networks or ProbabilityNetworks()
-        self.dequantiser = dequantiser or Dequantiser()
+        self.transform = transform or Transform()
         self.synthesis = synthesis or Synthesis()
+        self.context = Context()
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

@@ -1,37 +1,35 @@
-"""The phases of RMPGC's training: what each trains, how it begins, and its loss.
+"""The phases of RMPGC's training: what each trains, and its loss.
 
+    context    a context model of the same strength as the codec's, which stands for it while the transform is trained
+    transform  lifting steps, against that model, which is trained along
     entropy    probability networks, the transform fixed; rounded to integers towards the end
-    synthesis  the decoder's network, under all conditions
-    joint      analysis, probability networks and synthesis
-    final      probability networks, rounded, on what analysis has become
+    synthesis  the decoder's network, on photos as the codec codes them, under all conditions
 
 Legend: N photos of a batch; R x K blocks.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc import wavelet
-from progressive.codecs.rmpgc.layout import TIERS
-from progressive.codecs.rmpgc.synthesis import in_plane
-from progressive.training.rmpgc_conditions import (
-    BASE,
-    draw_states,
-    indices_of,
-    movable_values_under,
-    slope_of,
-    values_under,
-)
-from progressive.training.rmpgc_evaluation import bits_per_pixel, psnr_of_levels
+from progressive.codecs.rmpgc.colours import Colours
+from progressive.codecs.rmpgc.layout import BLOCK, LEVELS, PLANES, plane_and_tier
+from progressive.codecs.rmpgc.quantiser import STEP
+from progressive.codecs.rmpgc.synthesis import state_of
+from progressive.training.rmpgc_coded import CodedPhoto, CodedPool, coded
+from progressive.training.rmpgc_conditions import BASE, draw_states
+from progressive.training.rmpgc_context import cost_of, index_of
+from progressive.training.rmpgc_export import fitted_coding
 from progressive.training.rmpgc_model import Semantics, Trainee
 from progressive.training.rmpgc_photos import PhotoPool
-from progressive.training.rmpgc_rate import Rate, rate_of_planes
+from progressive.training.rmpgc_rate import bits_of_planes, rate_of
 from progressive.training.rmpgc_settings import Settings
 from progressive.training.rmpgc_start import start_from_marginals
 
@@ -40,6 +38,24 @@ FIRST_LOOK = 32
 
 ERROR_FLOOR = 1e-6
 """Mean squared error below which nothing is gained (60 dB)."""
+
+TYPICAL_BITS = (0.036, 0.083, 0.204, 0.393, 0.954)
+"""Bits a pixel of the base and of each plane: all count alike in the loss."""
+
+LEVEL_SHARES = tuple(share / 2 for share in (0.28, 0.3, 0.27, 0.15) for _ in range(2))
+"""How often each level is trained."""
+
+FINENESS = (-0.3, 3.4)
+"""Range of the halvings of the base's step that the transform is trained at."""
+
+BITS_OF_ERROR = 13.0
+"""Bits for a unit of squared error, with bins of width one: the slope that the codec's own rate-distortion curve has at
+each plane. At high rates it would be 6 / ln 2 = 8.7; with that a transform gives up details for bits at a loss."""
+
+LEAST_BITS = 200.0
+
+FIRST_FILTERS = 0.002
+"""Standard deviation of the lifting filters to begin with: opacities learn nothing from none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +71,8 @@ class Phase(ABC):
 
     name: str
 
-    def __init__(self, model: Trainee, semantics: Semantics, settings: Settings) -> None:
-        self.model, self.semantics, self.settings = model, semantics, settings
+    def __init__(self, model: Trainee, semantics: Semantics, settings: Settings, pool: PhotoPool) -> None:
+        self.model, self.semantics, self.settings, self.pool = model, semantics, settings, pool
         self.own = settings.phase(self.name)
 
     @property
@@ -64,62 +80,96 @@ class Phase(ABC):
     def trained(self) -> list[nn.Module]:
         """The modules whose weights this phase changes."""
 
-    @abstractmethod
-    def prepare(self, pool: PhotoPool, rng: np.random.Generator, *, fresh: bool) -> None:
+    def prepare(self, rng: np.random.Generator, *, fresh: bool) -> None:  # noqa: B027
         """Before the first step; `fresh` if the trained modules know nothing yet."""
 
     def rounding(self, step: int) -> str:
-        """How the probability networks compute at a step (`Layer.rounding`)."""
+        """How the probability networks compute at a step (`Conv.rounding`)."""
         return "none"
 
     @abstractmethod
-    def loss(self, photos: Tensor, rng: np.random.Generator) -> Loss:
-        """The loss of a batch."""
+    def loss(self, rng: np.random.Generator) -> Loss:
+        """The loss of a batch that is drawn."""
 
     @abstractmethod
     def report(self, model: Trainee, photos: list[Tensor]) -> str:
         """How good the model is on photos set aside, in a line."""
 
-    def _latent(self, photos: Tensor) -> list[Tensor]:
-        linear = wavelet.analyse(photos)
-        with self._mixed(photos.device):
-            added = self.model.analysis.learned(photos)
-        return [y + more.float() for y, more in zip(linear, added, strict=True)]
-
-    def _first_latent(self, pool: PhotoPool, rng: np.random.Generator) -> list[Tensor]:
-        with torch.no_grad():
-            return self._latent(pool.draw(rng, FIRST_LOOK, self.own.crop))
-
-    def _bits_loss(self, rate: Rate, photos: Tensor) -> Loss:
-        """Bits a pixel of the planes, weighted."""
-        pixels = photos[:, 0].numel()
-        planes = torch.stack([b.sum() for b in rate.bits]) / pixels
-        weights = planes.new_tensor(self.settings.plane_weights)
-        names = ["base", *(f"plane {k}" for k in range(1, len(planes)))]
-        return Loss((weights * planes).sum(), {f"{n} bpp": b for n, b in zip(names, planes.detach(), strict=True)})
-
-    def _picture_loss(self, photos: Tensor, values: list[Tensor], states: Tensor) -> tuple[Loss, Tensor]:
-        """The logarithm of the squared error and, a little, of the features' distance; the errors found, [N].
-
-        By the logarithm every condition counts alike, in decibels.
-        """
-        linear = wavelet.synthesise(values)
-        with self._mixed(photos.device):
-            pictures = self.model.synthesis.refine(linear, states).float()
-        errors = (pictures - photos).square().mean((1, 2, 3))
-        before = (linear.detach() - photos).square().mean((1, 2, 3))
-        gain = 10 * torch.log10((before + ERROR_FLOOR) / (errors.detach() + ERROR_FLOOR)).mean()
-        total, figures = torch.log(errors + ERROR_FLOOR).mean(), {"synthesis gain dB": gain}
-        looked_at = self.settings.feature_samples
-        if looked_at and self.settings.feature_weight:
-            with self._mixed(photos.device):
-                apart = self.semantics.distance(pictures[:looked_at], photos[:looked_at]).float()
-            total = total + self.settings.feature_weight * torch.log(apart + ERROR_FLOOR).mean()
-            figures["feature distance"] = apart.detach().mean()
-        return Loss(total, figures), errors.detach()
-
     def _mixed(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, torch.bfloat16, enabled=self.settings.mixed_precision)
+
+
+class Contexts(Phase):
+    """The context model, on the transform as it is."""
+
+    name = "context"
+
+    @property
+    def trained(self) -> list[nn.Module]:
+        return [self.model.context]
+
+    def loss(self, rng: np.random.Generator) -> Loss:
+        photos, fineness = self._drawn(rng)
+        bits, *_ = self._costs(self.model, photos, fineness)
+        return Loss(_relative(bits), {"bpp": bits.detach().sum() / photos[:, 0].numel()})
+
+    def _drawn(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Photos, and halvings of the base's step, [N]."""
+        photos = self.pool.draw(rng, self.own.batch, self.own.crop)
+        return photos, torch.from_numpy(rng.uniform(*FINENESS, len(photos))).float().to(photos.device)
+
+    def _costs(self, model: Trainee, photos: Tensor, fineness: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Bits, marginal bits, and squared error, of each photo [N]."""
+        step = (STEP * torch.exp2(-fineness))[:, None, None, None]
+        latent = model.transform.analyse(photos)
+        indices = [index_of(y.detach(), step) for y in latent]
+        with self._mixed(photos.device):
+            parameters = model.context(indices, fineness)
+        costs = [
+            cost_of(model.context, y, n, step, p.float()) for y, n, p in zip(latent, indices, parameters, strict=True)
+        ]
+        picture = model.transform.synthesise([c.values for c in costs])
+        error = (picture - photos).square().sum((1, 2, 3)) + sum(c.bend for c in costs)
+        return sum(c.bits for c in costs), sum(c.marginal for c in costs), error  # type: ignore[return-value]
+
+    @torch.no_grad()
+    def report(self, model: Trainee, photos: list[Tensor]) -> str:
+        lines = []
+        for fineness in range(PLANES):
+            level = torch.full((1,), float(fineness), device=photos[0].device)
+            found = [(*self._costs(model, x, level), x) for x in map(_turned, photos)]
+            bpp = sum(float(b) for b, *_ in found) / sum(x[0, 0].numel() for *_, x in found)
+            psnr = np.mean([-10 * math.log10(float(e) / x.numel() + ERROR_FLOOR) for _, _, e, x in found])
+            lines.append(f"{bpp:.4f} bpp {psnr:.2f} dB")
+        return ", ".join(lines)
+
+
+class Transforming(Contexts):
+    """The lifting steps, and the context model that tells what their latent costs.
+
+    A photo at a step costs R + slope * D, divided by what it costs: every step and photo counts alike.
+    """
+
+    name = "transform"
+
+    @property
+    def trained(self) -> list[nn.Module]:
+        return [self.model.transform, self.model.context]
+
+    def prepare(self, rng: np.random.Generator, *, fresh: bool) -> None:
+        if fresh:
+            for name, weight in self.model.transform.named_parameters():
+                if name.endswith("filters.weight"):
+                    nn.init.normal_(weight, std=FIRST_FILTERS)
+
+    def loss(self, rng: np.random.Generator) -> Loss:
+        photos, fineness = self._drawn(rng)
+        bits, marginal, error = self._costs(self.model, photos, fineness)
+        slope = BITS_OF_ERROR / (STEP * torch.exp2(-fineness)) ** 2
+        cost = (marginal + slope * error) / (bits + slope * error).detach()
+        psnr = -10 * torch.log10(error.detach() / photos[0].numel() + ERROR_FLOOR).mean()
+        figures = {"bpp": bits.detach().sum() / photos[:, 0].numel(), "PSNR dB": psnr}
+        return Loss(_relative(bits) + cost.mean(), figures)
 
 
 class Entropy(Phase):
@@ -131,41 +181,39 @@ class Entropy(Phase):
     def trained(self) -> list[nn.Module]:
         return [self.model.networks]
 
-    @property
-    def rounded_share(self) -> float:
-        return self.settings.rounded_share
-
-    def prepare(self, pool: PhotoPool, rng: np.random.Generator, *, fresh: bool) -> None:
+    def prepare(self, rng: np.random.Generator, *, fresh: bool) -> None:
         if fresh:
-            start_from_marginals(self.model.networks, self._first_latent(pool, rng))
+            with torch.no_grad():
+                latent = self.model.transform.analyse(self.pool.draw(rng, FIRST_LOOK, self.own.crop))
+            start_from_marginals(self.model.networks, latent)
 
     def rounding(self, step: int) -> str:
-        return "straight-through" if step >= round((1 - self.rounded_share) * self.own.steps) else "none"
+        return "straight-through" if step >= round((1 - self.settings.rounded_share) * self.own.steps) else "none"
 
-    def loss(self, photos: Tensor, rng: np.random.Generator) -> Loss:
+    def loss(self, rng: np.random.Generator) -> Loss:
+        photos = self.pool.draw(rng, self.own.batch, self.own.crop)
+        level = int(rng.choice(LEVELS, p=LEVEL_SHARES)) + 1
         with torch.no_grad():
-            latent = self._latent(photos)
-        return self._bits_loss(rate_of_planes(self.model.networks, latent, _by_chance(latent, rng)), photos)
+            latent = self.model.transform.analyse(photos)
+        with self._mixed(photos.device):
+            rate = rate_of(self.model.networks, latent, level)
+        pixels, plane = photos[:, 0].numel(), plane_and_tier(level)[0]
+        base, coded_bits, look = (bits.sum() / pixels for bits in (rate.base, rate.level, rate.look))
+        total = 2 * coded_bits / TYPICAL_BITS[plane] + self.settings.look_weight * look / TYPICAL_BITS[plane]
+        total = total + self.settings.base_weight * base / TYPICAL_BITS[0]
+        return Loss(total, {"base bpp": base.detach(), f"level {level} bpp": coded_bits.detach()})
 
+    @torch.no_grad()
     def report(self, model: Trainee, photos: list[Tensor]) -> str:
-        return bits_per_pixel(model, photos).line
-
-
-class Final(Entropy):
-    """Probability networks as they will be stored, on the analysis as it will be."""
-
-    name = "final"
-
-    @property
-    def rounded_share(self) -> float:
-        return 1.0
-
-    def prepare(self, pool: PhotoPool, rng: np.random.Generator, *, fresh: bool) -> None:
-        """The networks go on from where they are."""
+        total = torch.stack([bits_of_planes(model.networks, model.transform.analyse(_turned(x))) for x in photos]).sum(
+            0
+        )
+        planes = (total.sum(1) / sum(x[0, 0].numel() for x in photos)).tolist()
+        return f"bpp {' + '.join(f'{bits:.4f}' for bits in planes)} = {sum(planes):.4f}"
 
 
 class Decoding(Phase):
-    """The synthesis alone."""
+    """The synthesis alone, on photos that are coded once with the networks and transform as they are."""
 
     name = "synthesis"
 
@@ -173,79 +221,80 @@ class Decoding(Phase):
     def trained(self) -> list[nn.Module]:
         return [self.model.synthesis]
 
-    def prepare(self, pool: PhotoPool, rng: np.random.Generator, *, fresh: bool) -> None:
-        """The dequantiser is fitted to the latents as they are."""
-        latent = self._first_latent(pool, rng)
-        for plane, index in enumerate(indices_of(latent)):
-            self.model.dequantiser.fit(latent, index, plane)
-
-    def loss(self, photos: Tensor, rng: np.random.Generator) -> Loss:
+    def loss(self, rng: np.random.Generator) -> Loss:
+        drawn = self._coded.draw(rng, self.own.batch, self.own.crop)
+        side = self.own.crop
+        crops = [
+            c.photo[:, top * BLOCK : top * BLOCK + side, left * BLOCK : left * BLOCK + side] for c, top, left in drawn
+        ]
+        device = self.pool.device
+        photos = torch.stack(crops).float().to(device) / 255
+        states = draw_states(photos, self.semantics.importance, rng)
+        each = [c.at(s, top, left) for (c, top, left), s in zip(drawn, states.cpu(), strict=True)]
+        values = [torch.cat(scale).to(device) for scale in zip(*each, strict=True)]
         with torch.no_grad():
-            latent = self._latent(photos)
-            states = draw_states(photos, latent, self.semantics.importance, rng)
-            known = self._indices_and_tiers(latent, states)
-        return self._picture_loss(photos, values_under(self.model.dequantiser, latent, *known, states), states)[0]
+            turned = self.model.transform.synthesise(values)
+            linear = torch.cat([c.colours.restored(y[None]) for (c, *_), y in zip(drawn, turned, strict=True)])
+        return self._picture_loss(photos, linear, states)
 
-    def _indices_and_tiers(self, latent: list[Tensor], states: Tensor) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
-        """Indices and tiers of all planes; the networks are asked about photos that have a tier without the other."""
-        indices = indices_of(latent)
-        tiers = [[torch.zeros_like(n, dtype=torch.bool) for n in plane] for plane in indices[1:]]
-        asked = in_plane(states).flatten(1).any(1).nonzero()[:, 0]
-        if len(asked):
-            early = torch.zeros_like(states[asked], dtype=torch.bool)
-            rate = rate_of_planes(self.model.networks, [y[asked] for y in latent], early)
-            for all_tiers, found in zip(tiers, rate.tiers, strict=True):
-                for tier, here in zip(all_tiers, found, strict=True):
-                    tier[asked] = here
-        return indices, tiers
+    def _picture_loss(self, photos: Tensor, linear: Tensor, states: Tensor) -> Loss:
+        """The logarithm of the squared error and, a little, of the features' distance.
 
+        By the logarithm every condition counts alike, in decibels.
+        """
+        with self._mixed(photos.device):
+            pictures = self.model.synthesis(linear, states).float()
+        errors = (pictures - photos).square().mean((1, 2, 3))
+        before = (linear - photos).square().mean((1, 2, 3))
+        gain = 10 * torch.log10((before + ERROR_FLOOR) / (errors.detach() + ERROR_FLOOR)).mean()
+        total, figures = torch.log(errors + ERROR_FLOOR).mean(), {"gain dB": gain}
+        looked_at = self.settings.feature_samples
+        if looked_at and self.settings.feature_weight:
+            with self._mixed(photos.device):
+                apart = self.semantics.distance(pictures[:looked_at], photos[:looked_at]).float()
+            total = total + self.settings.feature_weight * torch.log(apart + ERROR_FLOOR).mean()
+            figures["feature distance"] = apart.detach().mean()
+        return Loss(total, figures)
+
+    @cached_property
+    def _coded(self) -> CodedPool:
+        photos = self.pool.whole(self.settings.calibration_photos)
+        coding = fitted_coding(self.model.networks, self.model.transform, photos)
+        return CodedPool(
+            [p.cpu() for p in self.pool.photos[: self.settings.coded_photos]], coding, self.model.transform
+        )
+
+    @torch.no_grad()
     def report(self, model: Trainee, photos: list[Tensor]) -> str:
-        return psnr_of_levels(model, photos).line
+        gains = torch.zeros(LEVELS + 1)
+        reached = torch.zeros(LEVELS + 1)
+        for photo, known in zip(photos, self._watched(photos), strict=True):
+            for level in range(LEVELS + 1):
+                states = torch.full([n // BLOCK for n in photo.shape[2:]], state_of(0, BASE + level))
+                values = [v.to(photo.device) for v in known.at(states, 0, 0)]
+                linear = known.colours.restored(model.transform.synthesise(values))
+                picture = model.synthesis(linear, states[None].to(photo.device)).clamp(0, 1)
+                reached[level] -= 10 * torch.log10((picture - photo).square().mean() + 1e-10).cpu()
+                gains[level] += 10 * torch.log10((linear.clamp(0, 1) - photo).square().mean() + 1e-10).cpu()
+        gains += reached
+        lines = (f"{r:.2f} ({g:+.2f})" for r, g in zip(reached / len(photos), gains / len(photos), strict=True))
+        return f"PSNR (gain) {' '.join(lines)} dB"
+
+    def _watched(self, photos: list[Tensor]) -> list[CodedPhoto]:
+        if not hasattr(self, "_held_out"):
+            pool = self._coded
+            self._held_out = [coded((x[0] * 255).round().to(torch.uint8).cpu(), *pool.how) for x in photos]
+        return self._held_out
 
 
-class Joint(Decoding):
-    """Everything: the probability networks for their bits, the synthesis for its picture, the analysis for both.
-
-    For the analysis a photo costs R + slope * D, divided by the slope * D that it has: the distortion then counts by
-    its logarithm, as for the synthesis, and every condition alike.
-    """
-
-    name = "joint"
-
-    @property
-    def trained(self) -> list[nn.Module]:
-        return [self.model.analysis, self.model.networks, self.model.synthesis]
-
-    def loss(self, photos: Tensor, rng: np.random.Generator) -> Loss:
-        latent = self._latent(photos)
-        states = draw_states(photos, latent, self.semantics.importance, rng)
-        late = _by_chance(latent, rng)
-        rate = rate_of_planes(self.model.networks, latent, late, marginal=True)
-        bits = self._bits_loss(rate, photos)
-        values, bend = movable_values_under(self.model.dequantiser, latent, rate.indices, rate.tiers, states)
-        picture, errors = self._picture_loss(photos, values, states)
-        distortion = (errors + ERROR_FLOOR) * photos[0].numel()
-        marginal = ((_marginal_bits(rate, late, states) / slope_of(states) + bend) / distortion).mean()
-        return Loss(bits.total + picture.total + marginal, bits.figures | picture.figures)
-
-    def report(self, model: Trainee, photos: list[Tensor]) -> str:
-        return f"{bits_per_pixel(model, photos).line}; {psnr_of_levels(model, photos).line}"
+def _relative(bits: Tensor) -> Tensor:
+    """Bits over what they are: every photo counts alike."""
+    return (bits / bits.detach().clamp(min=LEAST_BITS)).mean()
 
 
-def _by_chance(latent: list[Tensor], rng: np.random.Generator) -> Tensor:
-    """Half of the blocks, bool [N, R, K]."""
-    coarsest = latent[0]
-    chosen = rng.random((len(coarsest), *coarsest.shape[2:])) < 1 / TIERS
-    return torch.from_numpy(chosen).to(coarsest.device)
+def _turned(photo: Tensor) -> Tensor:
+    """A photo [1, 3, H, W] in its colours."""
+    return Colours.of((photo[0] * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()).turned(photo)
 
 
-def _marginal_bits(rate: Rate, late: Tensor, states: Tensor) -> Tensor:
-    """Marginal bits of photos in these states, [N]: of the base, and of each block's tiers as far as it goes."""
-    planes = []
-    for number, bits in enumerate(rate.marginal):
-        level = 1 + TIERS * number + late
-        planes.append(((states >= BASE + level) * bits).sum((1, 2)))
-    return rate.marginal_base + torch.stack(planes).sum(0)
-
-
-PHASES: dict[str, type[Phase]] = {phase.name: phase for phase in (Entropy, Decoding, Joint, Final)}
+PHASES: dict[str, type[Phase]] = {phase.name: phase for phase in (Contexts, Transforming, Entropy, Decoding)}

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from progressive.codec import Photo
+from progressive.codecs.rmpgc.colours import Colours
 from progressive.codecs.rmpgc.layout import BLOCK
 from progressive.errors import UsageError
 from progressive.training.data import load_photos
@@ -24,21 +25,25 @@ class PhotoPool:
     """
 
     def __init__(self, photos: Sequence[Photo], device: torch.device) -> None:
+        self.device = device
         self.photos = [torch.tensor(p).permute(2, 0, 1).to(device) for p in photos]
+        self.colours = [Colours.of(p) for p in photos]
 
     def draw(self, rng: np.random.Generator, count: int, side: int) -> Tensor:
-        """Random square crops, half of them mirrored: RGB in 0..1, [count, 3, side, side]."""
+        """Random square crops, half of them mirrored, turned to their photos' colours: 0..1, [count, 3, side, side]."""
         crops = []
         for _ in range(count):
-            photo = self.photos[rng.integers(len(self.photos))]
+            number = int(rng.integers(len(self.photos)))
+            photo = self.photos[number]
             top, left = (int(rng.integers(n - side + 1)) for n in photo.shape[1:])
-            crop = photo[:, top : top + side, left : left + side]
-            crops.append(crop.flip(2) if rng.random() < 0.5 else crop)
-        return torch.stack(crops).float() / 255
+            crop = photo[None, :, top : top + side, left : left + side].float() / 255
+            crops.append(self.colours[number].turned(crop.flip(3) if rng.random() < 0.5 else crop))
+        return torch.cat(crops)
 
     def whole(self, count: int) -> list[Tensor]:
-        """The first photos, as far as whole blocks go: RGB in 0..1 on the CPU, [1, 3, H, W]."""
-        return [_whole_blocks(photo.cpu()) for photo in self.photos[:count]]
+        """The first photos in their colours, as far as whole blocks go: 0..1 on the CPU, [1, 3, H, W]."""
+        chosen = zip(self.photos[:count], self.colours, strict=False)
+        return [colours.turned(_whole_blocks(photo.cpu())) for photo, colours in chosen]
 
 
 def load_pools(

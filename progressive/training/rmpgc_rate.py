@@ -1,12 +1,9 @@
 """The rate of RMPGC's symbols under its probability networks, differentiable: the loss of their training.
 
-The networks learn from the bits of the symbols as they are. The transform learns from **marginal** bits: zero, with the
-gradient towards the neighbouring symbol (`rmpgc_relaxation`).
+A step codes one level of some photos, and the base, which all levels see. The networks walk as they do in the codec
+(`ProbabilityNetworks.code_level`).
 
-A plane comes in two tiers (`progressive.codecs.rmpgc.tile`), and what its networks see differs between them. In
-training a block is coded as the one or the other by chance, and its bits count twice.
-
-Legend: N photos or blocks; C coefficients a position; h x w positions; R x K blocks of a photo.
+Legend: N photos; B blocks; C coefficients a position; h x w positions; R x K blocks of a photo.
 """
 
 from __future__ import annotations
@@ -19,10 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from progressive.codecs.rmpgc import quantiser
-from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LUMA, PLANES, SCALES, TIERS
-from progressive.codecs.rmpgc.probability import ProbabilityNetworks
+from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, PLANES, SCALES, plane_and_tier
+from progressive.codecs.rmpgc.probability import Place, ProbabilityNetworks
 from progressive.codecs.rmpgc.quantiser import narrowing_gain, outer_gain
-from progressive.training.rmpgc_relaxation import Crossing, crossing
 
 LOG_SCALE_RANGE = (-3.2, 4.0)
 
@@ -44,28 +40,26 @@ def base_bits(index: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     return torch.where(distance < 0.5, inside, outside) / -math.log(2)
 
 
-def plane_bits(symbols: Tensor, parents: Tensor, parameters: Tensor) -> Tensor:
-    """Bits of plane symbols {-1, 0, 1} given their parent indices, elementwise; parameters [N, 3 or 4, C, h, w]."""
-    zero, sign = _odds(parents, parameters)
+def plane_bits(symbols: Tensor, parents: Tensor, parameters: Tensor, plane: int) -> Tensor:
+    """Bits of plane symbols {-1, 0, 1} given their parent indices, elementwise; parameters [B, 4, C, h, w]."""
+    inside = parents == 0
+    outward = parameters[:, 3] if quantiser.SPLITS[plane - 1] == 3 else SURE
+    zero = torch.where(inside, parameters[:, 0], parameters[:, 2])
+    sign = torch.where(inside, parameters[:, 1], outward * torch.sign(parents))
+    return yes_and_sign_bits(symbols, zero, sign)
+
+
+def yes_and_sign_bits(symbols: Tensor, zero: Tensor, sign: Tensor) -> Tensor:
+    """Bits of symbols, given log-odds of one that is not zero and of its being plus."""
     coded = symbols.abs()
     return (F.softplus(zero) - coded * zero + coded * F.softplus(-sign * symbols)) / math.log(2)
 
 
-def _odds(parents: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-odds of a symbol that is not zero, and of the sign being plus."""
-    inside = parents == 0
-    zero = torch.where(inside, parameters[:, 0], parameters[:, 2])
-    outward = parameters[:, 3] if parameters.shape[1] == 4 else SURE
-    sign = torch.where(inside, parameters[:, 1], outward * torch.sign(parents))
-    return zero, sign
-
-
-def expected_slope(parents: Tensor, parameters: Tensor) -> Tensor:
-    """Squared error that a plane's symbols remove a bit, in units of the plane's own scale, elementwise."""
-    zero, sign = _odds(parents, parameters)
-    coded, outward = torch.sigmoid(zero), torch.sigmoid(sign)
-    bits = _entropy(coded) + coded * _entropy(outward)
-    parts = parameters.shape[1] - 1
+def expected_slope(parents: Tensor, zero: Tensor, plane: int) -> Tensor:
+    """Squared error that symbols remove a bit, in units of the plane's own scale, elementwise."""
+    coded = torch.sigmoid(zero)
+    bits = _entropy(coded) + coded
+    parts = quantiser.SPLITS[plane - 1]
     return torch.where(parents == 0, coded * outer_gain(parts), narrowing_gain(parts)) / bits
 
 
@@ -76,220 +70,124 @@ def _entropy(probability: Tensor) -> Tensor:
 
 
 @dataclass
-class BaseLoss:
-    """A pass coder of the base for training: hands out the true indices and adds up the bits, [N].
+class BaseCost:
+    """A pass coder of the base: hands out the true indices and adds up the bits.
 
     Fields:
         index: of the scale, [N, C, h, w].
-        luma: how many of the coefficients are luma.
-        crossing: to the neighbouring indices; without it no marginal bits are counted.
-        bits, marginal: the sums so far.
+        bits: the sum so far, [N].
     """
 
     index: Tensor
-    luma: int
-    crossing: Crossing | None = None
-    bits: Tensor | float = 0.0
-    marginal: Tensor | float = 0.0
+    bits: Tensor
 
-    def __call__(self, number: int, parameters: Tensor) -> Tensor:
-        chosen = slice(self.luma) if number < 2 else slice(self.luma, None)
-        index, mean, log_scale = self.index[:, chosen], parameters[:, 0], parameters[:, 1]
-        mask = checkerboard(index, number) if number < 2 else torch.ones((), device=index.device)
-        bits = mask * base_bits(index, mean, log_scale)
-        self.bits = self.bits + bits.sum((1, 2, 3))
-        if self.crossing is not None:
-            with torch.no_grad():
-                neighbours = index + self.crossing.direction[:, chosen]
-                difference = mask * base_bits(neighbours, mean, log_scale) - bits
-            self.marginal = self.marginal + (self.crossing.share[:, chosen] * difference).sum((1, 2, 3))
-        return index * mask
+    def __call__(self, place: Place, parameters: Tensor) -> Tensor:
+        index = place.coefficients(self.index)
+        mean, log_scale = parameters.float().unbind(1)
+        self.bits = self.bits + base_bits(index, mean, log_scale).sum((1, 2, 3))
+        return index
 
 
 @dataclass
-class Rate:
-    """What some photos take.
+class LevelCost:
+    """A level coder: hands out the true symbols of a tier and adds up the bits.
 
     Fields:
-        bits: of each plane by scale, [N, SCALES].
-        indices: of each plane, a tensor a scale.
-        tiers: of each enhance plane, a tensor a scale [N, C, h, w]: True for symbols that come second.
-        marginal_base: marginal bits of the base, [N]; empty unless asked for, as the next.
-        marginal: those of each enhance plane, of the tier that was coded, [N, R, K].
+        level: which.
+        symbols, parents: of all scales, [B, C, s, s].
+        bits: those coded, by scale, [B, SCALES].
+        look_bits: those of all symbols by the look, which is trained by them.
+        later: of each scale, True for symbols that come second.
     """
 
-    bits: list[Tensor] = field(default_factory=list)
-    indices: list[list[Tensor]] = field(default_factory=list)
-    tiers: list[list[Tensor]] = field(default_factory=list)
-    marginal_base: Tensor = field(default_factory=lambda: torch.empty(0))
-    marginal: list[Tensor] = field(default_factory=list)
+    level: int
+    symbols: list[Tensor]
+    parents: list[Tensor]
+    looks: bool = True
+    bits: Tensor = field(init=False)
+    look_bits: Tensor = field(init=False)
+    later: list[Tensor] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.bits = self.look_bits = self.symbols[0].new_zeros(len(self.symbols[0]), SCALES)
+        self._plane, self._tier = plane_and_tier(self.level)
+
+    def looked(self, scale: int, parameters: Tensor) -> None:
+        zero, sign = parameters.float().unbind(1)
+        parents, symbols = self.parents[scale], self.symbols[scale]
+        cost = plane_bits(symbols, parents, torch.stack([zero, sign, zero, sign], 1), self._plane)
+        self.look_bits = self.look_bits + _at(scale, cost.sum((1, 2, 3)))
+        self.later.append(expected_slope(parents, zero.detach(), self._plane) < FIRST_SLOPES[self._plane - 1])
+
+    def known(self, scale: int) -> Tensor:
+        symbols = self.symbols[scale]
+        return symbols * ~self.later[scale] if self._tier else torch.zeros_like(symbols)
+
+    def __call__(self, place: Place, parameters: Tensor) -> Tensor:
+        symbols, parents, later = (place.coefficients(t[place.scale]) for t in (self.symbols, self.parents, self.later))
+        coded = later == bool(self._tier)
+        cost = coded * plane_bits(symbols, parents, parameters.float(), self._plane)
+        self.bits = self.bits + _at(place.scale, cost.sum((1, 2, 3)))
+        return symbols if self._tier else symbols * coded
 
 
-def bits_of_planes(
-    networks: ProbabilityNetworks, latent: list[Tensor], planes: int = PLANES
-) -> tuple[list[Tensor], list[list[Tensor]]]:
-    """Bits of each plane and scale of some photos, both tiers of every block coded.
+@dataclass(frozen=True)
+class Rate:
+    """What photos take. Fields: bits of base, level and look, of all photos by scale, [SCALES]."""
 
-    Args:
-        latent: of N photos, five scales.
-        planes: how many enhance planes to code.
-    Returns:
-        bits [plane][N, scale]; indices [plane][scale].
-    """
-    rate, contexts = _base_rate(networks, latent, marginal=False)
-    late = torch.zeros(contexts[0].shape[0], dtype=torch.bool, device=latent[0].device)
-    for plane in range(1, planes + 1):
-        first = PlaneLoss(networks, latent, contexts, plane, late)
-        first.code(rate.indices[-1])
-        second = PlaneLoss(networks, latent, contexts, plane, ~late)
-        rate.indices.append(second.code(rate.indices[-1], first.tiers))
-        rate.bits.append(first.bits + second.bits)
-    return rate.bits, rate.indices
+    base: Tensor
+    level: Tensor
+    look: Tensor
 
 
-def rate_of_planes(
-    networks: ProbabilityNetworks, latent: list[Tensor], late: Tensor, *, marginal: bool = False
-) -> Rate:
-    """An estimate of what photos take: of each block one tier of every plane, which counts for both.
-
-    Args:
-        latent: of N photos, five scales.
-        late: the blocks whose second tier is coded, bool [N, R, K].
-        marginal: for a gradient to the latent.
-    """
-    rate, contexts = _base_rate(networks, latent, marginal=marginal)
-    for plane in range(1, PLANES + 1):
-        cost = PlaneLoss(networks, latent, contexts, plane, late.flatten(), moving=marginal)
-        rate.indices.append(cost.code(rate.indices[-1]))
-        rate.bits.append(TIERS * cost.bits)
-        rate.tiers.append([unblocked(t, *late.shape) for t in cost.tiers])
-        if marginal:
-            rate.marginal.append(TIERS * cost.marginal.view(late.shape))
-    return rate
+def rate_of(networks: ProbabilityNetworks, latent: list[Tensor], level: int) -> Rate:
+    """The bits of a level of photos, all scales [N, C, h, w], and of their base."""
+    base, contexts = base_rate(networks, latent)
+    parents, symbols = parents_and_symbols(latent, plane_and_tier(level)[0])
+    cost = LevelCost(level, _blocks(symbols), _blocks(parents))
+    networks.code_level(level, contexts, cost.parents, cost)
+    return Rate(base.sum(0), cost.bits.sum(0), cost.look_bits.sum(0))
 
 
-def _base_rate(networks: ProbabilityNetworks, latent: list[Tensor], *, marginal: bool) -> tuple[Rate, list[Tensor]]:
-    """The base's rate, and the contexts of all blocks that follow from it."""
-    rate = Rate()
-    index = [quantiser.base_index(y.detach()).contiguous(memory_format=torch.channels_last) for y in latent]
-    chain: list[Tensor] = []
-    coders: list[BaseLoss] = []
+def base_rate(networks: ProbabilityNetworks, latent: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Bits of the base by scale, [N, SCALES], and the contexts of all blocks that follow from it."""
+    index = [quantiser.base_index(y) for y in latent]
+    bits, contexts, before = [], [], None
     for scale in range(SCALES):
-        coder = BaseLoss(index[scale], LUMA[scale], crossing(latent[scale], index[scale], 0) if marginal else None)
-        features = networks.chain_features(scale, chain[-1] if chain else None, index[0])
-        chain.append(networks.code_base(scale, features, coder)[1])
-        coders.append(coder)
-    rate.bits.append(torch.stack([torch.as_tensor(c.bits) for c in coders], 1))
-    rate.indices.append(index)
-    if marginal:
-        rate.marginal_base = torch.stack([torch.as_tensor(c.marginal) for c in coders]).sum(0)
-    return rate, [blocks_of(c, side) for c, side in zip(networks.contexts(chain), BLOCK_SIDES, strict=True)]
+        coder = BaseCost(index[scale], latent[0].new_zeros(len(latent[0])))
+        before = networks.code_base(scale, before, index[0], coder)
+        bits.append(coder.bits)
+        contexts.append(before)
+    return torch.stack(bits, 1), _blocks(contexts)
 
 
-class PlaneLoss:
-    """Codes one tier of one plane of B blocks, with true symbols, and adds up the bits.
-
-    Args:
-        latent: of N photos.
-        contexts: of the blocks, five scales [B, W, s, s].
-        late: the blocks whose second tier is coded, bool [B].
-        moving: count marginal bits.
-
-    Attributes:
-        bits: [N, SCALES].
-        marginal: [B].
-        tiers: of each scale, True for symbols that come second, [B, C, s, s].
-    """
-
-    def __init__(
-        self,
-        networks: ProbabilityNetworks,
-        latent: list[Tensor],
-        contexts: list[Tensor],
-        plane: int,
-        late: Tensor,
-        *,
-        moving: bool = False,
-    ) -> None:
-        self._networks, self._latent, self._contexts, self._plane = networks, latent, contexts, plane
-        self._late, self._which = late.view(-1, 1, 1, 1), late.nonzero()[:, 0]
-        self._moving = moving
-        self.bits = latent[0].new_zeros(len(latent[0]), SCALES)
-        self.marginal = latent[0].new_zeros(len(late))
-        self.tiers: list[Tensor] = []
-
-    def code(self, parents: list[Tensor], tiers: list[Tensor] | None = None) -> list[Tensor]:
-        """Codes all scales; returns the plane's indices. The networks decide on the tiers unless these are given."""
-        carried: Tensor | None = None
-        indices, bits = [], []
-        for scale, side in enumerate(BLOCK_SIDES):
-            symbols = quantiser.refine(self._latent[scale].detach(), parents[scale], self._plane)
-            indices.append(quantiser.child_of(parents[scale], symbols, self._plane))
-            inside, parent = blocks_of(symbols, side), blocks_of(parents[scale], side)
-            features = self._networks.plane_features(self._plane, scale, self._contexts[scale], parent, carried)
-            parameters, later, seen = self._look(scale, features, inside, parent, tiers)
-            coded = later == self._late
-            cost = coded * plane_bits(inside, parent, parameters)
-            bits.append(cost.sum((1, 2, 3)).view(len(self.bits), -1).sum(1))
-            if self._moving:
-                self._count_marginal(scale, indices[-1], inside, parent, parameters, coded, cost)
-            self.tiers.append(later)
-            carried = self._networks.carry(self._plane, scale, features, seen)
-        self.bits = torch.stack(bits, 1)
-        return indices
-
-    def _look(
-        self, scale: int, features: Tensor, symbols: Tensor, parents: Tensor, tiers: list[Tensor] | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Parameters of all symbols as the tier sees them [B, 4, C, s, s], tiers, and the symbols known afterwards."""
-        luma = LUMA[scale]
-        even, odd = (checkerboard(symbols, colour) for colour in (0, 1))
-        first = self._parameters(scale, 0, features, None)
-        if tiers is None:
-            with torch.no_grad():
-                blank = self._parameters(scale, 2, features, torch.zeros_like(symbols[:, :luma]))
-                slopes = expected_slope(parents, torch.cat([first, blank], 2))
-            later = slopes < FIRST_SLOPES[self._plane - 1]
-        else:
-            later = tiers[scale]
-        known = symbols * (self._late | ~later)
-        at_even = first
-        if len(self._which):
-            before = (symbols * ~later)[self._which, :luma] * odd
-            looked = self._parameters(scale, 1, features[self._which], before)
-            at_even = first.index_copy(0, self._which, looked)
-        at_odd = self._parameters(scale, 1, features, known[:, :luma] * even)
-        chroma = self._parameters(scale, 2, features, known[:, :luma])
-        return torch.cat([torch.where(even.bool(), at_even, at_odd), chroma], 2), later, known
-
-    def _parameters(self, scale: int, number: int, features: Tensor, luma: Tensor | None) -> Tensor:
-        ready = None if luma is None else luma.contiguous(memory_format=torch.channels_last)
-        return self._networks.pass_parameters(self._plane, scale, number, features, ready)
-
-    def _count_marginal(
-        self,
-        scale: int,
-        index: Tensor,
-        symbols: Tensor,
-        parents: Tensor,
-        parameters: Tensor,
-        coded: Tensor,
-        cost: Tensor,
-    ) -> None:
-        side = BLOCK_SIDES[scale]
-        step = crossing(self._latent[scale], index, self._plane)
-        step = Crossing(blocks_of(step.direction, side), blocks_of(step.share, side)).within(
-            symbols, parents, self._plane
-        )
-        with torch.no_grad():
-            difference = coded * plane_bits(symbols + step.direction, parents, parameters) - cost
-        self.marginal = self.marginal + (step.share * difference).sum((1, 2, 3))
+def parents_and_symbols(latent: list[Tensor], plane: int) -> tuple[list[Tensor], list[Tensor]]:
+    """Indices before, and symbols of, a plane: two tensors a scale, [N, C, h, w]."""
+    indices = [quantiser.base_index(y) for y in latent]
+    for coarser in range(1, plane):
+        split = [quantiser.refine(y, n, coarser) for y, n in zip(latent, indices, strict=True)]
+        indices = [quantiser.child_of(n, s, coarser) for n, s in zip(indices, split, strict=True)]
+    return indices, [quantiser.refine(y, n, plane) for y, n in zip(latent, indices, strict=True)]
 
 
-def checkerboard(like: Tensor, colour: int) -> Tensor:
-    """1 on one colour of a checkerboard over [h, w], 0 on the other."""
-    rows, columns = (torch.arange(n, device=like.device) for n in like.shape[-2:])
-    return ((rows[:, None] + columns) % 2 == colour).to(like.dtype)
+@torch.no_grad()
+def bits_of_planes(networks: ProbabilityNetworks, latent: list[Tensor]) -> Tensor:
+    """Bits of the base and of each plane of photos, by scale, [PLANES + 1, SCALES]."""
+    found = torch.zeros(PLANES + 1, SCALES)
+    for level in range(1, LEVELS + 1):
+        rate = rate_of(networks, latent, level)
+        found[plane_and_tier(level)[0]] += rate.level.float().cpu()
+        found[0] = rate.base.float().cpu()
+    return found
+
+
+def _at(scale: int, values: Tensor) -> Tensor:
+    """Values of one scale [B] among those of all, [B, SCALES]."""
+    return F.pad(values[:, None], (scale, SCALES - 1 - scale))
+
+
+def _blocks(scales: list[Tensor]) -> list[Tensor]:
+    return [blocks_of(t, side) for t, side in zip(scales, BLOCK_SIDES, strict=True)]
 
 
 def blocks_of(tensor: Tensor, side: int) -> Tensor:
@@ -298,10 +196,3 @@ def blocks_of(tensor: Tensor, side: int) -> Tensor:
     grid = tensor.reshape(count, channels, height // side, side, width // side, side)
     blocks = grid.permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, side, side)
     return blocks.contiguous(memory_format=torch.channels_last)
-
-
-def unblocked(blocks: Tensor, count: int, rows: int, columns: int) -> Tensor:
-    """The inverse of `blocks_of`."""
-    channels, side = blocks.shape[1:3]
-    grid = blocks.reshape(count, rows, columns, channels, side, side).permute(0, 3, 1, 4, 2, 5)
-    return grid.reshape(count, channels, rows * side, columns * side)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from progressive.codecs.rmpgc.layout import BLOCK, PLANES
+from progressive.codecs.rmpgc.layout import BLOCK
 from progressive.errors import UsageError
 from progressive.files import read_bytes
 
 SHIPPED = Path(__file__).parent / "rmpgc.toml"
-PHASES = ("entropy", "synthesis", "joint", "final")
+PHASES = ("context", "transform", "entropy", "synthesis")
 PROFILES = ("cpu", "gpu")
 
 _MAX_SETTINGS_BYTES = 2**20
@@ -43,7 +43,8 @@ class Settings:
         photos: to train on, at most.
         held_out: photos set aside to watch the progress on, unless they are given apart.
         calibration_photos: that the stored tables are counted on.
-        plane_weights: of the base's and the planes' bits in the probability networks' loss.
+        coded_photos: that the synthesis learns from; each is kept at every level, 27 bytes a pixel.
+        base_weight, look_weight: of the base's bits and the look's beside a level's, in the probability networks' loss.
         rounded_share: of the entropy phase that computes with rounded weights.
         feature_weight: of the logarithm of the features' squared distance beside that of the pixels'.
         feature_samples: photos of a batch whose features are compared.
@@ -53,13 +54,15 @@ class Settings:
         mixed_precision: bfloat16 in analysis and synthesis.
         resumed_phases: those of a run that goes on from finished weights.
         resumed_rate: its learning rates, as a share of the usual ones.
-        entropy, synthesis, joint, final: the phases.
+        context, transform, entropy, synthesis: the phases.
     """
 
     photos: int
     held_out: int
     calibration_photos: int
-    plane_weights: tuple[float, ...]
+    coded_photos: int
+    base_weight: float
+    look_weight: float
     rounded_share: float
     feature_weight: float
     feature_samples: int
@@ -70,10 +73,10 @@ class Settings:
     mixed_precision: bool
     resumed_phases: tuple[str, ...]
     resumed_rate: float
+    context: PhaseSettings
+    transform: PhaseSettings
     entropy: PhaseSettings
     synthesis: PhaseSettings
-    joint: PhaseSettings
-    final: PhaseSettings
 
     def phase(self, name: str) -> PhaseSettings:
         """Settings of the phase of this name."""
@@ -136,10 +139,10 @@ def _check(settings: Settings, file: Path) -> None:
     each = [settings.phase(name) for name in PHASES]
     for wrong, what in (
         (
-            min(settings.photos, settings.calibration_photos) < 1 or settings.held_out < 0,
+            min(settings.photos, settings.calibration_photos, settings.coded_photos) < 1 or settings.held_out < 0,
             "numbers of photos must be above 0",
         ),
-        (len(settings.plane_weights) != PLANES + 1, f"plane_weights are {PLANES + 1} numbers, the base's first"),
+        (min(settings.base_weight, settings.look_weight) < 0, "weights must not be negative"),
         (
             min(settings.report, settings.checkpoint, settings.warm_up) < 1,
             "report, checkpoint, warm_up must be above 0",

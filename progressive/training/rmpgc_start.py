@@ -3,45 +3,55 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from progressive.codecs.rmpgc import quantiser
-from progressive.codecs.rmpgc.layers import Pointwise
-from progressive.codecs.rmpgc.layout import LUMA, SCALES
-from progressive.codecs.rmpgc.probability import Passes, PlaneNetworks, ProbabilityNetworks
-from progressive.training.rmpgc_conditions import indices_of
+from progressive.codecs.rmpgc.layers import Conv
+from progressive.codecs.rmpgc.layout import COLOUR_CHANNELS, LEVELS, PLANES, TIERS
+from progressive.codecs.rmpgc.probability import BANDS, COLOURS, SLOTS, Pass, ProbabilityNetworks
+from progressive.training.rmpgc_rate import parents_and_symbols
 
-SIGN_OF_PARENT = -0.3
-"""Log-odds that a symbol points away from zero where its parent is not zero: coefficients get rarer outwards."""
+LUMA_PASSES = 3
 
 
 @torch.no_grad()
 def start_from_marginals(networks: ProbabilityNetworks, latent: list[Tensor]) -> None:
-    """Sets the biases of all outputs from the latents of some photos, and makes the weights before them small."""
-    indices = indices_of(latent)
-    for scale in range(SCALES):
-        spread = (latent[scale] / quantiser.STEP).square().mean((0, 2, 3)).sqrt().clamp(min=0.05)
-        log_scale = torch.log(spread / 1.4).clamp(-2.5, 3)
-        _set_outputs(networks.base[scale], [torch.zeros_like(log_scale), log_scale], scale)
-        for plane, parts, parents, finer in zip(networks.planes, quantiser.SPLITS, indices, indices[1:], strict=False):
-            assert isinstance(plane, PlaneNetworks)
-            symbols, inside = finer[scale] - parts * parents[scale], parents[scale] == 0
-            zero, beyond = _log_odds(symbols, inside), _log_odds(symbols, ~inside)
-            even = torch.zeros_like(zero)
-            signs = [even + SIGN_OF_PARENT] if parts == 3 else []
-            _set_outputs(plane.passes[scale], [zero, even, beyond, *signs], scale)
+    """Sets the biases of all outputs from the latents of some photos, all scales [N, C, h, w]."""
+    for scale, values in enumerate(latent):
+        spread = (values / quantiser.STEP).square().mean((0, 2, 3)).sqrt().clamp(min=0.02)
+        log_scale = _slots(torch.log(spread / 1.4).clamp(-3, 3), scale)
+        _set(networks, "base", scale, 1, log_scale)
+    for plane in range(1, PLANES + 1):
+        parents, symbols = parents_and_symbols(latent, plane)
+        for scale, (parent, symbol) in enumerate(zip(parents, symbols, strict=True)):
+            inside, beyond = (_slots(_log_odds(symbol, among), scale) for among in (parent == 0, parent != 0))
+            look: Conv = networks.look[-1]  # type: ignore[assignment]
+            look.bias[scale * PLANES + plane - 1, :SLOTS] = inside
+            for tier in range(TIERS):
+                kind = scale * LEVELS + (plane - 1) * TIERS + tier
+                _set(networks, "planes", kind, 0, inside)
+                _set(networks, "planes", kind, 2, beyond)
 
 
 def _log_odds(symbols: Tensor, among: Tensor) -> Tensor:
     """Log-odds of a symbol that is not zero, of each coefficient, [C]."""
     share = ((symbols.abs() * among).sum((0, 2, 3)) + 0.5) / (among.sum((0, 2, 3)) + 1)
-    return torch.logit(share, eps=1e-6).clamp(-6, 2)
+    return torch.logit(share, eps=1e-6).clamp(-8, 2)
 
 
-def _set_outputs(passes: nn.Module, parameters: list[Tensor], scale: int) -> None:
-    assert isinstance(passes, Passes)
-    luma, chroma = slice(LUMA[scale]), slice(LUMA[scale], None)
-    for head, chosen in ((passes.first, luma), (passes.second[-1], luma), (passes.third[-1], chroma)):
-        assert isinstance(head, Pointwise)
-        head.weight.mul_(0.1)
-        head.bias.copy_(torch.cat([p[chosen] for p in parameters]))
+def _slots(values: Tensor, scale: int) -> Tensor:
+    """A value a coefficient of the scale -> one for each of the nine bands, zero where the scale has none."""
+    found, first = values.new_zeros(SLOTS), 0
+    for colour, bands in enumerate(COLOUR_CHANNELS[scale]):
+        found[BANDS * colour : BANDS * colour + bands] = values[first : first + bands]
+        first += bands
+    return found
+
+
+def _set(networks: ProbabilityNetworks, walk: str, kind: int, parameter: int, slots: Tensor) -> None:
+    """The bias of one parameter in all passes, of one kind."""
+    each = slots.view(COLOURS, BANDS)
+    for number, network in enumerate(getattr(networks, walk).passes):
+        assert isinstance(network, Pass)
+        colour = max(0, number - LUMA_PASSES + 1)
+        network.out.bias[kind, BANDS * parameter : BANDS * (parameter + 1)] = each[colour]

@@ -43,6 +43,10 @@ class Draft:
     needs: list[Draft] = field(default_factory=list)
 
     @property
+    def layer(self) -> int:
+        return self.contents.layer
+
+    @property
     def density(self) -> float:
         return self.utility / len(self.contents.to_bytes())
 
@@ -56,7 +60,11 @@ def ordered(drafts: Sequence[Draft]) -> tuple[Segment, ...]:
     """Numbers the drafts from 1: the coarse base of every tile, so that the first picture is whole; the rest of the
     base; then always the best utility per byte whose needs are met.
     """
-    return numbered(drafts, lambda d: (min(d.contents.stage, FIRST_PLANE), -d.density))
+
+    def payload(draft: Draft, _: int, __: tuple[int, ...]) -> bytes:
+        return draft.contents.to_bytes()
+
+    return numbered(drafts, lambda d: (min(d.contents.stage, FIRST_PLANE), -d.density), payload)
 
 
 class _TileEncoder:

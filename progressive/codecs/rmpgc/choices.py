@@ -8,93 +8,100 @@ optimised quantisation).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from progressive.codecs.rmpgc import quantiser
-from progressive.codecs.rmpgc.synthesis import Dequantiser
+from progressive.codecs.rmpgc.points import PointTables, shares_at, values_at
 from progressive.entropy.tables import FrequencyTable
 
 Tables = Mapping[str, FrequencyTable]
+Ints = NDArray[np.int32]
 
 BASE_PRICE = 0.1
 LEVEL_PRICES = (0.03, 0.018, 0.0084, 0.0042, 0.0021, 0.0011, 0.00055, 0.00018)
 """Squared error, in squared coefficients, that a bit is worth in the base and at each level: somewhat less than the
-next level gives for it, as the learned analysis has already dropped what is dear."""
+next level gives for it."""
+
+
+@dataclass
+class Moments:
+    """Sums of where coefficients lie in their bins, by table row and symbol: what points are counted from."""
+
+    sums: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    counts: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def add(self, table: str, shape: tuple[int, ...], rows: Ints, symbols: Ints, shares: NDArray[np.float32]) -> None:
+        sums = self.sums.setdefault(table, np.zeros(shape))
+        counts = self.counts.setdefault(table, np.zeros(shape))
+        np.add.at(sums, (rows, symbols), shares)
+        np.add.at(counts, (rows, symbols), 1.0)
 
 
 @dataclass(frozen=True)
 class Choices:
-    """Symbols to write for one scale, and what a cheaper one would cost.
+    """What an encoder wants to convey of one scale, and how it chooses.
 
     Fields:
-        symbols: the true ones, [N, C, h, w].
-        loss: squared error that the cheaper symbol adds; infinite where there is none. None: write the truth.
+        values: coefficients, [N, C, h, w].
         price: squared error that a bit is worth.
-        tables: what bits are counted by.
+        tables: what bits are counted by; None: the truth is written, whatever it costs.
+        points: how symbols will be read.
+        moments: where to count what is written.
     """
 
-    symbols: Tensor
-    loss: Tensor | None = None
+    values: Tensor
     price: float = 0.0
     tables: Tables | None = None
+    points: PointTables | None = None
+    moments: Moments | None = None
 
-    def at_level(self, level: int) -> Choices:
-        """Those of a plane, for the first or the second of its levels."""
-        return replace(self, price=LEVEL_PRICES[level - 1])
-
-    def part(self, channels: slice) -> Choices:
-        loss = None if self.loss is None else self.loss[:, channels]
-        return Choices(self.symbols[:, channels], loss, self.price, self.tables)
-
-    def of_blocks(self, chosen: Tensor) -> Choices:
-        loss = None if self.loss is None else self.loss[chosen]
-        return Choices(self.symbols[chosen], loss, self.price, self.tables)
+    def of(self, values: Tensor) -> Choices:
+        """The same for other coefficients."""
+        return replace(self, values=values)
 
     def cheaper(
         self,
         table: str,
-        rows: NDArray[np.int32],
-        symbols: NDArray[np.int32],
-        instead: NDArray[np.int32],
-        places: Tensor,
-    ) -> NDArray[np.bool_]:
-        """Where to write another symbol instead of the true one, for table symbols at flat positions, [S]."""
-        found = np.zeros(len(rows), bool)
-        if self.loss is None or self.tables is None:
-            return found
-        differ = np.flatnonzero(symbols != instead)
-        bits, of = self.tables[table].bits, rows[differ]
-        loss = self.loss.reshape(-1)[places[torch.from_numpy(differ).to(places.device)]].cpu().numpy()
-        found[differ] = loss < self.price * (bits[of, symbols[differ]] - bits[of, instead[differ]])
-        return found
+        rows: Ints,
+        true: tuple[Ints, Ints],
+        instead: tuple[Ints, Ints],
+        outward: Ints,
+        values: NDArray[np.float32],
+        plane: int,
+    ) -> NDArray[np.intp]:
+        """Which symbols to replace, as positions in the arrays, all of S symbols.
 
+        Args:
+            true, instead: table symbols, and the indices of the plane that they make.
+            outward: the sign that each point is read with.
+            values: the coefficients.
+        """
+        if self.tables is None or self.points is None:
+            return np.zeros(0, np.intp)
+        differ = np.flatnonzero(true[0] != instead[0])
+        of, bits, points = rows[differ], self.tables[table].bits, self.points[table]
+        costs, errors = [], []
+        for symbols, indices in (true, instead):
+            there = points[of, symbols[differ]] * outward[differ].astype(np.int16)
+            costs.append(bits[of, symbols[differ]])
+            errors.append((values[differ] - values_at(indices[differ], there, plane)) ** 2)
+        return differ[errors[1] - errors[0] < self.price * (costs[0] - costs[1])]
 
-def base_choices(values: Tensor, scale: int, dequantiser: Dequantiser, tables: Tables | None) -> Choices:
-    """For the base of one scale, whose coefficients are `values`; without tables, the truth."""
-    index = quantiser.base_index(values)
-    if tables is None:
-        return Choices(index)
-    smaller = index - torch.sign(index)
-    loss = _added(values, dequantiser(index, 0, scale), dequantiser(smaller, 0, scale))
-    return Choices(index, loss.masked_fill(index == 0, torch.inf), BASE_PRICE, tables)
-
-
-def plane_choices(
-    values: Tensor, parents: Tensor, plane: int, scale: int, dequantiser: Dequantiser, tables: Tables | None
-) -> Choices:
-    """For one scale of a plane of some blocks, given their indices of the plane before; its price is of a level."""
-    symbols = quantiser.refine(values, parents, plane)
-    if tables is None:
-        return Choices(symbols)
-    chosen, plain = (dequantiser(quantiser.child_of(parents, s, plane), plane, scale) for s in (symbols, 0))
-    loss = _added(values, chosen, plain).masked_fill(symbols == 0, torch.inf)
-    return Choices(symbols, loss, tables=tables)
-
-
-def _added(values: Tensor, chosen: Tensor, cheaper: Tensor) -> Tensor:
-    return (values - cheaper).square() - (values - chosen).square()
+    def count(
+        self,
+        table: str,
+        rows: Ints,
+        symbols: Ints,
+        indices: Ints,
+        outward: Ints,
+        values: NDArray[np.float32],
+        plane: int,
+    ) -> None:
+        """Notes where the coefficients lie in the bins that were written."""
+        if self.moments is not None:
+            assert self.points is not None
+            shape = self.points[table].shape
+            self.moments.add(table, shape, rows, symbols, shares_at(values, indices, plane) * outward)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,13 +21,12 @@ from progressive.codecs.rmpgc.colours import Colours
 from progressive.codecs.rmpgc.decoder import RmpgcDecoder
 from progressive.codecs.rmpgc.encoder import CodedTile, code_tile
 from progressive.codecs.rmpgc.importance import block_importance
-from progressive.codecs.rmpgc.layout import Layout
-from progressive.codecs.rmpgc.model import Model, check_known_answer
+from progressive.codecs.rmpgc.layout import BLOCK, TILE, Layout
+from progressive.codecs.rmpgc.model import Model
 from progressive.codecs.rmpgc.picture import latent_of
-from progressive.codecs.rmpgc.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.ranking import Draft, drafts_of, ordered
 from progressive.codecs.rmpgc.renderer import Renderer
-from progressive.codecs.rmpgc.segments import LARGEST_PREFIX
+from progressive.codecs.rmpgc.segments import largest_prefix
 from progressive.errors import BitstreamError, UsageError
 from progressive.semantics.blend import check_context
 from progressive.semantics.coarse_map import CoarseMap
@@ -37,7 +35,7 @@ from progressive.threads import one_thread
 
 T = TypeVar("T")
 
-MIN_PAYLOAD = 4 * LARGEST_PREFIX
+MIN_PAYLOAD = 4 * largest_prefix((TILE // BLOCK) ** 2)
 """Smaller segments would be mostly prefix."""
 
 DEFAULT_CONTEXT = "reconstruct"
@@ -69,7 +67,7 @@ class Rmpgc:
 
     def __init__(self, model: Model | None = None) -> None:
         self._model = model or Model.load()
-        self._networks = cache(self._networks_on)
+        self._coding = cache(self._model.coding_on)
         self._renderer = cache(self._renderer_on)
 
     @property
@@ -128,16 +126,16 @@ class Rmpgc:
                 "installed: use the version it was encoded with"
             )
         colours, _ = _parameters_of(header)
-        return RmpgcDecoder(header, self._model, self._networks(device), self._renderer(device), colours)
+        return RmpgcDecoder(header, self._coding(device), self._renderer(device), colours)
 
     def _of_tiles(self, photo: Photo, layout: Layout, colours: Colours, work: Callable[[int, CodedTile], T]) -> list[T]:
         """What some work makes of each tile, several tiles at once."""
         with torch.inference_mode(), one_thread():
-            latent = latent_of(photo, layout, lambda rgb: self._model.analysis(colours.turned(rgb)))
+            latent = latent_of(photo, layout, lambda rgb: self._model.transform.analyse(colours.turned(rgb)))
 
         def tile(number: int) -> T:
             with torch.inference_mode(), one_thread():
-                return work(number, code_tile(latent, layout, number, self._model, self._networks("cpu")))
+                return work(number, code_tile(latent, layout, number, self._model.coding))
 
         with ThreadPoolExecutor(min(layout.tiles, os.cpu_count() or 1)) as pool:
             return list(pool.map(tile, range(layout.tiles)))
@@ -146,23 +144,16 @@ class Rmpgc:
         self, number: int, tile: CodedTile, layout: Layout, importance: CoarseMap | None, context: str, max_payload: int
     ) -> list[Draft]:
         weights: NDArray[np.float64] = block_importance(importance, layout, tile, context)
-        return drafts_of(number, tile, weights, self._model.tables, max_payload)
+        return drafts_of(number, tile, weights, self._model.coding.tables, layout, max_payload)
 
     def _stream(
         self, layout: Layout, colours: Colours, importance: CoarseMap | None, drafts: list[Draft]
     ) -> LayeredStream:
-        kept = ordered(drafts)[:MAX_SEGMENTS]
+        kept = ordered(drafts, layout)[:MAX_SEGMENTS]
         parameters = colours.to_bytes() + (b"" if importance is None else importance.to_bytes())
         number = registry.CODECS[self.name].number
         header = StreamHeader(number, self._model.id, layout.width, layout.height, len(kept), parameters)
         return LayeredStream(header, kept)
-
-    def _networks_on(self, device: str) -> ProbabilityNetworks:
-        if torch.device(device).type == "cpu":
-            return self._model.networks
-        networks = copy.deepcopy(self._model.networks).to(device)
-        check_known_answer(networks, self._model.known_answer)
-        return networks
 
     def _renderer_on(self, device: str) -> Renderer:
         return Renderer(self._model, device)

@@ -16,14 +16,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from progressive.codecs.rmpgc.choices import Choices
-from progressive.codecs.rmpgc.layout import LUMA
-from progressive.codecs.rmpgc.model import COARSE_BASE_TABLE, ESCAPE_TABLE, FINE_BASE_TABLE, plane_table
-from progressive.codecs.rmpgc.probability import MEAN_STEPS
-from progressive.codecs.rmpgc.quantiser import MAX_INDEX
-from progressive.entropy.coders import Indices, SymbolCoder
+from progressive.codecs.rmpgc.points import PointTables, shares_at
+from progressive.codecs.rmpgc.probability import MEAN_STEPS, Place
+from progressive.codecs.rmpgc.quantiser import MAX_INDEX, SPLITS, base_index, refine
+from progressive.entropy.coders import SymbolCoder
+from progressive.entropy.tables import TOTAL, FrequencyTable
 from progressive.errors import BitstreamError
 
 Ints = NDArray[np.int32]
+
+COARSE_BASE_TABLE, FINE_BASE_TABLE, ESCAPE_TABLE = "base_coarse", "base_fine", "escape"
 
 REACHES = {COARSE_BASE_TABLE: 20, FINE_BASE_TABLE: 2}
 """Base symbols are distances from the predicted mean, up to this; one more symbol says that the index itself follows.
@@ -31,7 +33,7 @@ REACHES = {COARSE_BASE_TABLE: 20, FINE_BASE_TABLE: 2}
 The many positions of the finer scales are nearly always zero; every symbol that a table has costs them something.
 """
 
-FINE_BASE_SCALES = (3, 4)
+FINE_BASE_SCALES = (4, 5, 6)
 
 LEAST_SCALE, SCALE_ROWS = -26, 59
 """Row numbers of the base's scale, in steps of `SCALE_STEPS` a factor e."""
@@ -49,34 +51,80 @@ PLANE_ROWS = 2 * PARENT_ROWS
 ZERO, OUTWARD, INWARD = 0, 1, 2
 """Symbols of a plane: the middle third or lower half; the part farther from zero (or positive); the other third."""
 
+SURE = TOTAL // 2048
+"""Where all symbols of the base but the middle one are rarer than this together, none is written: it would never be
+worth its bits."""
+
+NEVER = 255
+"""The tier of a plane's symbols that are not written, but are zero, as they are hardly ever another."""
+
+
+def table_of(plane: int, tier: int) -> str:
+    return f"plane{plane}.{tier}"
+
+
+def look_of(plane: int) -> str:
+    """The name of the points of symbols that have not come: two a row, in the parent's bin and in the middle one."""
+    return f"look{plane}"
+
 
 @dataclass
 class BasePasses:
-    """A `PassCoder` for the base of one scale. Field: choices: indices [N, C, h, w], which a decoder does not have."""
+    """A `PassCoder` for the base of one scale.
+
+    Fields:
+        coder: of the segment.
+        scale: which.
+        tables, points: the model's.
+        choices: what an encoder wants, which a decoder does not have.
+        found: points of the scale's coefficients, int8 [N, C, h, w]; filled pass by pass.
+    """
 
     coder: SymbolCoder
     scale: int
+    tables: dict[str, FrequencyTable]
+    points: PointTables
+    index: Tensor
+    found: Tensor
     choices: Choices | None = None
 
-    def __call__(self, number: int, parameters: Tensor) -> Tensor:
-        mask = _everywhere(parameters) if number == 2 else checkerboard(parameters, number)
-        places, owners = _places(mask)
-        mean, scale = _at(parameters, places)
+    def __call__(self, place: Place, parameters: Tensor) -> Tensor:
+        mean, scale = _numbers(parameters.unbind(1))
         centre = ((mean + MEAN_STEPS // 2) // MEAN_STEPS).clip(-MAX_INDEX, MAX_INDEX)
         fraction = (mean - MEAN_STEPS * centre + MEAN_STEPS // 2).clip(0, MEAN_STEPS - 1)
         rows = (scale - LEAST_SCALE).clip(0, SCALE_ROWS - 1) * MEAN_STEPS + fraction
         table = FINE_BASE_TABLE if self.scale in FINE_BASE_SCALES else COARSE_BASE_TABLE
         reach = REACHES[table]
+        middle = self.tables[table].frequencies[:, reach]
+        written = np.flatnonzero((TOTAL - middle)[rows] > SURE)
+        index = centre.copy()
+        symbols = np.full_like(centre, reach)
+        if written.size:
+            symbols[written], index[written] = self._code(place, table, rows[written], centre[written], written)
+        points = self.points[table][rows, symbols]
+        place.coefficients(self.found).copy_(_placed(points, parameters))
+        coded = place.coefficients(self.index)
+        return coded.copy_(_placed(index.astype(np.int16), parameters))
+
+    def _code(self, place: Place, table: str, rows: Ints, centre: Ints, at: NDArray[np.intp]) -> tuple[Ints, Ints]:
+        """Symbols and indices."""
+        reach = REACHES[table]
         escape = 2 * reach + 1
-        index = np.zeros(rows.shape, np.int32)
+        symbols, index = np.zeros_like(rows), np.zeros_like(rows)
+        owners = np.zeros(len(rows), np.intp)
         if self.choices is not None:
-            choices = self.choices.part(_channels(number, self.scale))
-            index = _values_at(choices.symbols, places)
+            values = place.coefficients(self.choices.values)
+            (index,) = _numbers([base_index(values)])
+            index, known = index[at], _floats(values)[at]
             smaller = index - np.sign(index)
-            plain, cheap = (_base_symbols(n, centre, reach) for n in (index, smaller))
-            take = choices.cheaper(table, rows, plain, cheap, places) & (plain != escape) & (cheap != escape)
-            index = np.where(take, smaller, index).astype(np.int32)
-        coded = self.coder.code(table, rows, _base_symbols(index, centre, reach), owners)
+            symbols, cheap = (_base_symbols(n, centre, reach) for n in (index, smaller))
+            same = (symbols == escape) | (cheap == escape)
+            cheap, smaller = np.where(same, symbols, cheap), np.where(same, index, smaller)
+            signs = np.ones_like(index)
+            take = self.choices.cheaper(table, rows, (symbols, index), (cheap, smaller), signs, known, 0)
+            symbols[take], index[take] = cheap[take], smaller[take]
+            self.choices.count(table, rows, symbols, index, signs, known, 0)
+        coded = self.coder.code(table, rows, symbols, owners).astype(np.int32)
         found: Ints = coded - reach + centre
         escaped = coded == escape
         if escaped.any():
@@ -84,60 +132,113 @@ class BasePasses:
             found[escaped] = self.coder.code(ESCAPE_TABLE, np.zeros_like(raw), raw, owners[escaped]) - MAX_INDEX
         if np.abs(found).max(initial=0) > MAX_INDEX:
             raise BitstreamError("a base segment holds an impossible index")
-        return _placed(found, parameters, places)
+        return coded, found
 
 
-def code_plane_pass(
-    coder: SymbolCoder, table: str, parameters: Tensor, parents: Tensor, mask: Tensor, choices: Choices | None
-) -> Tensor:
-    """Codes the symbols of a plane wherever a mask says so.
+@dataclass
+class PlanePasses:
+    """Codes the passes of one tier of a plane, and looks before the first (`probability.LevelCoder`).
 
-    Args:
-        parameters: of the pass, [N, 3 or 4, C, h, w].
-        parents: indices of the plane before, [N, C, h, w].
-        mask: where to code, bool [N, C, h, w].
-        choices: symbols {-1, 0, 1}, [N, C, h, w], which a decoder does not have.
-    Returns:
-        the symbols, zero outside the mask.
+    Fields:
+        coder: of the segment.
+        plane, tier: which.
+        points: the model's.
+        tier_of_row: of the plane's look, uint8 [PLANE_ROWS].
+        parents: indices of the plane before, all scales int16 [N, C, s, s].
+        symbols, tiers, found: what is known of the plane, int8, uint8 and int8 alike; filled pass by pass. `found` are
+            the points of all coefficients, in the bins that they have then.
+        choices: of each scale, what an encoder wants.
     """
-    places, owners = _places(mask)
-    side = np.sign(_values_at(parents, places))
-    rows = _plane_rows(_at(parameters, places), side)
-    outward = np.where(side != 0, side, 1).astype(np.int32)
-    symbols = np.zeros(rows.shape, np.int32)
-    if choices is not None:
-        true = _values_at(choices.symbols, places)
+
+    coder: SymbolCoder
+    plane: int
+    tier: int
+    points: PointTables
+    tier_of_row: NDArray[np.uint8]
+    parents: list[Tensor]
+    symbols: list[Tensor]
+    tiers: list[Tensor]
+    found: list[Tensor]
+    choices: list[Choices] | None = None
+
+    @property
+    def looks(self) -> bool:
+        return self.tier == 0
+
+    def looked(self, scale: int, parameters: Tensor) -> None:
+        (parents,) = _numbers([self.parents[scale]])
+        side = np.sign(parents)
+        zero, sign = _numbers(parameters.unbind(1))
+        rows = self._rows(zero, sign, side)
+        tiers = self.tier_of_row[rows]
+        points = self.points[look_of(self.plane)][rows, (tiers == NEVER).astype(np.intp)]
+        points = points * np.where(side < 0, -1, 1).astype(np.int8)
+        self.tiers[scale].copy_(_placed(tiers, parameters))
+        self.found[scale].copy_(_placed(points, parameters))
+        if self.choices is not None and self.choices[scale].moments is not None:
+            self._count_looks(self.choices[scale], rows, tiers, parents)
+
+    def known(self, scale: int) -> Tensor:
+        return self.symbols[scale]
+
+    def __call__(self, place: Place, parameters: Tensor) -> Tensor:
+        tiers, parents, symbols, found = (
+            place.coefficients(t[place.scale]) for t in (self.tiers, self.parents, self.symbols, self.found)
+        )
+        at = np.flatnonzero(_flat(tiers) == self.tier)
+        if not at.size:
+            return symbols
+        parent = _flat(parents)[at].astype(np.int32)
+        side = np.sign(parent)
+        inside = side == 0
+        odds = _numbers(parameters.unbind(1), at)
+        rows = self._rows(np.where(inside, odds[0], odds[2]), np.where(inside, odds[1], odds[3]), side)
+        outward = np.where(inside, 1, side).astype(np.int32)
+        owners = at // int(np.prod(tiers.shape[1:]))
+        table = table_of(self.plane, self.tier)
+        wanted = np.zeros_like(rows)
+        if self.choices is not None:
+            wanted = self._wanted(self.choices[place.scale], place, table, rows, parent, outward, at)
+        coded = self.coder.code(table, rows, wanted, owners)
+        signed = outward * ((coded == OUTWARD).astype(np.int32) - (coded == INWARD))
+        points = self.points[table][rows, coded] * outward.astype(np.int8)
+        _fill(symbols, at, signed.astype(np.int8))
+        _fill(found, at, points)
+        return symbols
+
+    def _rows(self, zero: Ints, sign: Ints, side: Ints) -> Ints:
+        """Table rows for two log-odds and the signs of the parents; sign and outward mean nothing where it is sure."""
+        sure = (side != 0) & (SPLITS[self.plane - 1] == 2)
+        sign = np.where(sure, 0, sign)
+        rows = (zero - LEAST_ZERO).clip(0, ZERO_ROWS - 1) * SIGN_ROWS + (sign - LEAST_SIGN).clip(0, SIGN_ROWS - 1)
+        return np.asarray(rows + (side != 0) * np.int32(PARENT_ROWS), np.int32)
+
+    def _wanted(
+        self, choices: Choices, place: Place, table: str, rows: Ints, parent: Ints, outward: Ints, at: NDArray[np.intp]
+    ) -> Ints:
+        """The symbols that the encoder writes."""
+        values = _floats(place.coefficients(choices.values))[at]
+        true = refine(torch.from_numpy(values), torch.from_numpy(parent), self.plane).numpy().astype(np.int32)
         symbols = np.where(true == 0, ZERO, np.where(true == outward, OUTWARD, INWARD)).astype(np.int32)
-        symbols[choices.cheaper(table, rows, symbols, np.full_like(symbols, ZERO), places)] = ZERO
-    coded = coder.code(table, rows, symbols, owners)
-    return _placed(outward * ((coded == OUTWARD).astype(np.int32) - (coded == INWARD)), parameters, places)
+        middle = SPLITS[self.plane - 1] * parent
+        index = middle + true
+        take = choices.cheaper(
+            table, rows, (symbols, index), (np.zeros_like(symbols), middle), outward, values, self.plane
+        )
+        symbols[take], index[take] = ZERO, middle[take]
+        choices.count(table, rows, symbols, index, outward, values, self.plane)
+        return symbols
 
-
-def rows_everywhere(parameters: Tensor, parents: Tensor) -> Tensor:
-    """The table rows of all coefficients of a pass, int64 [N, C, h, w]."""
-    everywhere = torch.arange(parents.numel(), device=parents.device)
-    rows = _plane_rows(_at(parameters, everywhere), np.sign(_values_at(parents, everywhere)))
-    return torch.from_numpy(rows.astype(np.int64)).reshape(parents.shape).to(parents.device)
-
-
-def checkerboard(parameters: Tensor, colour: int) -> Tensor:
-    """One colour of a checkerboard over [h, w], bool [N, C, h, w] for parameters [N, P, C, h, w]."""
-    count, _, channels, height, width = parameters.shape
-    rows, columns = (torch.arange(n, device=parameters.device) for n in (height, width))
-    return ((rows[:, None] + columns) % 2 == colour).expand(count, channels, height, width)
-
-
-def table_of(plane: int, tier: int) -> str:
-    return f"{plane_table(plane)}.{tier}"
-
-
-def _plane_rows(parameters: Ints, side: Ints) -> Ints:
-    """Rows for parameters [3 or 4, S] and the signs of the parents [S]."""
-    outside = side != 0
-    zero = np.where(outside, parameters[2], parameters[0])
-    sign = np.where(outside, parameters[3] if len(parameters) == 4 else 0, parameters[1])
-    rows = (zero - LEAST_ZERO).clip(0, ZERO_ROWS - 1) * SIGN_ROWS + (sign - LEAST_SIGN).clip(0, SIGN_ROWS - 1)
-    return np.asarray(rows + outside * np.int32(PARENT_ROWS), np.int32)
+    def _count_looks(self, choices: Choices, rows: Ints, tiers: NDArray[np.uint8], parents: Ints) -> None:
+        """Notes where the coefficients of symbols that do not come at once lie in the bins of their parents."""
+        assert choices.moments is not None
+        values = _floats(choices.values)
+        outward = np.where(parents < 0, -1, 1)
+        for kind, plane, index in ((0, self.plane - 1, parents), (1, self.plane, SPLITS[self.plane - 1] * parents)):
+            at = np.flatnonzero((tiers == NEVER) if kind else (tiers != 0) & (tiers != NEVER))
+            shares = shares_at(values[at], index[at], plane) * outward[at]
+            kinds = np.full(len(at), kind, np.int32)
+            choices.moments.add(look_of(self.plane), (PLANE_ROWS, 2), rows[at], kinds, shares)
 
 
 def _base_symbols(index: Ints, centre: Ints, reach: int) -> Ints:
@@ -147,38 +248,32 @@ def _base_symbols(index: Ints, centre: Ints, reach: int) -> Ints:
     return symbols
 
 
-def _everywhere(parameters: Tensor) -> Tensor:
-    count, _, *shape = parameters.shape
-    return torch.ones(count, *shape, dtype=torch.bool, device=parameters.device)
+def _flat(values: Tensor) -> NDArray[np.generic]:
+    """All values as they follow each other: item after item, then by positions, then by coefficients."""
+    flat: NDArray[np.generic] = values.movedim(1, -1).reshape(-1).cpu().numpy()
+    return flat
 
 
-def _channels(number: int, scale: int) -> slice:
-    return slice(LUMA[scale]) if number < 2 else slice(LUMA[scale], None)
+def _numbers(tensors: tuple[Tensor, ...] | list[Tensor], at: NDArray[np.intp] | None = None) -> list[Ints]:
+    found = (_flat(t) for t in tensors)
+    return [(f if at is None else f[at]).astype(np.int32) for f in found]
 
 
-def _places(mask: Tensor) -> tuple[Tensor, Indices]:
-    """Flat positions in [N, C, h, w] where the mask is set, block after block, and the block of each."""
-    places = torch.nonzero(mask.reshape(-1))[:, 0]
-    owners: Indices = (places // mask[0].numel()).cpu().numpy()
-    return places, owners
+def _floats(values: Tensor) -> NDArray[np.float32]:
+    return _flat(values).astype(np.float32, copy=False)
 
 
-def _at(parameters: Tensor, places: Tensor) -> Ints:
-    """Parameters [N, P, C, h, w] as integers at flat positions of [N, C, h, w]: [P, S]."""
-    flat = parameters.transpose(0, 1).reshape(parameters.shape[1], -1)
-    chosen: Ints = flat[:, places].to(torch.int32).cpu().numpy()
-    return chosen
-
-
-def _values_at(values: Tensor, places: Tensor) -> Ints:
-    """Values [N, C, h, w] as integers at flat positions, [S]."""
-    chosen: Ints = values.reshape(-1)[places].to(torch.int32).cpu().numpy()
-    return chosen
-
-
-def _placed(values: Ints, parameters: Tensor, places: Tensor) -> Tensor:
-    """Values [S] at flat positions -> [N, C, h, w], zero elsewhere."""
+def _placed(values: NDArray[np.generic], parameters: Tensor) -> Tensor:
+    """Values that follow each other -> [N, C, h, w], for parameters [N, P, C, h, w]."""
     count, _, channels, height, width = parameters.shape
-    placed = torch.zeros(count * channels * height * width, device=parameters.device)
-    placed[places] = torch.from_numpy(values.astype(np.float32)).to(placed.device)
-    return placed.reshape(count, channels, height, width).contiguous(memory_format=torch.channels_last)
+    placed = torch.from_numpy(values).to(parameters.device)
+    return placed.reshape(count, height, width, channels).movedim(-1, 1)
+
+
+def _fill(target: Tensor, at: NDArray[np.intp], values: NDArray[np.generic]) -> None:
+    """Writes values at places in the order of `_flat`."""
+    flat = _flat(target)
+    flat[at] = values
+    count, channels, height, width = target.shape
+    filled = torch.from_numpy(flat).reshape(count, height, width, channels).movedim(-1, 1)
+    target.copy_(filled)

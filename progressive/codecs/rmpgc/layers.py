@@ -1,17 +1,19 @@
-"""Layers that compute in exact integers, and their twins for training.
+"""Convolutions that compute in exact integers, and their twins for training.
 
 Activations are integers 0..255 that stand for 0..3.98 (`UNIT` = 1/64); weights are integers -127..127 with a power of
 two for each output channel. As long as sum |w| * 255 + |b| stays below 2^24, every partial sum is an integer that
 float32 holds exactly: the result depends neither on the order of summation nor on threads, device or library.
-That bound is checked when weights are loaded. Convolutions are matrix products (pointwise) or direct sums (depthwise),
-never Winograd's or Fourier's.
+That bound is checked when weights are loaded.
+
+Two **kernels** give the same integers. `float32` runs everywhere: convolutions as direct sums on the CPU, as matrix
+products elsewhere, never Winograd's or Fourier's. `int8` is several times faster where the processor multiplies bytes
+(VNNI or AMX) and torch was built with oneDNN; activations are bytes between its layers.
 
 Legend: N items, C channels, h x w positions. Tensors are [N, C, h, w] in channels_last order.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import torch
@@ -30,46 +32,63 @@ MAX_SHIFT = 16
 EXACT = 2**24
 """Integers below this are exact in float32, and so are their sums as long as these stay below it."""
 
+KERNELS = ("float32", "int8")
 
-class Layer(nn.Module, ABC):
-    """What the two convolutions share: float weights to train, rounded ones to compute with.
 
-    `rounding` chooses how it computes: "none" (floats), "straight-through" (rounded weights and activations, gradients
-    as if they were not) or "exact" (integers in, integers out; set by `freeze`).
+class Conv(nn.Module):
+    """A convolution, to train in floats and to compute with in integers.
+
+    `rounding` chooses how it computes: "none" (floats, no upper bound), "straight-through" (rounded weights and
+    activations, gradients as if they were not) or "exact" (integers in, integers out; set by `freeze`).
 
     Args:
         inputs, outputs: numbers of channels.
-        scale: how many output integers stand for 1.0; 64 for activations, fewer for table indices.
-        activation: clip the output to 0..255; without it the output is a signed integer.
+        side: of the kernel, 1 or 3.
+        kinds: how many biases there are to choose from: what the items of a call are (their scale, their plane).
+        stride: 1 keeps the size; 2 looks at every other position of an input that is padded already.
+        scale: how many output integers stand for 1.0; 64 for activations, fewer for table indices; a power of two.
+        activation: clip the output to 0..255; without it the output is a signed integer, float32.
     """
 
-    weight: Tensor
-    bias: Tensor
     inverse: Tensor
 
-    def __init__(self, shape: tuple[int, ...], *, scale: float, activation: bool, fan_in: int) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        side: int = 1,
+        *,
+        kinds: int = 1,
+        stride: int = 1,
+        scale: float = 1 / UNIT,
+        activation: bool = True,
+    ) -> None:
         super().__init__()
         gain = 2.0 if activation else 1.0
-        self.weight = nn.Parameter(torch.randn(shape) * (gain / fan_in) ** 0.5)
-        self.bias = nn.Parameter(torch.zeros(shape[0]))
-        self.scale, self.activation = scale, activation
-        self.rounding = "none"
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, side, side) * (gain / (inputs * side**2)) ** 0.5)
+        self.bias = nn.Parameter(torch.zeros(kinds, outputs))
+        self.scale, self.activation, self.stride = scale, activation, stride
+        self.padding = side // 2 if stride == 1 else 0
+        self.rounding, self.kernel = "none", "float32"
+        self._packed: Tensor | None = None
 
-    @abstractmethod
-    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """The layer's sums, whatever its numbers are."""
+    def forward(self, x: Tensor, kind: int = 0, plus: Tensor | None = None) -> Tensor:
+        """[N, C, h, w] -> [N, outputs, h, w].
 
-    def forward(self, x: Tensor) -> Tensor:
+        Args:
+            kind: that of the items.
+            plus: activations that are added before rounding and clipping, [N, outputs, h, w].
+        """
         if self.rounding == "exact":
-            return self._exact(x)
+            return self._exact(x, kind, plus)
         if self.rounding == "none":
-            y = self.convolve(x, self.weight, self.bias)
-            return F.hardtanh(y, 0, MAX_ACTIVATION * UNIT) if self.activation else y
+            y = _sum(F.conv2d(x, self.weight, self.bias[kind], self.stride, self.padding), plus)
+            return F.relu(y) if self.activation else y
         factor = torch.exp2(self.shifts()).view(-1, 1, 1, 1)
         weight = _straight_through(self.weight, (self.weight * factor).round() / factor)
-        y = self.convolve(x, weight, self.bias)
-        rounded = _straight_through(y, torch.floor(y * self.scale + 0.5) / self.scale)
-        return F.hardtanh(rounded, 0, MAX_ACTIVATION * UNIT) if self.activation else rounded
+        y = _sum(F.conv2d(x, weight, self.bias[kind], self.stride, self.padding), plus)
+        y = _straight_through(y, (y * self.scale).round() / self.scale)
+        return F.hardtanh(y, 0, MAX_ACTIVATION * UNIT) if self.activation else y
 
     def shifts(self) -> Tensor:
         """The power of two of each output channel's weights, [outputs]: as large as 8 bits allow."""
@@ -94,70 +113,101 @@ class Layer(nn.Module, ABC):
     def freeze(self, integers: dict[str, Tensor], name: str) -> None:
         """Turns the layer into its exact form; raises UsageError if a sum could leave the exact range."""
         weight, bias, shift = integers["weight"], integers["bias"], integers["shift"]
-        if weight.shape != self.weight.shape or bias.shape != shift.shape or bias.shape != self.bias.shape:
+        if weight.shape != self.weight.shape or bias.shape != self.bias.shape or shift.shape != bias.shape[1:]:
             raise UsageError(f"the weights of {name} have the wrong shape: they are another model's")
-        half = 2.0 ** shift.double() / (2 * UNIT * self.scale)
-        bound = weight.double().abs().flatten(1).sum(1) * MAX_ACTIVATION + bias.double().abs() + half
-        if bool((bound >= EXACT).any()) or bool((half < 1).any()):
+        bound = weight.double().abs().flatten(1).sum(1) * MAX_ACTIVATION + bias.double().abs().amax(0)
+        if bool((bound >= EXACT).any()) or int(weight.min()) < -MAX_WEIGHT or int(shift.max()) > MAX_SHIFT:
             raise UsageError(f"the weights of {name} exceed the range of exact arithmetic: they are damaged")
         self.weight = nn.Parameter(weight.float(), requires_grad=False)
-        self.bias = nn.Parameter((bias.double() + half).float(), requires_grad=False)
-        self.register_buffer("inverse", (UNIT * self.scale / 2.0 ** shift.double()).float().view(1, -1, 1, 1))
+        self.register_buffer("inverse", (UNIT * self.scale / 2.0 ** shift.double()).float())
+        # Powers of two times integers: the product is as exact as the integers.
+        self.bias = nn.Parameter(bias.float() * self.inverse, requires_grad=False)
         self.rounding = "exact"
 
-    def _exact(self, x: Tensor) -> Tensor:
-        y = self.convolve(x, self.weight, self.bias).mul_(self.inverse).floor_()
+    def use(self, kernel: str) -> None:
+        """Chooses the kernel of a frozen layer; raises RuntimeError where torch lacks it."""
+        self.kernel = kernel
+        self._packed = None
+        if kernel == "int8":
+            self._packed = torch.ops.onednn.qconv_prepack(
+                self.weight.to(torch.int8), torch.ones(len(self.weight)), 1.0, 0, *self._shape, None
+            )
+            self._zero = torch.zeros(len(self.weight), dtype=torch.int32)
+
+    @property
+    def _shape(self) -> tuple[list[int], list[int], list[int], int]:
+        return [self.stride] * 2, [self.padding] * 2, [1, 1], 1
+
+    def _exact(self, x: Tensor, kind: int, plus: Tensor | None) -> Tensor:
+        if self._packed is not None:
+            if not self.activation:
+                return self._convolved_bytes(x, self.inverse, self.bias[kind], torch.float32).round_()
+            if plus is None:
+                return self._convolved_bytes(x, self.inverse, self.bias[kind], torch.uint8)
+            y: Tensor = torch.ops.onednn.qconv2d_pointwise.binary(
+                x, 1.0, 0, self._packed, self.inverse, self._zero, plus.clone(), self.bias[kind], *self._shape,
+                1.0, 0, torch.uint8, 1.0, 0, "sum", 1.0, "none", [], None,
+            )  # fmt: skip
+            return y
+        y = self.sums(x).mul_(self.inverse.view(1, -1, 1, 1)).add_(self.bias[kind].view(1, -1, 1, 1))
+        y = (y if plus is None else y.add_(plus)).round_()
         return y.clamp_(0, MAX_ACTIVATION) if self.activation else y
 
+    def sums(self, x: Tensor) -> Tensor:
+        """The sums of products of an exact layer, float32 [N, outputs, h, w]."""
+        if self._packed is not None:
+            ones = torch.ones_like(self.inverse)
+            return self._convolved_bytes(x, ones, torch.zeros_like(ones), torch.float32)
+        if self.weight.shape[-1] == 1 and self.stride == 1:
+            return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1)).permute(0, 3, 1, 2)
+        if x.device.type == "cpu":
+            with nnpack.flags(enabled=False):  # chosen where there is no oneDNN; its 3x3 filters are Winograd's
+                return F.conv2d(x, self.weight, None, self.stride, self.padding)
+        return self._by_matrix_product(x)
 
-class Pointwise(Layer):
-    """A matrix product at each position."""
+    def _convolved_bytes(self, x: Tensor, factor: Tensor, bias: Tensor, kind: torch.dtype) -> Tensor:
+        """Sums of bytes times a factor, plus a bias: bytes rounded and clipped, or float32 as they are."""
+        y: Tensor = torch.ops.onednn.qconv2d_pointwise(
+            x, 1.0, 0, self._packed, factor, self._zero, bias, *self._shape, 1.0, 0, kind, "none", [], None
+        )
+        return y
 
-    def __init__(self, inputs: int, outputs: int, *, scale: float = 1 / UNIT, activation: bool = True) -> None:
-        super().__init__((outputs, inputs, 1, 1), scale=scale, activation=activation, fan_in=inputs)
-
-    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        if self.rounding != "exact":
-            return F.conv2d(x, weight, bias)
-        return F.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
-
-
-class Depthwise(Layer):
-    """A 3x3 filter on each channel; what lies outside counts as zero."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__((channels, 1, 3, 3), scale=1 / UNIT, activation=True, fan_in=9)
-        with torch.no_grad():
-            self.weight.mul_(0.5)
-            self.weight[:, 0, 1, 1] += 0.7
-
-    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        if self.rounding != "exact":
-            return F.conv2d(x, weight, bias, padding=1, groups=len(bias))
-        with nnpack.flags(
-            enabled=False
-        ):  # chosen where there is no oneDNN; its 3x3 filters are Winograd's, which round
-            return F.conv2d(x, weight, bias, padding=1, groups=len(bias))
+    def _by_matrix_product(self, x: Tensor) -> Tensor:
+        side = self.weight.shape[-1]
+        height, width = ((n + 2 * self.padding - side) // self.stride + 1 for n in x.shape[2:])
+        columns = F.unfold(x, side, padding=self.padding, stride=self.stride).transpose(1, 2)
+        y = F.linear(columns, self.weight.flatten(1))
+        return y.reshape(len(x), height, width, -1).permute(0, 3, 1, 2)
 
 
-class Mix(nn.Module):
-    """h -> activation(h + pointwise(depthwise(h))): looks at the neighbours."""
+class Residual(nn.Module):
+    """h -> activation(h + conv(conv(h))), both 3x3: looks at the neighbours. Argument: channels of both."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.depthwise = Depthwise(channels)
-        self.pointwise = Pointwise(channels, channels, activation=False)
+        self.first, self.second = Conv(channels, channels, 3), Conv(channels, channels, 3)
         with torch.no_grad():
-            self.pointwise.weight.mul_(0.3)
+            self.second.weight.mul_(0.2)
 
     def forward(self, h: Tensor) -> Tensor:
-        limit = MAX_ACTIVATION if self.pointwise.rounding == "exact" else MAX_ACTIVATION * UNIT
-        return F.hardtanh(h + self.pointwise(self.depthwise(h)), 0, limit)
+        added: Tensor = self.second(self.first(h), plus=h)
+        return added
 
 
-def layers_of(module: nn.Module) -> Iterator[tuple[str, Layer]]:
+def layers_of(module: nn.Module) -> Iterator[tuple[str, Conv]]:
     """The exact layers of a module by name."""
-    return ((name, m) for name, m in module.named_modules() if isinstance(m, Layer))
+    return ((name, m) for name, m in module.named_modules() if isinstance(m, Conv))
+
+
+def int8_is_fast() -> bool:
+    """Whether this processor multiplies bytes without saturating their sums, and torch can use it."""
+    found = getattr(torch.cpu, "_is_vnni_supported", lambda: False)
+    built: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return bool(found()) and built and hasattr(torch.ops.onednn, "qconv2d_pointwise")
+
+
+def _sum(y: Tensor, plus: Tensor | None) -> Tensor:
+    return y if plus is None else y + plus
 
 
 def _straight_through(value: Tensor, rounded: Tensor) -> Tensor:

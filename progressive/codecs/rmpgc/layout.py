@@ -1,8 +1,8 @@
 """Where things are: scales, bands, blocks and tiles.
 
-The latent has five scales; a position of scale i covers `STRIDES[i]` pixels square. A **block** is 64 pixels square,
-one position of the coarsest scale, and the unit of the enhance layers. A **tile** is up to 8x8 blocks with a base of
-its own.
+The latent has seven scales: the lowest band, then the detail of each level of the transform, coarsest first. A position
+of scale i covers `STRIDES[i]` pixels square. A **block** is 64 pixels square, one position of the coarsest scales, and
+the unit of the enhance layers. A **tile** is up to 8x8 blocks with a base of its own.
 """
 
 from __future__ import annotations
@@ -10,17 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-SCALES = 5
-STRIDES = (64, 32, 16, 8, 4)
+SCALES = 7
+STRIDES = (64, 64, 32, 16, 8, 4, 2)
 """Pixels a position, coarsest scale first."""
 
-CHANNELS = (12, 9, 9, 9, 21)
-"""Coefficients a position: first those of luma, then those of the two opponent colours."""
+COLOUR_CHANNELS = ((1, 1, 1), *[(3, 3, 3)] * 5, (3, 0, 0))
+"""Coefficients a position of luma and of each opponent colour: bands of detail; the finest ones only of luma."""
 
-LUMA = (4, 3, 3, 3, 15)
-"""How many of them are luma."""
-
-CHROMA = tuple(c - y for c, y in zip(CHANNELS, LUMA, strict=True))
+CHANNELS = tuple(sum(each) for each in COLOUR_CHANNELS)
+LUMA = tuple(each[0] for each in COLOUR_CHANNELS)
 
 BLOCK = 64
 """Side of a block in pixels."""
@@ -39,9 +37,6 @@ TIERS = 2
 
 LEVELS = PLANES * TIERS
 """Steps that a block can take beyond the base."""
-
-STAGES = ((0,), (1,), (2,), (3,), (4,))
-"""The scales of each stage of a tile's base."""
 
 
 def plane_and_tier(level: int) -> tuple[int, int]:

@@ -1,213 +1,378 @@
 """Probability networks: what has been decoded says how likely each next symbol is.
 
-The **chain** walks the base from the coarsest scale to the finest; each scale sees the ones before. When a tile's base
-is there, **context** features are drawn from all of it. From then on each block is alone: a **plane** network sees the
-context at the block, the block's indices so far, and the plane's coarser scales. Within a scale symbols are coded in
-three passes: luma on one colour of a checkerboard, luma on the other, then both opponent colours.
+Both networks walk the scales from the coarsest to the finest with one set of weights; what differs between scales,
+planes and tiers are biases. The **base** sees what it has coded. The **planes** look at one block at a time: at the
+base's features, the block's indices so far, the plane's symbols that are known. Before a plane begins, a **look** at
+what is known of it says which symbols come first.
+
+Within a scale symbols are coded in passes, each of which sees the ones before: luma at one corner of each 2x2 square,
+at the opposite one, at the other two, then each opponent colour. All scales are seen as nine bands, three of each
+colour; bands that a scale lacks are zero.
 
 All layers are exact (`layers`); inputs and outputs are integers there, multiples of `UNIT` in training.
 
-Legend: N photos, tiles or blocks; C coefficients a position; h x w positions.
+Legend: N tiles or blocks; h x w positions; P parameters a coefficient.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc.layers import MAX_ACTIVATION, UNIT, Depthwise, Mix, Pointwise, layers_of
-from progressive.codecs.rmpgc.layout import CHANNELS, CHROMA, LUMA, SCALES
-from progressive.codecs.rmpgc.quantiser import SPLITS
+from progressive.codecs.rmpgc.layers import MAX_ACTIVATION, UNIT, Conv, Residual, layers_of
+from progressive.codecs.rmpgc.layout import COLOUR_CHANNELS, LEVELS, PLANES, SCALES, STRIDES, TIERS
 
-CHAIN_WIDTHS = (32, 48, 64, 64, 48)
-PLANE_WIDTHS = (48, 32, 32, 32)
-CARRIED = 16
-"""Channels that a plane hands from one scale to the next."""
+BASE_WIDTH, PLANE_WIDTH, LOOK_WIDTH = 32, 48, 48
+SEEN, HIDDEN = 24, 48
+"""Widths inside a pass: of what it sees of the scale's symbols, and of all that it knows."""
 
+COLOURS, BANDS = 3, 3
+SLOTS = COLOURS * BANDS
+
+BASE_PARAMETERS, PLANE_PARAMETERS, LOOK_PARAMETERS = 2, 4, 2
 MEAN_STEPS = SCALE_STEPS = 8
 """Base: indices a bin width of the mean, and a factor e of the scale."""
 
 ODDS_STEPS = 4
 """Planes: indices a nat of log-odds."""
 
-_SIGNED_GAIN = (7.0, 16.0, 32.0, 64.0, 64.0)
-"""How many integers an index of the base stands for in the signed input of each scale."""
+LOWEST_GAIN = 7
+"""How many integers an index of the base's lowest band stands for as an input."""
 
-_SIZES = torch.tensor([min(round(64 * math.log2(1 + n)), MAX_ACTIVATION) for n in range(16)]).float()
-"""A logarithm of an index's size, as the networks see it."""
-
-PassCoder = Callable[[int, Tensor], Tensor]
-"""Codes one pass: (its number, parameters [N, P, C, h, w]) -> its symbols [N, C, h, w], zero elsewhere."""
+LARGEST_SEEN = 17
+"""Indices look alike from here on."""
 
 
-class Passes(nn.Module):
-    """The three passes over a scale: parameters from the features and from the symbols of the passes before.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The coefficients of one pass over a scale.
+
+    Fields:
+        scale, colour: which bands.
+        number: of the pass's network.
+        top, left, step: it codes the positions [top::step, left::step].
+    """
+
+    scale: int
+    colour: int
+    number: int
+    top: int = 0
+    left: int = 0
+    step: int = 1
+
+    @property
+    def bands(self) -> int:
+        return COLOUR_CHANNELS[self.scale][self.colour]
+
+    @property
+    def channels(self) -> slice:
+        """Its bands among the coefficients of the scale."""
+        first = sum(COLOUR_CHANNELS[self.scale][: self.colour])
+        return slice(first, first + self.bands)
+
+    def of(self, values: Tensor) -> Tensor:
+        """Its part of a tensor of positions, [N, C, h, w]."""
+        return values if self.step == 1 else values[:, :, self.top :: self.step, self.left :: self.step]
+
+    def coefficients(self, values: Tensor) -> Tensor:
+        """Its part of a tensor of the scale's coefficients, [N, C, h, w]."""
+        return self.of(values[:, self.channels])
+
+
+CORNERS = ((0, 0, 0), (1, 1, 1), (2, 0, 1), (2, 1, 0))
+"""Passes over luma: network, top, left."""
+
+
+def places_of(scale: int, height: int, width: int) -> Iterator[Place]:
+    """The passes over a scale of this many positions, in order."""
+    for number, top, left in CORNERS:
+        if top < height and left < width:
+            yield Place(scale, 0, number, top, left, 2)
+    for colour in range(1, COLOURS):
+        if COLOUR_CHANNELS[scale][colour]:
+            yield Place(scale, colour, CORNERS[-1][0] + colour)
+
+
+PassCoder = Callable[[Place, Tensor], Tensor]
+"""Codes one pass: (its place, parameters [N, P, bands, h, w]) -> all symbols known there then, [N, bands, h, w]."""
+
+Describe = Callable[[Tensor], Tensor]
+"""Symbols of one colour [N, bands, h, w] -> what networks see of them, [N, 6, h, w]."""
+
+
+class LevelCoder(Protocol):
+    """Codes one level of some blocks."""
+
+    @property
+    def looks(self) -> bool:
+        """Whether it wants the look, which is for the first tier."""
+        ...
+
+    def looked(self, scale: int, parameters: Tensor) -> None:
+        """Told before the first tier of a scale what the look says of its coefficients, [N, 2, C, h, w]."""
+        ...
+
+    def known(self, scale: int) -> Tensor:
+        """The plane's symbols of a scale that are known before the level, zero elsewhere, [N, C, h, w]."""
+        ...
+
+    def __call__(self, place: Place, parameters: Tensor) -> Tensor:
+        """A `PassCoder`."""
+        ...
+
+
+class Pass(nn.Module):
+    """Parameters of the coefficients of one pass.
 
     Args:
         width: channels of the features.
-        scale: number of the scale.
-        parameters: outputs a coefficient: 2 in the base, 3 in a plane of halves, 4 in one of thirds.
-        hidden: channels inside the second and third pass.
-        steps: output integers a unit of each parameter.
+        seen: channels of the symbols that it looks at.
+        parameters, steps, kinds: as for `Walk`.
+        stride: 2 for a corner of each 2x2 square, 1 for every position.
     """
 
-    def __init__(self, width: int, scale: int, parameters: int, hidden: int, steps: int) -> None:
+    def __init__(self, width: int, seen: int, parameters: int, steps: int, kinds: int, stride: int) -> None:
         super().__init__()
-        luma, chroma = LUMA[scale], CHROMA[scale]
-        self.parameters_each = parameters
-        self.first = Pointwise(width, parameters * luma, scale=steps, activation=False)
-        self.second = _context(width + 2 * luma, hidden, parameters * luma, steps)
-        self.third = _context(width + 2 * luma, hidden, parameters * chroma, steps)
+        self.see = Conv(seen, SEEN, 3, stride=stride)
+        self.hidden = Conv(width + SEEN, HIDDEN, kinds=kinds)
+        self.out = Conv(HIDDEN, parameters * BANDS, kinds=kinds, scale=steps, activation=False)
+        with torch.no_grad():
+            self.out.weight.mul_(0.3)
 
-    def forward(self, features: Tensor, code: PassCoder, describe: Callable[[Tensor], Tensor]) -> Tensor:
-        """Runs the passes and returns all symbols of the scale, [N, C, h, w]; `describe` turns symbols into inputs."""
-        first = code(0, self.parameters_of(0, features, None))
-        second = code(1, self.parameters_of(1, features, describe(first)))
-        luma = first + second
-        return torch.cat([luma, code(2, self.parameters_of(2, features, describe(luma)))], 1)
+    def forward(self, place: Place, features: Tensor, seen: Sequence[Tensor], kind: int) -> Tensor:
+        """Features at the place [N, W, h', w'] and described symbols of the colours -> [N, P, bands, h', w']."""
+        symbols = torch.cat(list(seen[: place.colour + 1]), 1) if place.colour else seen[0]
+        if place.step == 2:
+            symbols = F.pad(symbols, (1, 1, 1, 1))[:, :, place.top :, place.left :]
+        known = self.see(_last(symbols))
+        output: Tensor = self.out(self.hidden(_joined([features, known]), kind), kind)
+        return _split(output, -1, BANDS)[:, :, : place.bands]
 
-    def parameters_of(self, number: int, features: Tensor, described: Tensor | None) -> Tensor:
-        """The parameters of a pass, [N, P, C, h, w]; `described` are the luma symbols that it sees."""
-        if described is None:
-            output = self.first(features)
-        else:
-            network = self.second if number == 1 else self.third
-            output = network(torch.cat([features, described], 1))
-        split: Tensor = output.unflatten(1, (self.parameters_each, -1))
-        return split
+
+class Walk(nn.Module):
+    """Features of one scale after another, and the passes over each.
+
+    Args:
+        inputs: channels that are given at each scale.
+        width: channels of the features.
+        parameters: outputs a coefficient.
+        steps: output integers a unit of each parameter.
+        kinds: how many biases there are to choose from.
+    """
+
+    def __init__(self, inputs: int, width: int, parameters: int, steps: int, kinds: int) -> None:
+        super().__init__()
+        self.width = width
+        self.enter = Conv(inputs + width, width, kinds=kinds)
+        self.body = Residual(width)
+        seen = [2 * BANDS, 2 * BANDS, 2 * BANDS, 4 * BANDS, 6 * BANDS]
+        strides = [2, 2, 2, 1, 1]
+        self.passes = nn.ModuleList(
+            [Pass(width, s, parameters, steps, kinds, stride) for s, stride in zip(seen, strides, strict=True)]
+        )
+        self.leave = Conv(width + 2 * SLOTS, width, kinds=kinds)
+        self.up = Conv(width, 4 * width)
+
+    def features(self, inputs: Sequence[Tensor], carried: Tensor, kind: int) -> Tensor:
+        """What is known of a scale before its symbols, [N, W, h, w]."""
+        features: Tensor = self.body(self.enter(_joined([*inputs, carried]), kind))
+        return features
+
+    def code(
+        self, scale: int, features: Tensor, seen: Tensor, kind: int, code: PassCoder, describe: Describe
+    ) -> Tensor:
+        """Runs the passes over a scale.
+
+        Args:
+            seen: its known symbols, described, [N, 18, h, w].
+            code: what is done with the parameters.
+            describe: how symbols of one colour are seen.
+        Returns:
+            all its symbols, described.
+        """
+        known = list(torch.split(seen, 2 * BANDS, 1))
+        corners = _corners(features)
+        for place in places_of(scale, *features.shape[2:]):
+            here = features if place.step == 1 else corners[place.top][place.left]
+            symbols = code(place, self.passes[place.number](place, here, known, kind))
+            # Autograd keeps what a pass has seen, and so does the caller.
+            known[place.colour] = known[place.colour].clone(memory_format=torch.channels_last)
+            place.of(known[place.colour]).copy_(describe(symbols))
+        return torch.cat(known, 1)
+
+    def after(self, features: Tensor, seen: Tensor, kind: int) -> Tensor:
+        """What is known of a scale with its symbols, [N, W, h, w]."""
+        after: Tensor = self.leave(_joined([features, seen]), kind)
+        return after
+
+    def carried(self, scale: int, after: Tensor) -> Tensor:
+        """What a scale hands to the next one, [N, W, h', w']."""
+        if STRIDES[scale] == STRIDES[scale + 1]:
+            return after
+        return _last(F.pixel_shuffle(self.up(after), 2))
 
 
 class ProbabilityNetworks(nn.Module):
-    """All of them: 0.4 million parameters."""
+    """All of them: 0.28 million parameters."""
 
     def __init__(self) -> None:
         super().__init__()
-        w = CHAIN_WIDTHS
-        self.exact = False
-        self.up = nn.ModuleList([nn.Identity(), *(_upwards(w[i - 1], w[i]) for i in range(1, SCALES))])
-        self.base = nn.ModuleList([Passes(w[i], i, 2, 32, MEAN_STEPS) for i in range(SCALES)])
-        self.fuse = nn.ModuleList(
-            [nn.Sequential(Pointwise(w[i] + 2 * CHANNELS[i], w[i]), Mix(w[i])) for i in range(SCALES)]
+        self.base = Walk(0, BASE_WIDTH, BASE_PARAMETERS, MEAN_STEPS, SCALES)
+        given = 2 * SLOTS + SLOTS + BASE_WIDTH
+        self.look = nn.ModuleList(
+            [
+                Conv(given, LOOK_WIDTH, kinds=SCALES * PLANES),
+                Conv(LOOK_WIDTH, LOOK_WIDTH, 3),
+                Conv(
+                    LOOK_WIDTH,
+                    LOOK_PARAMETERS * SLOTS,
+                    kinds=SCALES * PLANES,
+                    scale=ODDS_STEPS,
+                    activation=False,
+                ),
+            ]
         )
-        self.down = nn.ModuleList([Pointwise(4 * w[i + 1], w[i]) for i in range(SCALES - 1)])
-        self.join = nn.ModuleList([Pointwise(2 * w[i], w[i]) for i in range(SCALES - 1)])
-        self.context = nn.ModuleList([Mix(w[i]) for i in range(SCALES)])
-        self.planes = nn.ModuleList(
-            [PlaneNetworks(w, 1 + parts) for w, parts in zip(PLANE_WIDTHS, SPLITS, strict=True)]
-        )
+        self.planes = Walk(given + 2 * SLOTS, PLANE_WIDTH, PLANE_PARAMETERS, ODDS_STEPS, SCALES * LEVELS)
+        self.kernel = "training"
 
     def set_rounding(self, rounding: str) -> None:
         """ "none" or "straight-through", for training."""
         for _, layer in layers_of(self):
             layer.rounding = rounding
 
-    def chain_features(self, scale: int, before: Tensor | None, like: Tensor) -> Tensor:
-        """Features of a scale before its symbols are known, [N, W, h, w]; `like` gives N, h, w for the first."""
-        if before is None:
-            return like.new_zeros(len(like), CHAIN_WIDTHS[0], *like.shape[2:]).contiguous(
-                memory_format=torch.channels_last
-            )
-        features: Tensor = self.up[scale](before)
-        return features
+    def use(self, kernel: str) -> None:
+        """Chooses how frozen networks compute (`layers.KERNELS`); raises RuntimeError where torch lacks it."""
+        self.kernel = kernel
+        for _, layer in layers_of(self):
+            layer.use(kernel)
 
-    def code_base(self, scale: int, features: Tensor, code: PassCoder) -> tuple[Tensor, Tensor]:
-        """Codes the base of one scale: its indices [N, C, h, w] and the features that the next scale starts from."""
-        index = self.base[scale](features, code, lambda n: self._describe(n, _SIGNED_GAIN[scale]))
-        after: Tensor = self.fuse[scale](torch.cat([features, self._describe(index, _SIGNED_GAIN[scale])], 1))
-        return index, after
-
-    def contexts(self, chain: list[Tensor]) -> list[Tensor]:
-        """What all of a tile's base says at each scale: [N, W, h, w] each."""
-        above = chain[-1]
-        contexts: list[Tensor] = [self.context[-1](above)]
-        for i in reversed(range(SCALES - 1)):
-            below = self.down[i](F.pixel_unshuffle(above, 2).contiguous(memory_format=torch.channels_last))
-            above = self.join[i](torch.cat([chain[i], below], 1))
-            contexts.insert(0, self.context[i](above))
-        return contexts
-
-    def plane_features(self, plane: int, scale: int, context: Tensor, index: Tensor, carried: Tensor | None) -> Tensor:
-        """What N blocks know of one scale of a plane before its symbols, [N, W, h, w]; arguments as in `code_plane`."""
-        networks: PlaneNetworks = self.planes[plane - 1]  # type: ignore[assignment]
-        inputs = [context, self._describe(index, 64.0)] + ([] if carried is None else [carried])
-        features: Tensor = networks.enter[scale](torch.cat(inputs, 1))
-        return features
-
-    def pass_parameters(self, plane: int, scale: int, number: int, features: Tensor, luma: Tensor | None) -> Tensor:
-        """Parameters of one pass, [N, P, C, h, w], given luma symbols [N, C, h, w]; none are needed for the first."""
-        networks: PlaneNetworks = self.planes[plane - 1]  # type: ignore[assignment]
-        passes: Passes = networks.passes[scale]  # type: ignore[assignment]
-        return passes.parameters_of(number, features, None if luma is None else self._describe(luma, 64.0))
-
-    def carry(self, plane: int, scale: int, features: Tensor, symbols: Tensor) -> Tensor | None:
-        """What a scale hands to the next one, [N, CARRIED, 2 h, 2 w]; None after the last."""
-        if scale == SCALES - 1:
-            return None
-        networks: PlaneNetworks = self.planes[plane - 1]  # type: ignore[assignment]
-        carried: Tensor = networks.carry[scale](torch.cat([features, self._describe(symbols, 64.0)], 1))
-        return carried
-
-    def code_plane(
-        self, plane: int, scale: int, context: Tensor, index: Tensor, carried: Tensor | None, code: PassCoder
-    ) -> tuple[Tensor, Tensor | None]:
-        """Codes one scale of an enhance plane for N blocks.
+    def code_base(self, scale: int, before: Tensor | None, like: Tensor, code: PassCoder) -> Tensor:
+        """Codes the base of one scale.
 
         Args:
-            plane, scale: which.
-            context: features at the blocks, [N, W, h, w].
-            index: their indices of plane - 1, [N, C, h, w].
-            carried: what the plane's coarser scale handed on; None at the coarsest.
-            code: codes a pass; the parameters are (zero, sign) if the parent bin is zero, then the same if it is not,
-                but no sign where it is halved.
+            before: what this returned for the scale before; None for the first.
+            like: any tensor of the tile's blocks, [N, C, rows, columns].
+            code: codes a pass; parameters are (mean, log of the scale).
         Returns:
-            symbols [N, C, h, w], and what is handed to the next scale, as `carry` says.
+            the features of the scale with its symbols, [N, BASE_WIDTH, h, w].
         """
-        features = self.plane_features(plane, scale, context, index, carried)
-        networks: PlaneNetworks = self.planes[plane - 1]  # type: ignore[assignment]
-        symbols = networks.passes[scale](features, code, lambda s: self._describe(s, 64.0))
-        return symbols, self.carry(plane, scale, features, symbols)
+        walk = self.base
+        carried = self._blank(like, walk.width) if before is None else walk.carried(scale - 1, before)
+        features = walk.features([], carried, scale)
+        seen = self._blank(carried, 2 * SLOTS)
 
-    def _describe(self, index: Tensor, gain: float) -> Tensor:
-        """Integers as inputs: a logarithm of their size and a clipped signed value, [N, 2 C, h, w]."""
-        size = _SIZES.to(index.device)[index.abs().clamp(max=len(_SIZES) - 1).long()]
-        signed = (index * gain).clamp_(-MAX_ACTIVATION, MAX_ACTIVATION)
-        both = torch.cat([size, signed], 1)
-        return both if self.exact else both * UNIT
+        def describe(symbols: Tensor) -> Tensor:
+            return self._described(symbols, lowest=scale == 0)
+
+        return walk.after(features, walk.code(scale, features, seen, scale, code, describe), scale)
+
+    def code_level(self, level: int, contexts: list[Tensor], parents: list[Tensor], coder: LevelCoder) -> None:
+        """Codes a level of N blocks.
+
+        Args:
+            level: 1..LEVELS.
+            contexts: the base's features at the blocks, all scales [N, BASE_WIDTH, s, s].
+            parents: their indices of the plane before, all scales [N, C, s, s].
+            coder: codes the passes; parameters are the log-odds of (a symbol that is not zero, plus) if the parent bin
+                is zero, then of (one that is not zero, outward) if it is not; the last means nothing in halves.
+        """
+        seen = [self._seen(n, scale) for scale, n in enumerate(parents)]
+        given = [[self._ready(c), *known] for c, *known in zip(contexts, seen, self._below(seen), strict=True)]
+        if coder.looks:
+            self._look((level - 1) // TIERS, given, coder)
+        walk, carried = self.planes, self._blank(contexts[0], self.planes.width)
+        for scale, inputs in enumerate(given):
+            kind = scale * LEVELS + level - 1
+            known = self._seen(coder.known(scale), scale)
+            features = walk.features([*inputs, known], carried, kind)
+            known = walk.code(scale, features, known, kind, coder, self._described)
+            if scale < SCALES - 1:
+                carried = walk.carried(scale, walk.after(features, known, kind))
+
+    def _look(self, plane: int, given: list[list[Tensor]], coder: LevelCoder) -> None:
+        enter, body, leave = self.look
+        for scale, inputs in enumerate(given):
+            kind = scale * PLANES + plane
+            output = leave(body(enter(_joined(inputs), kind)), kind)
+            coder.looked(scale, _bands_of(_split(output, LOOK_PARAMETERS, SLOTS), scale))
+
+    def _seen(self, values: Tensor, scale: int) -> Tensor:
+        """All coefficients of a scale, described, [N, 18, h, w]."""
+        parts = torch.split(values, [n for n in COLOUR_CHANNELS[scale] if n], 1)
+        described = [self._described(part) for part in parts]
+        missing = SLOTS * 2 - sum(d.shape[1] for d in described)
+        return _last(F.pad(torch.cat(described, 1), (0, 0, 0, 0, 0, missing)))
+
+    def _described(self, values: Tensor, *, lowest: bool = False) -> Tensor:
+        """Integers of one colour [N, bands, h, w] as inputs [N, 6, h, w]: the size of those above and below zero."""
+        size = (values.to(torch.int16) if values.dtype == torch.int8 else values).abs()
+        if lowest:
+            size = (size * LOWEST_GAIN).clamp_(max=MAX_ACTIVATION)
+        else:
+            size = size.clamp_(max=LARGEST_SEEN)
+            size = torch.minimum(size * 64, size * 10 + 88).clamp_(max=MAX_ACTIVATION)
+        room = (0, 0, 0, 0, 0, BANDS - values.shape[1])
+        signed = torch.cat([F.pad(size * (values > 0), room), F.pad(size * (values < 0), room)], 1)
+        return self._input(signed)
+
+    def _below(self, seen: list[Tensor]) -> list[Tensor]:
+        """What the next finer scale has at each position of a scale, [N, 9, h, w]: mean sizes; zero for the finest."""
+        found = []
+        for scale, here in enumerate(seen):
+            if scale == SCALES - 1:
+                found.append(self._blank(here, SLOTS))
+                continue
+            finer = _split(seen[scale + 1], COLOURS, 2, BANDS)
+            sizes = (finer[:, :, 0] + finer[:, :, 1]).flatten(1, 2)
+            if STRIDES[scale] != STRIDES[scale + 1]:
+                unit = UNIT if self.kernel == "training" else 1
+                sizes = (F.avg_pool2d(sizes.float(), 2) / unit).floor_() * unit
+            found.append(_last(sizes.to(here.dtype)))
+        return found
+
+    def _ready(self, context: Tensor) -> Tensor:
+        return context if self.kernel == "training" else _last(self._input(context))
+
+    def _input(self, integers: Tensor) -> Tensor:
+        if self.kernel == "training":
+            return integers.to(torch.bfloat16 if torch.is_autocast_enabled("cpu") else torch.float32) * UNIT
+        return integers.to(torch.uint8 if self.kernel == "int8" else torch.float32)
+
+    def _blank(self, like: Tensor, channels: int) -> Tensor:
+        blank = torch.zeros(len(like), channels, *like.shape[2:], device=like.device)
+        return self._input(_last(blank))
 
 
-class PlaneNetworks(nn.Module):
-    """The networks of one enhance plane, which look at one block at a time."""
-
-    def __init__(self, width: int, parameters: int) -> None:
-        super().__init__()
-        hidden = 32 if width > 32 else 24
-        self.enter = nn.ModuleList()
-        self.passes = nn.ModuleList()
-        self.carry = nn.ModuleList()
-        for i in range(SCALES):
-            inputs = CHAIN_WIDTHS[i] + 2 * CHANNELS[i] + (CARRIED if i else 0)
-            self.enter.append(nn.Sequential(Pointwise(inputs, width), Mix(width)))
-            self.passes.append(Passes(width, i, parameters, hidden, ODDS_STEPS))
-            if i < SCALES - 1:
-                self.carry.append(_upwards(width + 2 * CHANNELS[i], CARRIED))
+def _joined(tensors: Sequence[Tensor]) -> Tensor:
+    return tensors[0] if len(tensors) == 1 else _last(torch.cat(list(tensors), 1))
 
 
-class Upsample(nn.PixelShuffle):
-    """Pixel shuffle that keeps channels_last."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x).contiguous(memory_format=torch.channels_last)
-
-
-def _upwards(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(Pointwise(inputs, 4 * outputs), Upsample(2))
+def _split(x: Tensor, *sizes: int) -> Tensor:
+    """The second dimension as several."""
+    split: Tensor = x.unflatten(1, sizes)  # type: ignore[no-untyped-call]
+    return split
 
 
-def _context(inputs: int, hidden: int, outputs: int, steps: int) -> nn.Sequential:
-    return nn.Sequential(
-        Pointwise(inputs, hidden), Depthwise(hidden), Pointwise(hidden, outputs, scale=steps, activation=False)
-    )
+def _last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def _corners(features: Tensor) -> list[list[Tensor]]:
+    """Those of each 2x2 square, [top][left] -> [N, W, h', w']; cut at once, for what autograd makes of it."""
+    height, width = features.shape[2:]
+    if height % 2 or width % 2:
+        return [[features[:, :, top::2, left::2] for left in (0, 1)] for top in (0, 1)]
+    rows = _split(features.permute(0, 2, 3, 1), -1, 2).unbind(2)
+    squares = [_split(row.transpose(1, 2), -1, 2).unbind(2) for row in rows]  # [N, w', h', W] each
+    return [[part.permute(0, 3, 2, 1) for part in row] for row in squares]
+
+
+def _bands_of(slots: Tensor, scale: int) -> Tensor:
+    """Of all nine bands [N, P, 9, h, w] those that a scale has."""
+    present = [BANDS * colour + band for colour in range(COLOURS) for band in range(COLOUR_CHANNELS[scale][colour])]
+    return slots if len(present) == SLOTS else slots[:, :, present]

@@ -5,7 +5,7 @@ A pass is three arrays: the table rows, the symbols, and the block that each bel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,13 +32,6 @@ class Recorder:
             total += np.bincount(blocks, tables[table].bits[rows, symbols], count)
         return total
 
-    def encoded(self, tables: Mapping[str, FrequencyTable]) -> bytes:
-        """The range code of everything."""
-        encoder = RangeSymbolEncoder(tables)
-        for table, rows, symbols, blocks in self.passes:
-            encoder.code(table, rows.astype(np.intp), symbols.astype(np.int32), blocks)
-        return encoder.to_bytes()
-
     def encoded_blocks(self, tables: Mapping[str, FrequencyTable], chosen: list[int]) -> bytes:
         """The range code of some blocks, whose numbers rise."""
         encoder = RangeSymbolEncoder(tables)
@@ -46,6 +39,15 @@ class Recorder:
             inside = _spans(blocks, chosen)
             encoder.code(table, rows[inside].astype(np.intp), symbols[inside].astype(np.int32), inside)
         return encoder.to_bytes()
+
+
+def encoded(records: Sequence[Recorder], tables: Mapping[str, FrequencyTable]) -> bytes:
+    """The range code of everything in some records, one after the other."""
+    encoder = RangeSymbolEncoder(tables)
+    for record in records:
+        for table, rows, symbols, blocks in record.passes:
+            encoder.code(table, rows.astype(np.intp), symbols.astype(np.int32), blocks)
+    return encoder.to_bytes()
 
 
 def _spans(blocks: Indices, chosen: list[int]) -> Indices:

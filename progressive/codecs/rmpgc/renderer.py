@@ -11,14 +11,12 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from progressive.codec import Photo
-from progressive.codecs.rmpgc import wavelet
 from progressive.codecs.rmpgc.colours import Colours
 from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, CHANNELS, Layout, Window
 from progressive.codecs.rmpgc.model import Model
 from progressive.codecs.rmpgc.picture import pieces, to_photo, with_margin
 from progressive.codecs.rmpgc.synthesis import MISSING, state_of
 from progressive.codecs.rmpgc.tile import TileState
-from progressive.codecs.rmpgc.wavelet import LOWEST
 
 
 class Renderer:
@@ -26,7 +24,7 @@ class Renderer:
 
     def __init__(self, model: Model, device: str) -> None:
         self._device = torch.device(device)
-        self._dequantiser, self._synthesis = model.dequantiser.to(self._device), model.synthesis.to(self._device)
+        self._transform, self._synthesis = model.transform.to(self._device), model.synthesis.to(self._device)
 
     def picture(self, layout: Layout, tiles: Mapping[int, TileState], colours: Colours) -> Photo:
         """The picture of a photo's tiles, [H, W, 3], in these colours; mid-grey where nothing is known."""
@@ -39,8 +37,8 @@ class Renderer:
             here = states[around.slices(1)]
             values = self._values(layout, tiles, around)
             _spread_brightness(values[0], here != MISSING)
-            linear = colours.restored(wavelet.synthesise(values))
-            pixels = self._synthesis.refine(linear, here[None])
+            linear = colours.restored(self._transform.synthesise(values))
+            pixels = self._synthesis(linear, here[None])
             known = (here != MISSING).repeat_interleave(BLOCK, 0).repeat_interleave(BLOCK, 1)
             pixels = torch.where(known, pixels, 128 / 255)[:, :, *piece.inside(around).slices(BLOCK)]
             place = picture[piece.slices(BLOCK)]
@@ -53,7 +51,7 @@ class Renderer:
         for number, tile in tiles.items():
             window = layout.window(number)
             levels = torch.from_numpy(tile.levels.astype(np.int64)).reshape(window.height, window.width)
-            states[window.slices(1)] = state_of(tile.stages, 0) + levels
+            states[window.slices(1)] = state_of(tile.scales, 0) + levels
         return states.to(self._device)
 
     def _values(self, layout: Layout, tiles: Mapping[int, TileState], piece: Window) -> list[Tensor]:
@@ -80,28 +78,24 @@ class Renderer:
 
     def _dequantised(self, tile: TileState, blocks: NDArray[np.int64], scale: int) -> Tensor:
         """The coefficients of some of a tile's blocks, each at its own level, [B, C, s, s]."""
-        levels, inside = tile.levels[blocks], torch.from_numpy(blocks)
-        index, symbols = (t[scale][inside].to(self._device).float() for t in (tile.index, tile.symbols))
-        tiers = tile.tiers[scale][inside].to(self._device)
-        values = torch.empty_like(index)
+        levels = tile.levels[blocks]
+        values = torch.empty(len(blocks), *tile.index[scale].shape[1:], device=self._device)
         for level in np.unique(levels):
-            chosen = torch.from_numpy(levels == level).to(self._device)
-            values[chosen] = self._dequantiser.at_level(
-                index[chosen], symbols[chosen], tiers[chosen], int(level), scale
-            )
+            here = levels == level
+            chosen = torch.from_numpy(blocks[here])
+            values[torch.from_numpy(here)] = tile.values(chosen, int(level), scale).to(self._device)
         return values
 
 
-def _spread_brightness(coarsest: Tensor, known: Tensor) -> None:
+def _spread_brightness(lowest: Tensor, known: Tensor) -> None:
     """Gives blocks of which nothing is known the lowest band of the nearest ones, so that they do not grey those.
 
     Args:
-        coarsest: the coarsest scale, [1, C, rows, columns]; changed in place.
+        lowest: the lowest band, [1, C, rows, columns]; changed in place.
         known: of each block, bool [rows, columns].
     """
     if known.all() or not known.any():
         return
     nearest = distance_transform_edt(~known.cpu().numpy(), return_distances=False, return_indices=True)
-    rows, columns = (torch.from_numpy(where).to(coarsest.device) for where in nearest.astype(np.int64))
-    lowest = coarsest[:, LOWEST]
-    coarsest[:, LOWEST] = lowest[:, :, rows, columns]
+    rows, columns = (torch.from_numpy(where).to(lowest.device) for where in nearest.astype(np.int64))
+    lowest.copy_(lowest[:, :, rows, columns])

@@ -1,34 +1,54 @@
-"""The payload of each segment: a prefix that says what it holds, then a range code.
+"""The payload of each segment: a prefix of a few bytes that says what it holds, then a range code.
 
-All numbers in network order.
+The first byte has, from its highest bit: a form (2 bits), whether this is a fragment (1), and five bits of the form's.
 
-| segment | bytes |
-|---|---|
-| stage s of a tile's base | tile (2), s (1), code |
-| level l of some blocks | tile (2), 4 + l (1), set of blocks (8; a bit each, row by row, first in the highest), code |
-| fragment of either | as above, 128 added to the third byte; before the code: the fragment's number (2), how many (2) |
+| form | holds | five bits | then |
+|---|---|---|---|
+| 3 | scales of a tile's base, one after the other | their run, `RUNS` | the tile: no byte where the photo has one, \
+one for up to 256, otherwise two |
+| 0 | the next level of all blocks of another segment | the reference | |
+| 1 | of those in a run of that segment's list | the reference | first (1), how many (1) |
+| 2 | of some of them | the reference | a bit each, first in the highest, in whole bytes |
 
-The stages of a tile come one after the other; a level needs the whole base of its tile, and the level before of each of
-its blocks. What does not fit one payload is cut into fragments, all of which are needed.
+The **reference** says how many ids before this one that other segment has its own, less one: four bits, and as long as
+the bit before is set seven more in another byte, lowest first. A segment's list of blocks is that of its numbers in the
+tile, row by row; the base's lists all blocks of its tile, the most active first (`TileState.activity`).
+
+What does not fit one payload is cut into fragments, all of which are needed. After the first byte and its reference or
+tile come the fragment's number (2) and how many there are (2), in network order. A fragment of an enhance segment but
+the first refers to the one before.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from progressive.codecs.rmpgc.layout import LEVELS, STAGES, Layout, Window, plane_and_tier
+from progressive.codecs.rmpgc.layout import LEVELS, SCALES, Layout, plane_and_tier
 from progressive.errors import BitstreamError
 
-FRAGMENT_FLAG = 128
-BLOCK_SET_BYTES = 8
+ALL, RUN, SET, BASE = range(4)
 
-_PREFIX = struct.Struct("!HB")
+FRAGMENT_FLAG = 32
+RUNS = tuple((first, last) for first in range(SCALES) for last in range(first, SCALES))
+"""First and last scale of a segment of the base."""
+
+LARGEST_REFERENCE = 2
+"""Bytes of a reference beyond the first, at most."""
+
 _FRAGMENT = struct.Struct("!HH")
 
-LARGEST_PREFIX = _PREFIX.size + BLOCK_SET_BYTES + _FRAGMENT.size
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a decoded segment is to those that refer to it. Fields: tile, the level it brought, and its blocks."""
+
+    tile: int
+    level: int
+    blocks: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,82 +56,153 @@ class Contents:
     """What a payload says it holds: the parsed form of its first bytes.
 
     Fields:
-        tile: number of the tile.
-        step: stage of the base, or len(STAGES) - 1 + level.
-        blocks: numbers of the blocks within the tile, rising; none for the base.
-        code: the range code, or a fragment of it.
+        form: see above.
+        body: the range code, before it what names the blocks; or a fragment of both.
+        tile, run: number of the tile and of the run of scales; of the base only.
+        reference: id of the segment that it refers to; 0 for the base.
         fragment, fragments: number of the fragment, and how many there are; (0, 1) for a whole one.
     """
 
-    tile: int
-    step: int
-    blocks: tuple[int, ...] = ()
-    code: bytes = b""
+    form: int
+    body: bytes
+    tile: int = 0
+    run: int = 0
+    reference: int = 0
     fragment: int = 0
     fragments: int = 1
 
     @property
-    def level(self) -> int:
-        """0 for the base."""
-        return max(0, self.step - len(STAGES) + 1)
-
-    @property
-    def layer(self) -> int:
-        """0 for the base, then the number of the enhance plane."""
-        return plane_and_tier(self.level)[0] if self.level else 0
+    def scales(self) -> tuple[int, int]:
+        """First and last scale, of the base."""
+        return RUNS[self.run]
 
     @property
     def whole(self) -> Contents:
-        """What this is a fragment of, without its code."""
-        return replace(self, code=b"", fragment=0, fragments=1)
+        """What this is a fragment of, without its body; of the base only."""
+        return replace(self, body=b"", fragment=0, fragments=1)
 
-    def to_bytes(self) -> bytes:
+    def to_bytes(self, segment_id: int, layout: Layout) -> bytes:
         flag = FRAGMENT_FLAG if self.fragments > 1 else 0
-        prefix = _PREFIX.pack(self.tile, self.step | flag)
-        if self.level:
-            members = np.zeros(8 * BLOCK_SET_BYTES, bool)
-            members[list(self.blocks)] = True
-            prefix += np.packbits(members).tobytes()
+        if self.form == BASE:
+            prefix = bytes([BASE << 6 | flag | self.run]) + self.tile.to_bytes(tile_bytes(layout), "big")
+        else:
+            prefix = _with_reference(self.form << 6 | flag, segment_id - self.reference - 1)
         if flag:
             prefix += _FRAGMENT.pack(self.fragment, self.fragments)
-        return prefix + self.code
+        return prefix + self.body
 
     @classmethod
-    def from_bytes(cls, data: bytes, layout: Layout) -> Contents:
-        """Raises BitstreamError where the bytes name something that the layout does not have."""
-        if len(data) < _PREFIX.size:
+    def from_bytes(cls, data: bytes, segment_id: int, layout: Layout) -> Contents:
+        """Raises BitstreamError where the bytes name something that the stream cannot have."""
+        if not data:
             raise BitstreamError("a segment is shorter than its prefix")
-        tile, flagged = _PREFIX.unpack_from(data)
-        step, rest = flagged & ~FRAGMENT_FLAG, data[_PREFIX.size :]
-        if tile >= layout.tiles or step >= len(STAGES) + LEVELS:
-            raise BitstreamError(f"a segment claims tile {tile}, step {step}, which this stream does not have")
-        blocks: tuple[int, ...] = ()
-        if step >= len(STAGES):
-            blocks, rest = _blocks(rest, layout.window(tile))
+        form, bits, rest = data[0] >> 6, data[0] & 31, data[1:]
+        tile = run = reference = 0
+        if form == BASE:
+            run, size = bits, tile_bytes(layout)
+            tile, rest = int.from_bytes(rest[:size], "big"), rest[size:]
+            if run >= len(RUNS) or tile >= layout.tiles:
+                raise BitstreamError(f"a segment claims tile {tile}, run {run}, which this stream does not have")
+        else:
+            distance, rest = _reference(bits, rest)
+            reference = segment_id - 1 - distance
+            if reference < 1:
+                raise BitstreamError("a segment refers to none that could be before it")
         fragment, fragments = 0, 1
-        if flagged & FRAGMENT_FLAG:
+        if data[0] & FRAGMENT_FLAG:
             if len(rest) < _FRAGMENT.size:
                 raise BitstreamError("a segment is shorter than its prefix")
             fragment, fragments = _FRAGMENT.unpack_from(rest)
             rest = rest[_FRAGMENT.size :]
             if fragments < 2 or fragment >= fragments:
                 raise BitstreamError(f"a segment claims to be fragment {fragment} of {fragments}")
-        return cls(tile, step, blocks, rest, fragment, fragments)
+        return cls(form, rest, tile, run, reference, fragment, fragments)
 
-    def fitted(self, max_payload: int) -> list[Contents]:
+    def fitted(self, max_payload: int, layout: Layout) -> list[Contents]:
         """Itself if it fits the payload, otherwise its fragments, as equal as can be."""
-        if len(self.to_bytes()) <= max_payload:
+        prefix = 1 + (tile_bytes(layout) if self.form == BASE else LARGEST_REFERENCE)
+        if prefix + len(self.body) <= max_payload:
             return [self]
-        room = max_payload - (len(self.whole.to_bytes()) + _FRAGMENT.size)
-        count = -(-len(self.code) // room)
-        size = -(-len(self.code) // count)
+        room = max_payload - prefix - _FRAGMENT.size
+        count = -(-len(self.body) // room)
+        size = -(-len(self.body) // count)
         return [
-            replace(self, code=self.code[i * size : (i + 1) * size], fragment=i, fragments=count) for i in range(count)
+            replace(self, body=self.body[i * size : (i + 1) * size], fragment=i, fragments=count) for i in range(count)
         ]
 
 
-def _blocks(data: bytes, window: Window) -> tuple[tuple[int, ...], bytes]:
-    members = np.unpackbits(np.frombuffer(data[:BLOCK_SET_BYTES], np.uint8))
-    if len(data) < BLOCK_SET_BYTES or members[window.blocks :].any() or not members.any():
-        raise BitstreamError("an enhance segment claims blocks that its tile does not have")
-    return tuple(int(b) for b in np.flatnonzero(members)), data[BLOCK_SET_BYTES:]
+def tile_bytes(layout: Layout) -> int:
+    """Bytes that name a tile."""
+    return 0 if layout.tiles == 1 else 1 if layout.tiles <= 256 else 2
+
+
+def largest_prefix(blocks: int) -> int:
+    """Bytes before the range code of a segment that refers to one of so many blocks, at most."""
+    return 1 + LARGEST_REFERENCE + max(2, -(-blocks // 8))
+
+
+def next_level(of: Listed, layer_limit: int = LEVELS) -> int:
+    """The level that a segment brings which refers to this one; raises BitstreamError beyond the last."""
+    if of.level >= layer_limit:
+        raise BitstreamError("a segment claims a level beyond the last")
+    return of.level + 1
+
+
+def naming(chosen: Sequence[int], among: Sequence[int]) -> tuple[int, bytes]:
+    """The form and the bytes that name some blocks among those of another segment's list, as short as can be."""
+    places = sorted(among.index(block) for block in chosen)
+    if len(places) == len(among):
+        return ALL, b""
+    members = np.zeros(len(among), bool)
+    members[places] = True
+    mask = np.packbits(members).tobytes()
+    if places[-1] - places[0] + 1 == len(places) and len(mask) > 2:
+        return RUN, bytes([places[0], len(places)])
+    return SET, mask
+
+
+def named(form: int, body: bytes, among: Sequence[int]) -> tuple[tuple[int, ...], bytes]:
+    """The inverse of `naming`: rising numbers of blocks, and the rest; raises BitstreamError where none are named."""
+    if form == ALL:
+        return tuple(sorted(among)), body
+    size = 2 if form == RUN else -(-len(among) // 8)
+    if len(body) < size:
+        raise BitstreamError("a segment is shorter than its prefix")
+    if form == RUN:
+        places = list(range(body[0], body[0] + body[1]))
+    else:
+        places = np.flatnonzero(np.unpackbits(np.frombuffer(body[:size], np.uint8))).tolist()
+    if not places or places[-1] >= len(among):
+        raise BitstreamError("a segment claims blocks that are not of the one it refers to")
+    return tuple(sorted(among[place] for place in places)), body[size:]
+
+
+def layer_of(level: int) -> int:
+    """0 for the base, then the number of the enhance plane."""
+    return plane_and_tier(level)[0] if level else 0
+
+
+def _with_reference(first: int, distance: int) -> bytes:
+    prefix = [first | distance & 15]
+    distance >>= 4
+    if distance:
+        prefix[0] |= 16
+    while distance:
+        prefix.append(distance & 127 | (128 if distance > 127 else 0))
+        distance >>= 7
+    return bytes(prefix)
+
+
+def _reference(bits: int, rest: bytes) -> tuple[int, bytes]:
+    """Distance and what follows."""
+    distance, shift, more = bits & 15, 4, bits & 16
+    for read in range(LARGEST_REFERENCE):
+        if not more:
+            return distance, rest[read:]
+        if read >= len(rest):
+            raise BitstreamError("a segment is shorter than its prefix")
+        distance |= (rest[read] & 127) << shift
+        shift, more = shift + 7, rest[read] & 128
+    if more:
+        raise BitstreamError("a segment refers to none that could be before it")
+    return distance, rest[LARGEST_REFERENCE:]

@@ -1,6 +1,5 @@
-"""The linear start of the transform: opponent colours and a six-level CDF 9/7 wavelet, nearly orthonormal.
+"""The linear start of the transform: opponent colours and the CDF 9/7 wavelet, nearly orthonormal.
 
-Shapes: N photos; H, W multiples of 64; the latent of scale i is [N, CHANNELS[i], H / STRIDES[i], W / STRIDES[i]].
 The filters are those of Antonini et al. (1992), symmetric extension at the borders, in lifting steps (Daubechies and
 Sweldens 1998): a few additions a sample, many times faster than convolutions of one channel.
 """
@@ -10,13 +9,7 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-
-DEPTH = 6
-
-LOWEST = slice(0, 12, 4)
-"""The channels of the coarsest scale that are the lowest band of each colour; the other bands follow each."""
 
 _LIFTING = (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
 _LOW_GAIN = math.sqrt(2) / 1.230174104914001
@@ -26,39 +19,27 @@ COLOURS = torch.tensor([[3**-0.5, 3**-0.5, 3**-0.5], [2**-0.5, 0.0, -(2**-0.5)],
 """Orthonormal opponent colours, [3, 3]: luma, red-blue, magenta-green."""
 
 
-def analyse(photos: Tensor) -> list[Tensor]:
-    """RGB in 0..1, [N, 3, H, W] -> the five scales of the latent, coarsest first."""
-    count, _, height, width = photos.shape
-    colours = torch.einsum("ij,njhw->nihw", COLOURS.to(photos), photos - 0.5)
-    low = colours.reshape(count * 3, 1, height, width)
-    details: list[Tensor] = []  # [N, 3 colours, 3 bands, h, w], finest first
-    for _ in range(DEPTH):
-        low_x, high_x = _split(low, 3)
-        (low, low_high), (high_low, high_high) = _split(low_x, 2), _split(high_x, 2)
-        bands = torch.stack([high_low, low_high, high_high], 1)
-        details.append(bands.reshape(count, 3, 3, *bands.shape[-2:]))
-    coarsest = low.reshape(count, 3, 1, *low.shape[-2:])
-    finest_luma = torch.unflatten(F.pixel_unshuffle(details[0][:, 0], 2), 1, (1, 12))
-    scales = [torch.cat([coarsest, details[5]], 2), details[4], details[3], details[2]]
-    latent = [s.flatten(1, 2) for s in scales]
-    quarter = details[1]
-    return [*latent, torch.cat([quarter[:, 0], finest_luma[:, 0], quarter[:, 1:].flatten(1, 2)], 1)]
+def to_opponent(photos: Tensor) -> Tensor:
+    """RGB in 0..1, [N, 3, H, W] -> opponent colours about zero."""
+    return torch.einsum("ij,njhw->nihw", COLOURS.to(photos), photos - 0.5)
 
 
-def synthesise(latent: list[Tensor]) -> Tensor:
-    """The inverse of `analyse`, but for the finest bands of the opponent colours, which the latent does not hold."""
-    count, _, rows, columns = latent[0].shape
-    first = torch.unflatten(latent[0], 1, (3, 4))
-    low = first[:, :, 0].reshape(count * 3, 1, rows, columns)
-    finest = latent[4]
-    luma = F.pixel_shuffle(finest[:, 3:15], 2)[:, None]
-    quarter = torch.unflatten(torch.cat([finest[:, :3], finest[:, 15:]], 1), 1, (3, 3))
-    halves = torch.cat([luma, luma.new_zeros(count, 2, *luma.shape[2:])], 1)
-    for bands in (first[:, :, 1:], *(torch.unflatten(y, 1, (3, 3)) for y in latent[1:4]), quarter, halves):
-        flat = bands.reshape(count * 3, 3, 1, *bands.shape[-2:])
-        low = _merge(_merge(low, flat[:, 1], 2), _merge(flat[:, 0], flat[:, 2], 2), 3)
-    colours = low.reshape(count, 3, *low.shape[-2:])
-    return torch.einsum("ij,nihw->njhw", COLOURS.to(low), colours) + 0.5
+def to_rgb(colours: Tensor) -> Tensor:
+    """The inverse of `to_opponent`."""
+    return torch.einsum("ij,nihw->njhw", COLOURS.to(colours), colours) + 0.5
+
+
+def split(low: Tensor) -> tuple[Tensor, Tensor]:
+    """One level: [N, 1, H, W] -> the low band [N, 1, H / 2, W / 2] and three bands of detail, [N, 3, H / 2, W / 2]."""
+    low_x, high_x = _split(low, 3)
+    (low, low_high), (high_low, high_high) = _split(low_x, 2), _split(high_x, 2)
+    return low, torch.cat([high_low, low_high, high_high], 1)
+
+
+def merge(low: Tensor, detail: Tensor) -> Tensor:
+    """The inverse of `split`."""
+    high_low, low_high, high_high = detail[:, :1], detail[:, 1:2], detail[:, 2:]
+    return _merge(_merge(low, low_high, 2), _merge(high_low, high_high, 2), 3)
 
 
 def _split(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,98 @@
+"""Photos as a receiver has them: coded once by the codec as it is, kept at every level, cropped to whole blocks.
+
+Legend: R x K blocks; C coefficients a position; h x w positions of a scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from progressive.codecs.rmpgc.choices import Choices
+from progressive.codecs.rmpgc.colours import Colours
+from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, LEVELS, SCALES
+from progressive.codecs.rmpgc.model import Coding
+from progressive.codecs.rmpgc.synthesis import state_of
+from progressive.codecs.rmpgc.tile import Target, TileState, code_everything
+from progressive.codecs.rmpgc.transform import Transform
+from progressive.entropy.coders import CostMeter
+
+
+@dataclass(frozen=True)
+class CodedPhoto:
+    """A photo and what is known of it at each level.
+
+    Fields:
+        photo: bytes [3, 64 R, 64 K].
+        colours: its colour axes.
+        values: at levels 0..LEVELS, of each scale, float16 [R * K, C, s, s].
+        bits: what each level takes of all blocks, without any overhead, [LEVELS]; the base is not counted.
+    """
+
+    photo: Tensor
+    colours: Colours
+    values: list[list[Tensor]]
+    bits: list[float]
+
+    def at(self, states: Tensor, top: int, left: int) -> list[Tensor]:
+        """What a receiver in these states [R, K] has of the blocks from (top, left): all scales, [1, C, h, w]."""
+        columns = self.photo.shape[2] // BLOCK
+        rows, across = (torch.arange(n) for n in states.shape)
+        blocks = ((top + rows[:, None]) * columns + left + across).flatten()
+        found = []
+        for scale, side in enumerate(BLOCK_SIDES):
+            channels = self.values[0][scale].shape[1]
+            known = torch.zeros(len(blocks), channels, side, side)
+            for level in range(LEVELS + 1):
+                here = (states == state_of(SCALES, level)).flatten()
+                if level == 0:  # scales of a base that is not whole are what they are in a whole one
+                    here |= ((states > scale) & (states < state_of(SCALES, 0))).flatten()
+                known[here] = self.values[level][scale][blocks[here]].float()
+            grid = known.view(*states.shape, channels, side, side).permute(2, 0, 3, 1, 4)
+            found.append(grid.reshape(1, channels, states.shape[0] * side, states.shape[1] * side))
+        return found
+
+
+@torch.inference_mode()
+def coded(photo: Tensor, coding: Coding, transform: Transform) -> CodedPhoto:
+    """Codes as much of a photo, bytes [3, H, W], as whole blocks cover."""
+    rows, columns = (n // BLOCK for n in photo.shape[1:])
+    whole = photo[:, : rows * BLOCK, : columns * BLOCK]
+    colours = Colours.of(photo.permute(1, 2, 0).numpy())
+    latent = transform.analyse(colours.turned(whole[None].float() / 255))
+    target = Target(latent, Choices(latent[0], 0.0, coding.tables, coding.points))
+    state, meter = TileState(rows, columns, coding), CostMeter(coding.tables, rows * columns)
+    everything = slice(rows * columns)
+    values, spent = [], []
+    for level in code_everything(state, target, meter):
+        values.append([state.values(everything, level, scale).half() for scale in range(SCALES)])
+        spent.append(float(meter.bits.sum()))
+    return CodedPhoto(whole, colours, values, np.diff(spent).tolist())
+
+
+class CodedPool:
+    """Coded photos to draw crops from; each is coded when it is first drawn.
+
+    Args:
+        photos: bytes [3, H, W], each side at least that of any crop.
+        coding, transform: how.
+    """
+
+    def __init__(self, photos: list[Tensor], coding: Coding, transform: Transform) -> None:
+        self._photos, self.how = photos, (coding, transform)
+        self._coded: dict[int, CodedPhoto] = {}
+
+    def draw(self, rng: np.random.Generator, count: int, side: int) -> list[tuple[CodedPhoto, int, int]]:
+        """Photos, and the first row and column of blocks of a crop of each."""
+        return [self._drawn(rng, side // BLOCK) for _ in range(count)]
+
+    def _drawn(self, rng: np.random.Generator, blocks: int) -> tuple[CodedPhoto, int, int]:
+        number = int(rng.integers(len(self._photos)))
+        if number not in self._coded:
+            self._coded[number] = coded(self._photos[number], *self.how)
+        found = self._coded[number]
+        top, left = (int(rng.integers(n // BLOCK - blocks + 1)) for n in found.photo.shape[1:])
+        return found, top, left
