@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from progressive.errors import BitstreamError
 from progressive.stream import LayeredStream, StreamHeader
 from progressive.units import format_percent
 
@@ -42,6 +44,25 @@ class DecoderStatus:
         return ", ".join(f"{share}{' of the picture' * (not i)} {how}" for i, (share, how) in enumerate(gaps))
 
 
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What came of pushing segments. Fields: changed: whether the picture will; damaged: how many were refused."""
+
+    changed: bool
+    damaged: int
+
+
+def pushed_one_by_one(decoder: ProgressiveDecoder, segments: Iterable[tuple[int, bytes]]) -> Pushed:
+    """`push_all` of a decoder that has no faster way."""
+    changed, damaged = False, 0
+    for segment_id, payload in segments:
+        try:
+            changed |= decoder.push(segment_id, payload)
+        except BitstreamError:
+            damaged += 1
+    return Pushed(changed, damaged)
+
+
 class ProgressiveDecoder(Protocol):
     """Holds the state of one picture: push segments as they arrive, ask for the picture when one is wanted.
 
@@ -56,6 +77,10 @@ class ProgressiveDecoder(Protocol):
 
     def push(self, segment_id: int, payload: bytes) -> bool:
         """Takes one segment; True if the picture will change. Raises BitstreamError if the payload is damaged."""
+        ...
+
+    def push_all(self, segments: Iterable[tuple[int, bytes]]) -> Pushed:
+        """Takes segments, (id, payload) each, as `push` would one after the other, if possible faster."""
         ...
 
     def picture(self) -> Photo:

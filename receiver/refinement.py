@@ -13,7 +13,6 @@ from PIL import Image
 
 from progressive import metrics
 from progressive.codec import DecoderStatus, Photo, ProgressiveDecoder
-from progressive.errors import BitstreamError
 from progressive.output import OutputFolder, Refinement
 
 SegmentPayload = tuple[int, bytes]
@@ -23,7 +22,7 @@ SegmentPayload = tuple[int, bytes]
 class Refiner:
     """The picture of one stream.
 
-    segments -> decoder.push -> picture -> measured against the original -> output folder
+    segments -> decoder.push_all -> picture -> measured against the original -> output folder
 
     Fields:
         damaged: segments that the decoder refused.
@@ -69,8 +68,9 @@ class Refiner:
             received_bytes: all bytes of the stream's datagrams until now.
         """
         begun_s = time.perf_counter()
-        changes = [self._push(segment) for segment in segments]
-        if not any(changes):
+        pushed = self.decoder.push_all(segments)
+        self.damaged += pushed.damaged
+        if not pushed.changed:
             return None
         picture, self.status = self.decoder.picture(), self.decoder.status
         if self._frame is not None:
@@ -80,13 +80,6 @@ class Refiner:
         self.path = self.folder.add_refinement(picture, self.latest)
         self.took_s = time.perf_counter() - begun_s
         return self.latest
-
-    def _push(self, segment: SegmentPayload) -> bool:
-        try:
-            return self.decoder.push(*segment)
-        except BitstreamError:
-            self.damaged += 1
-            return False
 
     def _measure(self, picture: Photo) -> tuple[float | None, float | None]:
         if self._original is None:

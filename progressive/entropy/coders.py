@@ -6,7 +6,7 @@ the coder it is given. That the decoder sees the encoder's contexts is then true
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
 
@@ -100,6 +100,43 @@ class RangeSymbolDecoder:
         """Raises BitstreamError if the symbols have another code than the bytes: they were not the encoder's."""
         if self._again.to_bytes() != self._data:
             raise BitstreamError("a segment's code is not the one of its symbols")
+
+
+class JointDecoder:
+    """Several decoders as one: each reads the symbols of its own blocks.
+
+    A damaged one does not stop the others; its symbols are zero from then on.
+
+    Args:
+        decoders: in the order of their blocks.
+        counts: how many blocks each has.
+    """
+
+    def __init__(self, decoders: Sequence[RangeSymbolDecoder], counts: Sequence[int]) -> None:
+        self._decoders, self._ends = decoders, np.cumsum(counts)[:-1]
+        self._damaged: set[int] = set()
+
+    def code(self, table: str, rows: Indices, symbols: Symbols, blocks: Indices) -> Symbols:
+        found = np.zeros(len(rows), np.int32)
+        first = 0
+        for number, end in enumerate([*np.searchsorted(blocks, self._ends).tolist(), len(rows)]):
+            if number not in self._damaged:
+                try:
+                    own = slice(first, end)
+                    found[own] = self._decoders[number].code(table, rows[own], symbols, blocks[own])
+                except BitstreamError:
+                    self._damaged.add(number)
+            first = end
+        return found
+
+    def finish(self) -> list[bool]:
+        """Which were whole."""
+        for number, decoder in enumerate(self._decoders):
+            try:
+                decoder.finish()
+            except BitstreamError:
+                self._damaged.add(number)
+        return [number not in self._damaged for number in range(len(self._decoders))]
 
 
 class CostMeter:

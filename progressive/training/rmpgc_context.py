@@ -73,7 +73,7 @@ class _Passes:
 
     def __call__(self, place: Place, parameters: Tensor) -> Tensor:
         for number in range(2):
-            place.coefficients(self.parameters[:, number]).copy_(parameters[:, number].float())
+            place.write_coefficients(parameters[:, number].float(), self.parameters[:, number])
         return place.coefficients(self._index)
 
 

@@ -75,7 +75,7 @@ class BaseCost:
 
     Fields:
         index: of the scale, [N, C, h, w].
-        bits: the sum so far, [N].
+        bits: the sum so far.
     """
 
     index: Tensor
@@ -84,7 +84,7 @@ class BaseCost:
     def __call__(self, place: Place, parameters: Tensor) -> Tensor:
         index = place.coefficients(self.index)
         mean, log_scale = parameters.float().unbind(1)
-        self.bits = self.bits + base_bits(index, mean, log_scale).sum((1, 2, 3))
+        self.bits = self.bits + base_bits(index, mean, log_scale).sum()
         return index
 
 
@@ -95,7 +95,7 @@ class LevelCost:
     Fields:
         level: which.
         symbols, parents: of all scales, [B, C, s, s].
-        bits: those coded, by scale, [B, SCALES].
+        bits: those coded, by scale, [SCALES].
         look_bits: those of all symbols by the look, which is trained by them.
         later: of each scale, True for symbols that come second.
     """
@@ -109,14 +109,14 @@ class LevelCost:
     later: list[Tensor] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.bits = self.look_bits = self.symbols[0].new_zeros(len(self.symbols[0]), SCALES)
+        self.bits = self.look_bits = self.symbols[0].new_zeros(SCALES)
         self._plane, self._tier = plane_and_tier(self.level)
 
     def looked(self, scale: int, parameters: Tensor) -> None:
         zero, sign = parameters.float().unbind(1)
         parents, symbols = self.parents[scale], self.symbols[scale]
         cost = plane_bits(symbols, parents, torch.stack([zero, sign, zero, sign], 1), self._plane)
-        self.look_bits = self.look_bits + _at(scale, cost.sum((1, 2, 3)))
+        self.look_bits = self.look_bits + _at(scale, cost.sum())
         self.later.append(expected_slope(parents, zero.detach(), self._plane) < FIRST_SLOPES[self._plane - 1])
 
     def known(self, scale: int) -> Tensor:
@@ -127,7 +127,7 @@ class LevelCost:
         symbols, parents, later = (place.coefficients(t[place.scale]) for t in (self.symbols, self.parents, self.later))
         coded = later == bool(self._tier)
         cost = coded * plane_bits(symbols, parents, parameters.float(), self._plane)
-        self.bits = self.bits + _at(place.scale, cost.sum((1, 2, 3)))
+        self.bits = self.bits + _at(place.scale, cost.sum())
         return symbols if self._tier else symbols * coded
 
 
@@ -146,19 +146,19 @@ def rate_of(networks: ProbabilityNetworks, latent: list[Tensor], level: int) -> 
     parents, symbols = parents_and_symbols(latent, plane_and_tier(level)[0])
     cost = LevelCost(level, _blocks(symbols), _blocks(parents))
     networks.code_level(level, contexts, cost.parents, cost)
-    return Rate(base.sum(0), cost.bits.sum(0), cost.look_bits.sum(0))
+    return Rate(base, cost.bits, cost.look_bits)
 
 
 def base_rate(networks: ProbabilityNetworks, latent: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    """Bits of the base by scale, [N, SCALES], and the contexts of all blocks that follow from it."""
+    """Bits of the base by scale, [SCALES], and the contexts of all blocks that follow from it."""
     index = [quantiser.base_index(y) for y in latent]
     bits, contexts, before = [], [], None
     for scale in range(SCALES):
-        coder = BaseCost(index[scale], latent[0].new_zeros(len(latent[0])))
+        coder = BaseCost(index[scale], latent[0].new_zeros(()))
         before = networks.code_base(scale, before, index[0], coder)
         bits.append(coder.bits)
         contexts.append(before)
-    return torch.stack(bits, 1), _blocks(contexts)
+    return torch.stack(bits), _blocks(contexts)
 
 
 def parents_and_symbols(latent: list[Tensor], plane: int) -> tuple[list[Tensor], list[Tensor]]:
@@ -181,9 +181,9 @@ def bits_of_planes(networks: ProbabilityNetworks, latent: list[Tensor]) -> Tenso
     return found
 
 
-def _at(scale: int, values: Tensor) -> Tensor:
-    """Values of one scale [B] among those of all, [B, SCALES]."""
-    return F.pad(values[:, None], (scale, SCALES - 1 - scale))
+def _at(scale: int, value: Tensor) -> Tensor:
+    """The value of one scale among those of all, [SCALES]."""
+    return F.pad(value[None], (scale, SCALES - 1 - scale))
 
 
 def _blocks(scales: list[Tensor]) -> list[Tensor]:

@@ -8,10 +8,8 @@ from torch import Tensor
 from progressive.codecs.rmpgc import quantiser
 from progressive.codecs.rmpgc.layers import Conv
 from progressive.codecs.rmpgc.layout import COLOUR_CHANNELS, LEVELS, PLANES, TIERS
-from progressive.codecs.rmpgc.probability import BANDS, COLOURS, SLOTS, Pass, ProbabilityNetworks
+from progressive.codecs.rmpgc.probability import BANDS, COLOUR, SLOTS, Pass, ProbabilityNetworks
 from progressive.training.rmpgc_rate import parents_and_symbols
-
-LUMA_PASSES = 3
 
 
 @torch.no_grad()
@@ -50,8 +48,7 @@ def _slots(values: Tensor, scale: int) -> Tensor:
 
 def _set(networks: ProbabilityNetworks, walk: str, kind: int, parameter: int, slots: Tensor) -> None:
     """The bias of one parameter in all passes, of one kind."""
-    each = slots.view(COLOURS, BANDS)
     for number, network in enumerate(getattr(networks, walk).passes):
         assert isinstance(network, Pass)
-        colour = max(0, number - LUMA_PASSES + 1)
-        network.out.bias[kind, BANDS * parameter : BANDS * (parameter + 1)] = each[colour]
+        own = slots[BANDS:] if number == COLOUR else slots[:BANDS]
+        network.out.bias[kind, len(own) * parameter : len(own) * (parameter + 1)] = own

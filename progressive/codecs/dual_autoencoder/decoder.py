@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 
-from progressive.codec import DecoderStatus, Photo
+from progressive.codec import DecoderStatus, Photo, Pushed, pushed_one_by_one
 from progressive.codecs.dual_autoencoder.layout import Layout
 from progressive.codecs.dual_autoencoder.model import Model
 from progressive.codecs.dual_autoencoder.segments import (
@@ -64,6 +65,9 @@ class DualAutoencoderDecoder:
             return False
         self._retry(contents.tile)
         return True
+
+    def push_all(self, segments: Iterable[tuple[int, bytes]]) -> Pushed:
+        return pushed_one_by_one(self, segments)
 
     def _gaps(self) -> tuple[float, float]:
         """Shares of the luma blocks in tiles of which nothing is known, and of those interpolated elsewhere."""

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +14,7 @@ from progressive.codec import Photo
 from progressive.codecs.rmpgc.colours import SIZE as COLOURS_SIZE
 from progressive.codecs.rmpgc.colours import Colours
 from progressive.codecs.rmpgc.decoder import RmpgcDecoder
-from progressive.codecs.rmpgc.encoder import CodedTile, code_tile
+from progressive.codecs.rmpgc.encoder import CodedTile, code_tiles
 from progressive.codecs.rmpgc.importance import block_importance
 from progressive.codecs.rmpgc.layout import BLOCK, TILE, Layout
 from progressive.codecs.rmpgc.model import Model
@@ -32,8 +27,6 @@ from progressive.semantics.blend import check_context
 from progressive.semantics.coarse_map import CoarseMap
 from progressive.stream import MAX_PIXELS, MAX_SEGMENTS, MAX_SIDE, LayeredStream, StreamHeader
 from progressive.threads import one_thread
-
-T = TypeVar("T")
 
 MIN_PAYLOAD = 4 * largest_prefix((TILE // BLOCK) ** 2)
 """Smaller segments would be mostly prefix."""
@@ -92,18 +85,13 @@ class Rmpgc:
         _check_payload(max_payload)
         layout, colours = _layout_of(photo), Colours.of(photo)
         importance = None if context == "reconstruct" else _coarse_map(photo)
-
-        def drafts(number: int, tile: CodedTile) -> list[Draft]:
-            return self._drafts(number, tile, layout, importance, context, max_payload)
-
-        found = list(chain.from_iterable(self._of_tiles(photo, layout, colours, drafts)))
-        return self._stream(layout, colours, importance, found)
+        coded = CodedPhoto(layout, colours, self._coded_tiles(photo, layout, colours), importance)
+        return self.rank(coded, max_payload=max_payload, context=context)
 
     def analyse(self, photo: Photo) -> CodedPhoto:
         """Codes a photo once, for streams in any context. Raises UsageError for one that is too large."""
         layout, colours = _layout_of(photo), Colours.of(photo)
-        tiles = self._of_tiles(photo, layout, colours, lambda _, tile: tile)
-        return CodedPhoto(layout, colours, tiles, _coarse_map(photo))
+        return CodedPhoto(layout, colours, self._coded_tiles(photo, layout, colours), _coarse_map(photo))
 
     def rank(self, coded: CodedPhoto, *, max_payload: int = 1000, context: str = DEFAULT_CONTEXT) -> LayeredStream:
         """The stream that `encode` would make of the photo for this context. Raises UsageError as it does."""
@@ -128,17 +116,10 @@ class Rmpgc:
         colours, _ = _parameters_of(header)
         return RmpgcDecoder(header, self._coding(device), self._renderer(device), colours)
 
-    def _of_tiles(self, photo: Photo, layout: Layout, colours: Colours, work: Callable[[int, CodedTile], T]) -> list[T]:
-        """What some work makes of each tile, several tiles at once."""
+    def _coded_tiles(self, photo: Photo, layout: Layout, colours: Colours) -> list[CodedTile]:
         with torch.inference_mode(), one_thread():
             latent = latent_of(photo, layout, lambda rgb: self._model.transform.analyse(colours.turned(rgb)))
-
-        def tile(number: int) -> T:
-            with torch.inference_mode(), one_thread():
-                return work(number, code_tile(latent, layout, number, self._model.coding))
-
-        with ThreadPoolExecutor(min(layout.tiles, os.cpu_count() or 1)) as pool:
-            return list(pool.map(tile, range(layout.tiles)))
+            return code_tiles(latent, layout, self._model.coding)
 
     def _drafts(
         self, number: int, tile: CodedTile, layout: Layout, importance: CoarseMap | None, context: str, max_payload: int

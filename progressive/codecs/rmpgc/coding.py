@@ -102,9 +102,10 @@ class BasePasses:
         if written.size:
             symbols[written], index[written] = self._code(place, table, rows[written], centre[written], written)
         points = self.points[table][rows, symbols]
-        place.coefficients(self.found).copy_(_placed(points, parameters))
-        coded = place.coefficients(self.index)
-        return coded.copy_(_placed(index.astype(np.int16), parameters))
+        place.write_coefficients(_placed(points, parameters), self.found)
+        coded = _placed(index.astype(np.int16), parameters)
+        place.write_coefficients(coded, self.index)
+        return coded
 
     def _code(self, place: Place, table: str, rows: Ints, centre: Ints, at: NDArray[np.intp]) -> tuple[Ints, Ints]:
         """Symbols and indices."""
@@ -141,6 +142,7 @@ class PlanePasses:
 
     Fields:
         coder: of the segment.
+        count: of the blocks that are coded; any after them only fill up.
         plane, tier: which.
         points: the model's.
         tier_of_row: of the plane's look, uint8 [PLANE_ROWS].
@@ -151,6 +153,7 @@ class PlanePasses:
     """
 
     coder: SymbolCoder
+    count: int
     plane: int
     tier: int
     points: PointTables
@@ -185,16 +188,15 @@ class PlanePasses:
         tiers, parents, symbols, found = (
             place.coefficients(t[place.scale]) for t in (self.tiers, self.parents, self.symbols, self.found)
         )
-        at = np.flatnonzero(_flat(tiers) == self.tier)
-        if not at.size:
-            return symbols
+        each = place.items * int(np.prod(tiers.shape[1:]))
+        at = np.flatnonzero(_flat(tiers)[: self.count * each] == self.tier)
         parent = _flat(parents)[at].astype(np.int32)
         side = np.sign(parent)
         inside = side == 0
         odds = _numbers(parameters.unbind(1), at)
         rows = self._rows(np.where(inside, odds[0], odds[2]), np.where(inside, odds[1], odds[3]), side)
         outward = np.where(inside, 1, side).astype(np.int32)
-        owners = at // int(np.prod(tiers.shape[1:]))
+        owners = at // each
         table = table_of(self.plane, self.tier)
         wanted = np.zeros_like(rows)
         if self.choices is not None:
@@ -202,9 +204,10 @@ class PlanePasses:
         coded = self.coder.code(table, rows, wanted, owners)
         signed = outward * ((coded == OUTWARD).astype(np.int32) - (coded == INWARD))
         points = self.points[table][rows, coded] * outward.astype(np.int8)
-        _fill(symbols, at, signed.astype(np.int8))
-        _fill(found, at, points)
-        return symbols
+        known = _filled(symbols, at, signed.astype(np.int8))
+        place.write_coefficients(known, self.symbols[place.scale])
+        place.write_coefficients(_filled(found, at, points), self.found[place.scale])
+        return known
 
     def _rows(self, zero: Ints, sign: Ints, side: Ints) -> Ints:
         """Table rows for two log-odds and the signs of the parents; sign and outward mean nothing where it is sure."""
@@ -233,6 +236,7 @@ class PlanePasses:
         """Notes where the coefficients of symbols that do not come at once lie in the bins of their parents."""
         assert choices.moments is not None
         values = _floats(choices.values)
+        parents, rows, tiers = parents[: len(values)], rows[: len(values)], tiers[: len(values)]
         outward = np.where(parents < 0, -1, 1)
         for kind, plane, index in ((0, self.plane - 1, parents), (1, self.plane, SPLITS[self.plane - 1] * parents)):
             at = np.flatnonzero((tiers == NEVER) if kind else (tiers != 0) & (tiers != NEVER))
@@ -270,10 +274,9 @@ def _placed(values: NDArray[np.generic], parameters: Tensor) -> Tensor:
     return placed.reshape(count, height, width, channels).movedim(-1, 1)
 
 
-def _fill(target: Tensor, at: NDArray[np.intp], values: NDArray[np.generic]) -> None:
-    """Writes values at places in the order of `_flat`."""
-    flat = _flat(target)
-    flat[at] = values
-    count, channels, height, width = target.shape
-    filled = torch.from_numpy(flat).reshape(count, height, width, channels).movedim(-1, 1)
-    target.copy_(filled)
+def _filled(values: Tensor, at: NDArray[np.intp], new: NDArray[np.generic]) -> Tensor:
+    """A copy of values [N, C, h, w] with others at places in the order of `_flat`."""
+    flat = _flat(values).copy()
+    flat[at] = new
+    count, channels, height, width = values.shape
+    return torch.from_numpy(flat).to(values.device).reshape(count, height, width, channels).movedim(-1, 1)

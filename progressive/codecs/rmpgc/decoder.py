@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 
-from progressive.codec import DecoderStatus, Photo
+from progressive.codec import DecoderStatus, Photo, Pushed
 from progressive.codecs.rmpgc.assembly import Fragments, Waiting, Whole
 from progressive.codecs.rmpgc.colours import Colours
 from progressive.codecs.rmpgc.layout import Layout
+from progressive.codecs.rmpgc.levels import Job, decode_levels
 from progressive.codecs.rmpgc.model import Coding
 from progressive.codecs.rmpgc.renderer import Renderer
-from progressive.codecs.rmpgc.segments import BASE, Contents, Listed, layer_of, named, next_level
+from progressive.codecs.rmpgc.segments import BASE, Contents, Listed, layer_of
 from progressive.codecs.rmpgc.tile import TileState
 from progressive.entropy.coders import RangeSymbolDecoder
 from progressive.errors import BitstreamError
@@ -47,21 +50,14 @@ class RmpgcDecoder:
         return DecoderStatus(complete, self._layer, self._decoded, waiting, *self._gaps())
 
     def push(self, segment_id: int, payload: bytes) -> bool:
-        if not 1 <= segment_id <= MAX_SEGMENTS:
-            raise BitstreamError(f"segment id {segment_id} is out of range")
-        if segment_id in self._seen:
-            return False
-        if len(self._seen) >= self._header.segment_count:
-            raise BitstreamError(f"the stream has only {self._header.segment_count} segments")
-        piece = Contents.from_bytes(payload, segment_id, self._layout)
-        whole = self._fragments.joined(segment_id, piece)
-        decoded = whole is not None and self._try(whole)
-        self._seen.add(segment_id)
-        if whole is None or not decoded:
-            return False
-        self._decode_what_waited(whole)
-        self._picture = None
-        return True
+        changed, errors = self._push([(segment_id, payload)])
+        if errors:
+            raise errors[0]
+        return changed
+
+    def push_all(self, segments: Iterable[tuple[int, bytes]]) -> Pushed:
+        changed, errors = self._push(segments)
+        return Pushed(changed, len(errors))
 
     def picture(self) -> Photo:
         if self._picture is None:
@@ -76,66 +72,94 @@ class RmpgcDecoder:
         grey = blocks - sum(count for count, _ in known)
         return grey / blocks, sum(count for count, complete in known if not complete) / blocks
 
-    def _decode_what_waited(self, whole: Whole) -> None:
-        """Decodes what waited for a segment, and so on; what proves damaged then is dropped."""
-        decoded = [whole]
-        while decoded:
-            last = decoded.pop()
-            needs: list[int | tuple[int, int]] = list(last.ids)
-            if last.contents.form == BASE:
-                needs.append((last.contents.tile, last.contents.scales[1] + 1))
-            for waiting in (w for need in needs for w in self._waiting.released(need)):
-                try:
-                    if self._try(waiting):
-                        decoded.append(waiting)
-                except BitstreamError:
-                    continue
+    def _push(self, segments: Iterable[tuple[int, bytes]]) -> tuple[bool, list[BitstreamError]]:
+        """Takes segments; whether anything was decoded, and what is wrong with the damaged ones among them."""
+        errors: list[BitstreamError] = []
+        arrived: list[Whole] = []
+        before = self._decoded
+        for segment_id, payload in segments:
+            try:
+                arrived += self._accepted(segment_id, payload)
+            except BitstreamError as error:
+                errors.append(error)
+        ready, fresh = arrived, {id(whole) for whole in arrived}
+        with torch.inference_mode(), one_thread():
+            while ready:
+                jobs = [job for whole in ready for job in self._job_of(whole)]
+                released: list[Whole] = []
+                for job, outcome in zip(jobs, self._decode(jobs), strict=True):
+                    if outcome is None:
+                        released += self._released(job)
+                        continue
+                    self._seen -= set(job.whole.ids)  # a good copy may come
+                    # What waited from before was taken already; nobody is told any more.
+                    errors += [outcome] * (id(job.whole) in fresh)
+                ready = released
+        if self._decoded > before:
+            self._picture = None
+        return self._decoded > before, errors
 
-    def _try(self, whole: Whole) -> bool:
-        """Decodes a segment if all it needs is here, or else keeps it until then.
+    def _accepted(self, segment_id: int, payload: bytes) -> list[Whole]:
+        """The segment that this is or completes, if it does; raises BitstreamError if it cannot be of this stream."""
+        if not 1 <= segment_id <= MAX_SEGMENTS:
+            raise BitstreamError(f"segment id {segment_id} is out of range")
+        if segment_id in self._seen:
+            return []
+        if len(self._seen) >= self._header.segment_count:
+            raise BitstreamError(f"the stream has only {self._header.segment_count} segments")
+        whole = self._fragments.joined(segment_id, Contents.from_bytes(payload, segment_id, self._layout))
+        self._seen.add(segment_id)
+        return [] if whole is None else [whole]
 
-        Raises BitstreamError, with nothing changed, if it is damaged.
-        """
+    def _job_of(self, whole: Whole) -> list[Job]:
+        """What is to be decoded of a segment if all it needs is here; or else it is kept until then."""
         contents = whole.contents
         if contents.form == BASE:
-            listed = self._decode_base(contents)
+            tile = self._tile(contents.tile)
             need: int | tuple[int, int] = contents.tile, contents.scales[0]
+            if tile.scales >= contents.scales[0]:
+                return [Job(whole, tile, Listed(contents.tile, 0, ()), contents.body)]
         else:
             need = contents.reference
-            listed = self._decode_level(contents, self._listed[need]) if need in self._listed else None
-        if listed is None:
-            self._waiting.add(need, whole)
-            return False
-        self._listed |= dict.fromkeys(whole.ids, listed)
-        self._decoded += len(whole.ids)
-        self._layer = max(self._layer, layer_of(listed.level))
-        return True
+            if need in self._listed:
+                of = self._listed[need]
+                return [Job(whole, self._tiles[of.tile], of, contents.body)]
+        self._waiting.add(need, whole)
+        return []
 
-    def _decode_base(self, contents: Contents) -> Listed | None:
-        """None if scales before these are missing."""
-        first, last = contents.scales
-        window = self._layout.window(contents.tile)
-        tile = self._tiles.get(contents.tile) or TileState(window.height, window.width, self._coding)
+    def _tile(self, number: int) -> TileState:
+        window = self._layout.window(number)
+        return self._tiles.get(number) or TileState(window.height, window.width, self._coding)
+
+    def _decode(self, jobs: list[Job]) -> list[BitstreamError | None]:
+        """Decodes segments that need nothing more; for each, what is wrong with it."""
+        outcomes = decode_levels([job for job in jobs if job.whole.contents.form != BASE])
+        found = [self._decode_base(j) if j.whole.contents.form == BASE else next(outcomes) for j in jobs]
+        for job, outcome in zip(jobs, found, strict=True):
+            if not isinstance(outcome, BitstreamError):
+                self._listed |= dict.fromkeys(job.whole.ids, outcome)
+                self._decoded += len(job.whole.ids)
+                self._layer = max(self._layer, layer_of(outcome.level))
+        return [outcome if isinstance(outcome, BitstreamError) else None for outcome in found]
+
+    def _decode_base(self, job: Job) -> Listed | BitstreamError:
+        first, last = job.whole.contents.scales
+        number, tile = job.of.tile, self._tile(job.of.tile)
         if tile.scales > first:
-            raise BitstreamError("a segment repeats a scale of the base")
-        if tile.scales < first:
-            return None
-        coder = RangeSymbolDecoder(self._coding.tables, contents.body)
-        with torch.inference_mode(), one_thread():
+            return BitstreamError("a segment repeats a scale of the base")
+        coder = RangeSymbolDecoder(self._coding.tables, job.body)
+        try:
             result = tile.code_stages(coder, last - first + 1)
             coder.finish()
-            tile.keep_stages(result)
-        self._tiles[contents.tile] = tile
-        return Listed(contents.tile, 0, tile.by_activity() if tile.base_complete else ())
+        except BitstreamError as error:
+            return error
+        tile.keep_stages(result)
+        self._tiles[number] = tile
+        return Listed(number, 0, tile.by_activity)
 
-    def _decode_level(self, contents: Contents, of: Listed) -> Listed:
-        tile, level = self._tiles[of.tile], next_level(of)
-        blocks, code = named(contents.form, contents.body, of.blocks)
-        if (tile.levels[list(blocks)] != of.level).any():
-            raise BitstreamError("a segment repeats a level of a block")
-        coder = RangeSymbolDecoder(self._coding.tables, code)
-        with torch.inference_mode(), one_thread():
-            result = tile.code_level(coder, level, list(blocks))
-            coder.finish()
-            tile.keep_level(result)
-        return Listed(of.tile, level, blocks)
+    def _released(self, job: Job) -> list[Whole]:
+        """What waited for a segment that has been decoded."""
+        needs: list[int | tuple[int, int]] = list(job.whole.ids)
+        if job.whole.contents.form == BASE:
+            needs.append((job.of.tile, job.whole.contents.scales[1] + 1))
+        return [whole for need in needs for whole in self._waiting.released(need)]

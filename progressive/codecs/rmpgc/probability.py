@@ -6,7 +6,7 @@ base's features, the block's indices so far, the plane's symbols that are known.
 what is known of it says which symbols come first.
 
 Within a scale symbols are coded in passes, each of which sees the ones before: luma at one corner of each 2x2 square,
-at the opposite one, at the other two, then each opponent colour. All scales are seen as nine bands, three of each
+at the opposite one, at the other two, then the opponent colours. All scales are seen as nine bands, three of each
 colour; bands that a scale lacks are zero.
 
 All layers are exact (`layers`); inputs and outputs are integers there, multiples of `UNIT` in training.
@@ -53,56 +53,71 @@ class Place:
     """The coefficients of one pass over a scale.
 
     Fields:
-        scale, colour: which bands.
+        scale: which.
+        channels: its bands among the coefficients of the scale.
         number: of the pass's network.
-        top, left, step: it codes the positions [top::step, left::step].
+        corners: (top, left) of each of the grids [top::2, left::2] that it codes at once; none: all positions. Several
+            grids of an item follow each other as items of their own.
     """
 
     scale: int
-    colour: int
+    channels: slice
     number: int
-    top: int = 0
-    left: int = 0
-    step: int = 1
+    corners: tuple[tuple[int, int], ...] = ()
 
     @property
-    def bands(self) -> int:
-        return COLOUR_CHANNELS[self.scale][self.colour]
-
-    @property
-    def channels(self) -> slice:
-        """Its bands among the coefficients of the scale."""
-        first = sum(COLOUR_CHANNELS[self.scale][: self.colour])
-        return slice(first, first + self.bands)
+    def items(self) -> int:
+        """How many it makes of each item."""
+        return max(1, len(self.corners))
 
     def of(self, values: Tensor) -> Tensor:
-        """Its part of a tensor of positions, [N, C, h, w]."""
-        return values if self.step == 1 else values[:, :, self.top :: self.step, self.left :: self.step]
+        """Its positions of a tensor, [N, C, h, w] -> [N * items, C, h', w']."""
+        if not self.corners:
+            return values
+        grids = [values[:, :, top::2, left::2] for top, left in self.corners]
+        return grids[0] if len(grids) == 1 else torch.stack(grids, 1).flatten(0, 1)
 
     def coefficients(self, values: Tensor) -> Tensor:
-        """Its part of a tensor of the scale's coefficients, [N, C, h, w]."""
+        """Its part of a tensor of the scale's coefficients."""
         return self.of(values[:, self.channels])
 
+    def write(self, values: Tensor, into: Tensor) -> None:
+        """Puts values at its positions of a tensor of as many channels, [N, C, h, w]."""
+        if not self.corners:
+            into.copy_(values)
+        for number, (top, left) in enumerate(self.corners):
+            into[:, :, top::2, left::2].copy_(values[number :: self.items])
 
-CORNERS = ((0, 0, 0), (1, 1, 1), (2, 0, 1), (2, 1, 0))
-"""Passes over luma: network, top, left."""
+    def write_coefficients(self, values: Tensor, into: Tensor) -> None:
+        """Puts values at its part of a tensor of the scale's coefficients."""
+        self.write(values, into[:, self.channels])
+
+
+FIRST, OPPOSITE, OTHERS, COLOUR = range(4)
+"""The networks of passes."""
 
 
 def places_of(scale: int, height: int, width: int) -> Iterator[Place]:
     """The passes over a scale of this many positions, in order."""
-    for number, top, left in CORNERS:
-        if top < height and left < width:
-            yield Place(scale, 0, number, top, left, 2)
-    for colour in range(1, COLOURS):
-        if COLOUR_CHANNELS[scale][colour]:
-            yield Place(scale, colour, CORNERS[-1][0] + colour)
+    luma, *colours = COLOUR_CHANNELS[scale]
+    bands = slice(0, luma)
+    yield Place(scale, bands, FIRST, ((0, 0),))
+    if height > 1 and width > 1:
+        yield Place(scale, bands, OPPOSITE, ((1, 1),))
+    others = tuple((top, left) for top, left in ((0, 1), (1, 0)) if top < height and left < width)
+    if height % 2 or width % 2:
+        yield from (Place(scale, bands, OTHERS, (corner,)) for corner in others)
+    else:
+        yield Place(scale, bands, OTHERS, others)
+    if any(colours):
+        yield Place(scale, slice(luma, luma + sum(colours)), COLOUR)
 
 
 PassCoder = Callable[[Place, Tensor], Tensor]
 """Codes one pass: (its place, parameters [N, P, bands, h, w]) -> all symbols known there then, [N, bands, h, w]."""
 
 Describe = Callable[[Tensor], Tensor]
-"""Symbols of one colour [N, bands, h, w] -> what networks see of them, [N, 6, h, w]."""
+"""Symbols of luma or of both opponent colours [N, bands, h, w] -> what networks see of them, [N, 6 or 12, h, w]."""
 
 
 class LevelCoder(Protocol):
@@ -131,27 +146,25 @@ class Pass(nn.Module):
 
     Args:
         width: channels of the features.
-        seen: channels of the symbols that it looks at.
+        number: which network: one for luma sees luma, that for the opponent colours all.
         parameters, steps, kinds: as for `Walk`.
-        stride: 2 for a corner of each 2x2 square, 1 for every position.
     """
 
-    def __init__(self, width: int, seen: int, parameters: int, steps: int, kinds: int, stride: int) -> None:
+    def __init__(self, width: int, number: int, parameters: int, steps: int, kinds: int) -> None:
         super().__init__()
-        self.see = Conv(seen, SEEN, 3, stride=stride)
+        self.parameters_each = parameters
+        colours, bands = (SLOTS, SLOTS - BANDS) if number == COLOUR else (BANDS, BANDS)
+        self.see = Conv(2 * colours, SEEN, 3)
         self.hidden = Conv(width + SEEN, HIDDEN, kinds=kinds)
-        self.out = Conv(HIDDEN, parameters * BANDS, kinds=kinds, scale=steps, activation=False)
+        self.out = Conv(HIDDEN, parameters * bands, kinds=kinds, scale=steps, activation=False)
         with torch.no_grad():
             self.out.weight.mul_(0.3)
 
-    def forward(self, place: Place, features: Tensor, seen: Sequence[Tensor], kind: int) -> Tensor:
-        """Features at the place [N, W, h', w'] and described symbols of the colours -> [N, P, bands, h', w']."""
-        symbols = torch.cat(list(seen[: place.colour + 1]), 1) if place.colour else seen[0]
-        if place.step == 2:
-            symbols = F.pad(symbols, (1, 1, 1, 1))[:, :, place.top :, place.left :]
-        known = self.see(_last(symbols))
-        output: Tensor = self.out(self.hidden(_joined([features, known]), kind), kind)
-        return _split(output, -1, BANDS)[:, :, : place.bands]
+    def forward(self, place: Place, features: Tensor, seen: Tensor, kind: int) -> Tensor:
+        """Features at the place and described symbols [N, 6 or 18, h, w] -> parameters [N * items, P, B, h', w']."""
+        symbols = place.of(self.see(seen))
+        output = self.out(self.hidden(_joined([features, symbols]), kind), kind)
+        return _split(output, self.parameters_each, -1)
 
 
 class Walk(nn.Module):
@@ -170,11 +183,7 @@ class Walk(nn.Module):
         self.width = width
         self.enter = Conv(inputs + width, width, kinds=kinds)
         self.body = Residual(width)
-        seen = [2 * BANDS, 2 * BANDS, 2 * BANDS, 4 * BANDS, 6 * BANDS]
-        strides = [2, 2, 2, 1, 1]
-        self.passes = nn.ModuleList(
-            [Pass(width, s, parameters, steps, kinds, stride) for s, stride in zip(seen, strides, strict=True)]
-        )
+        self.passes = nn.ModuleList([Pass(width, number, parameters, steps, kinds) for number in range(COLOUR + 1)])
         self.leave = Conv(width + 2 * SLOTS, width, kinds=kinds)
         self.up = Conv(width, 4 * width)
 
@@ -195,15 +204,23 @@ class Walk(nn.Module):
         Returns:
             all its symbols, described.
         """
-        known = list(torch.split(seen, 2 * BANDS, 1))
+        luma, colours = torch.split(seen, [2 * BANDS, 4 * BANDS], 1)
+        luma = _last(luma)
         corners = _corners(features)
         for place in places_of(scale, *features.shape[2:]):
-            here = features if place.step == 1 else corners[place.top][place.left]
-            symbols = code(place, self.passes[place.number](place, here, known, kind))
-            # Autograd keeps what a pass has seen, and so does the caller.
-            known[place.colour] = known[place.colour].clone(memory_format=torch.channels_last)
-            place.of(known[place.colour]).copy_(describe(symbols))
-        return torch.cat(known, 1)
+            network = self.passes[place.number]
+            if place.corners:
+                here = [corners[top][left] for top, left in place.corners]
+                at = here[0] if len(here) == 1 else torch.stack(here, 1).flatten(0, 1)
+                symbols = code(place, _present(network(place, at, luma, kind), scale))
+                # Autograd keeps what a pass has seen, and so does the caller.
+                luma = luma.clone(memory_format=torch.channels_last)
+                place.write(describe(symbols), luma)
+            else:
+                everything = _joined([luma, colours])
+                symbols = code(place, _present(network(place, features, everything, kind), scale))
+                colours = describe(symbols)
+        return torch.cat([luma, colours], 1)
 
     def after(self, features: Tensor, seen: Tensor, kind: int) -> Tensor:
         """What is known of a scale with its symbols, [N, W, h, w]."""
@@ -299,25 +316,27 @@ class ProbabilityNetworks(nn.Module):
         for scale, inputs in enumerate(given):
             kind = scale * PLANES + plane
             output = leave(body(enter(_joined(inputs), kind)), kind)
-            coder.looked(scale, _bands_of(_split(output, LOOK_PARAMETERS, SLOTS), scale))
+            coder.looked(scale, _all_present(_split(output, LOOK_PARAMETERS, SLOTS), scale))
 
     def _seen(self, values: Tensor, scale: int) -> Tensor:
-        """All coefficients of a scale, described, [N, 18, h, w]."""
-        parts = torch.split(values, [n for n in COLOUR_CHANNELS[scale] if n], 1)
-        described = [self._described(part) for part in parts]
-        missing = SLOTS * 2 - sum(d.shape[1] for d in described)
-        return _last(F.pad(torch.cat(described, 1), (0, 0, 0, 0, 0, missing)))
+        """All coefficients of a scale, described, [N, 18, h, w]: luma, then the opponent colours."""
+        luma, *colours = COLOUR_CHANNELS[scale]
+        parts = [self._described(values[:, :luma])]
+        if any(colours):
+            return _last(torch.cat([*parts, self._described(values[:, luma:])], 1))
+        return _last(F.pad(parts[0], (0, 0, 0, 0, 0, 2 * (SLOTS - BANDS))))
 
     def _described(self, values: Tensor, *, lowest: bool = False) -> Tensor:
-        """Integers of one colour [N, bands, h, w] as inputs [N, 6, h, w]: the size of those above and below zero."""
+        """Integers of one or two colours as inputs, [N, 6 or 12, h, w]: sizes of those above zero, of those below."""
         size = (values.to(torch.int16) if values.dtype == torch.int8 else values).abs()
         if lowest:
             size = (size * LOWEST_GAIN).clamp_(max=MAX_ACTIVATION)
         else:
             size = size.clamp_(max=LARGEST_SEEN)
             size = torch.minimum(size * 64, size * 10 + 88).clamp_(max=MAX_ACTIVATION)
-        room = (0, 0, 0, 0, 0, BANDS - values.shape[1])
-        signed = torch.cat([F.pad(size * (values > 0), room), F.pad(size * (values < 0), room)], 1)
+        signed = torch.cat([size * (values > 0), size * (values < 0)], 1)
+        if values.shape[1] % BANDS:  # the lowest band, one a colour
+            signed = F.pad(signed[:, :, None], (0, 0, 0, 0, 0, BANDS - 1)).flatten(1, 2)
         return self._input(signed)
 
     def _below(self, seen: list[Tensor]) -> list[Tensor]:
@@ -327,8 +346,9 @@ class ProbabilityNetworks(nn.Module):
             if scale == SCALES - 1:
                 found.append(self._blank(here, SLOTS))
                 continue
-            finer = _split(seen[scale + 1], COLOURS, 2, BANDS)
-            sizes = (finer[:, :, 0] + finer[:, :, 1]).flatten(1, 2)
+            finer = seen[scale + 1]
+            luma = finer[:, :BANDS] + finer[:, BANDS : 2 * BANDS]
+            sizes = torch.cat([luma, finer[:, 2 * BANDS : 4 * BANDS] + finer[:, 4 * BANDS :]], 1)
             if STRIDES[scale] != STRIDES[scale + 1]:
                 unit = UNIT if self.kernel == "training" else 1
                 sizes = (F.avg_pool2d(sizes.float(), 2) / unit).floor_() * unit
@@ -372,7 +392,12 @@ def _corners(features: Tensor) -> list[list[Tensor]]:
     return [[part.permute(0, 3, 2, 1) for part in row] for row in squares]
 
 
-def _bands_of(slots: Tensor, scale: int) -> Tensor:
+def _present(parameters: Tensor, scale: int) -> Tensor:
+    """Of the three bands of each colour those that a scale has; the lowest band is one a colour."""
+    return parameters if scale else parameters[:, :, ::BANDS]
+
+
+def _all_present(parameters: Tensor, scale: int) -> Tensor:
     """Of all nine bands [N, P, 9, h, w] those that a scale has."""
-    present = [BANDS * colour + band for colour in range(COLOURS) for band in range(COLOUR_CHANNELS[scale][colour])]
-    return slots if len(present) == SLOTS else slots[:, :, present]
+    finest = COLOUR_CHANNELS[scale][1:] == (0, 0)
+    return parameters[:, :, :BANDS] if finest else _present(parameters, scale)

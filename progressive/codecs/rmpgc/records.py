@@ -41,6 +41,17 @@ class Recorder:
         return encoder.to_bytes()
 
 
+def joined(records: Sequence[Recorder], sizes: Sequence[int]) -> Recorder:
+    """One record of several that have the same passes over other blocks, so many each; the blocks follow each other."""
+    passes = []
+    firsts = np.cumsum([0, *sizes[:-1]])
+    for each in zip(*(record.passes for record in records), strict=True):
+        rows, symbols = (np.concatenate([part[i] for part in each]) for i in (1, 2))
+        blocks = np.concatenate([part[3] + first for part, first in zip(each, firsts, strict=True)])
+        passes.append((each[0][0], rows, symbols, blocks))
+    return Recorder(passes)
+
+
 def encoded(records: Sequence[Recorder], tables: Mapping[str, FrequencyTable]) -> bytes:
     """The range code of everything in some records, one after the other."""
     encoder = RangeSymbolEncoder(tables)

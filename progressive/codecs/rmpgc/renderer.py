@@ -15,6 +15,7 @@ from progressive.codecs.rmpgc.colours import Colours
 from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, CHANNELS, Layout, Window
 from progressive.codecs.rmpgc.model import Model
 from progressive.codecs.rmpgc.picture import pieces, to_photo, with_margin
+from progressive.codecs.rmpgc.precision import fast_floats
 from progressive.codecs.rmpgc.synthesis import MISSING, state_of
 from progressive.codecs.rmpgc.tile import TileState
 
@@ -38,7 +39,8 @@ class Renderer:
             values = self._values(layout, tiles, around)
             _spread_brightness(values[0], here != MISSING)
             linear = colours.restored(self._transform.synthesise(values))
-            pixels = self._synthesis(linear, here[None])
+            with fast_floats(self._device):
+                pixels = self._synthesis(linear, here[None]).float()
             known = (here != MISSING).repeat_interleave(BLOCK, 0).repeat_interleave(BLOCK, 1)
             pixels = torch.where(known, pixels, 128 / 255)[:, :, *piece.inside(around).slices(BLOCK)]
             place = picture[piece.slices(BLOCK)]

@@ -19,7 +19,7 @@ from progressive.codecs.rmpgc.coding import NEVER, BasePasses, PlanePasses
 from progressive.codecs.rmpgc.layout import BLOCK_SIDES, CHANNELS, LEVELS, SCALES, TIERS, plane_and_tier
 from progressive.codecs.rmpgc.points import values_of
 from progressive.codecs.rmpgc.quantiser import child_of
-from progressive.entropy.coders import SymbolCoder
+from progressive.entropy.coders import RangeSymbolDecoder, SymbolCoder
 
 if TYPE_CHECKING:
     from progressive.codecs.rmpgc.model import Coding
@@ -34,6 +34,14 @@ class LevelResult:
     symbols: list[Tensor]
     tiers: list[Tensor]
     points: list[Tensor]
+
+    def only(self, blocks: list[int]) -> LevelResult:
+        """The result of some of the blocks."""
+        if len(blocks) == len(self.blocks):
+            return self
+        places = torch.tensor([self.blocks.index(block) for block in blocks], dtype=torch.long)
+        parts = ([t[places.to(t.device)] for t in tensors] for tensors in (self.symbols, self.tiers, self.points))
+        return LevelResult(blocks, self.level, *parts)
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,8 @@ class TileState:
         self.points: list[Tensor] = []
         """Where coefficients are expected in the bins that are known of them, int8 (`points`)."""
         self.levels = np.zeros(rows * columns, np.uint8)
+        self.by_activity: tuple[int, ...] = ()
+        """The tile's blocks, those first of which the base has most; when it is whole."""
 
     @property
     def scales(self) -> int:
@@ -79,6 +89,10 @@ class TileState:
     @property
     def base_complete(self) -> bool:
         return self.scales == SCALES
+
+    def decoder_of(self, code: bytes) -> RangeSymbolDecoder:
+        """What reads the symbols of a range code."""
+        return RangeSymbolDecoder(self._coding.tables, code)
 
     def code_stages(self, coder: SymbolCoder, count: int, choices: list[Choices] | None = None) -> list[StageResult]:
         """Codes the next scales of the base.
@@ -112,6 +126,7 @@ class TileState:
             self.points.append(result.points)
         if self.base_complete:
             self._before = None
+            self.by_activity = self._sorted_by_activity()
 
     def code_level(
         self, coder: SymbolCoder, level: int, blocks: list[int], choices: list[Choices] | None = None
@@ -122,19 +137,25 @@ class TileState:
             choices: for an encoder, what to write in these blocks, of all scales.
         """
         plane, tier = plane_and_tier(level)
-        chosen = torch.tensor(blocks, device=self._device)
+        # Kernels are made for each number of items, so there should be few: the last block stands in for those missing.
+        spare = padded_count(len(blocks)) - len(blocks)
+        chosen = torch.tensor(blocks + blocks[-1:] * spare, device=self._device)
         contexts, parents, symbols, tiers, points = (
             [_copied(t[chosen]) for t in tensors]
             for tensors in (self._contexts, self.index, self.symbols, self.tiers, self.points)
         )
         coding = self._coding
         passes = PlanePasses(
-            coder, plane, tier, coding.points, coding.tier_of_row[plane], parents, symbols, tiers, points, choices
-        )
+            coder, len(blocks), plane, tier, coding.points, coding.tier_of_row[plane], parents, symbols, tiers, points,
+            choices,
+        )  # fmt: skip
         coding.networks.code_level(level, contexts, parents, passes)
+        symbols, tiers, points = ([t[: len(blocks)] for t in tensors] for tensors in (symbols, tiers, points))
         return LevelResult(blocks, level, symbols, tiers, points)
 
     def keep_level(self, result: LevelResult) -> None:
+        if not result.blocks:
+            return
         chosen = torch.tensor(result.blocks, device=self._device)
         plane, tier = plane_and_tier(result.level)
         for scale in range(SCALES):
@@ -147,8 +168,7 @@ class TileState:
             self.points[scale][chosen] = result.points[scale]
         self.levels[result.blocks] = result.level
 
-    def by_activity(self) -> tuple[int, ...]:
-        """The tile's blocks, those first of which the base has most; needs the whole base."""
+    def _sorted_by_activity(self) -> tuple[int, ...]:
         sizes = torch.stack([n.abs().sum((1, 2, 3), dtype=torch.int64) for n in self.index[1:]]).sum(0)
         return tuple(np.argsort(-sizes.cpu().numpy(), kind="stable").tolist())
 
@@ -196,6 +216,11 @@ def code_everything(state: TileState, target: Target, coder: SymbolCoder) -> Ite
     for level in range(1, LEVELS + 1):
         state.keep_level(state.code_level(coder, level, blocks, target.level(level, blocks)))
         yield level
+
+
+def padded_count(blocks: int) -> int:
+    """How many blocks are computed for so many: a power of two, or a multiple of 16 beyond."""
+    return 1 << (blocks - 1).bit_length() if blocks <= 16 else -(-blocks // 16) * 16
 
 
 def to_blocks(values: Tensor, side: int) -> Tensor:
