@@ -193,8 +193,9 @@ class PlanePasses:
         parent = _flat(parents)[at].astype(np.int32)
         side = np.sign(parent)
         inside = side == 0
-        odds = _numbers(parameters.unbind(1), at)
-        rows = self._rows(np.where(inside, odds[0], odds[2]), np.where(inside, odds[1], odds[3]), side)
+        odds = _flat(parameters.transpose(0, 1)).reshape(4, -1)
+        zero, sign = (odds[np.where(inside, kind, 2 + kind), at].astype(np.int32) for kind in (0, 1))
+        rows = self._rows(zero, sign, side)
         outward = np.where(inside, 1, side).astype(np.int32)
         owners = at // each
         table = table_of(self.plane, self.tier)
@@ -253,8 +254,8 @@ def _base_symbols(index: Ints, centre: Ints, reach: int) -> Ints:
 
 
 def _flat(values: Tensor) -> NDArray[np.generic]:
-    """All values as they follow each other: item after item, then by positions, then by coefficients."""
-    flat: NDArray[np.generic] = values.movedim(1, -1).reshape(-1).cpu().numpy()
+    """All values [..., C, h, w] as they follow each other: item after item, then by positions, then by coefficients."""
+    flat: NDArray[np.generic] = values.movedim(-3, -1).reshape(-1).cpu().numpy()
     return flat
 
 

@@ -44,6 +44,7 @@ ODDS_STEPS = 4
 LOWEST_GAIN = 7
 """How many integers an index of the base's lowest band stands for as an input."""
 
+SIZE_OF_ONE = 64
 LARGEST_SEEN = 17
 """Indices look alike from here on."""
 
@@ -328,13 +329,10 @@ class ProbabilityNetworks(nn.Module):
 
     def _described(self, values: Tensor, *, lowest: bool = False) -> Tensor:
         """Integers of one or two colours as inputs, [N, 6 or 12, h, w]: sizes of those above zero, of those below."""
-        size = (values.to(torch.int16) if values.dtype == torch.int8 else values).abs()
-        if lowest:
-            size = (size * LOWEST_GAIN).clamp_(max=MAX_ACTIVATION)
+        if values.dtype == torch.int8:  # a plane's symbols are -1, 0 and 1
+            signed = torch.cat([values > 0, values < 0], 1).to(torch.uint8) * SIZE_OF_ONE
         else:
-            size = size.clamp_(max=LARGEST_SEEN)
-            size = torch.minimum(size * 64, size * 10 + 88).clamp_(max=MAX_ACTIVATION)
-        signed = torch.cat([size * (values > 0), size * (values < 0)], 1)
+            signed = _signed_sizes(values, lowest=lowest)
         if values.shape[1] % BANDS:  # the lowest band, one a colour
             signed = F.pad(signed[:, :, None], (0, 0, 0, 0, 0, BANDS - 1)).flatten(1, 2)
         return self._input(signed)
@@ -366,6 +364,20 @@ class ProbabilityNetworks(nn.Module):
     def _blank(self, like: Tensor, channels: int) -> Tensor:
         blank = torch.zeros(len(like), channels, *like.shape[2:], device=like.device)
         return self._input(_last(blank))
+
+
+def _signed_sizes(values: Tensor, *, lowest: bool) -> Tensor:
+    """A logarithm, roughly, of the size of integers, as integers 0..255: of those above zero, then of those below.
+
+    Those of the base's lowest band are as they are but for a factor.
+    """
+    size = values.abs()
+    if lowest:
+        size = (size * LOWEST_GAIN).clamp_(max=MAX_ACTIVATION)
+    else:
+        size = size.clamp_(max=LARGEST_SEEN)
+        size = torch.minimum(size * SIZE_OF_ONE, size * 10 + 88).clamp_(max=MAX_ACTIVATION)
+    return torch.cat([size * (values > 0), size * (values < 0)], 1)
 
 
 def _joined(tensors: Sequence[Tensor]) -> Tensor:
