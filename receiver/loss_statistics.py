@@ -14,6 +14,9 @@ few bursts last."""
 MAX_JUMP = 1 << 16
 """Largest believable gap: half a minute of full packets at 20 Mbit/s, far longer than a stream survives in silence."""
 
+LAST_SEQUENCE = 0xFFFFFFFE
+"""Highest number that is taken: with one more, the count of all would not fit a report. Senders stop before it."""
+
 
 class SequenceTracker:
     """Counts the datagrams of one stream that arrived and that must have been sent, and the runs of missing ones."""
@@ -71,8 +74,10 @@ class SequenceTracker:
         """Takes the sequence number of a datagram that arrived at `now`, in seconds; False if it came before.
 
         Numbers too old to tell are taken without being counted. Who starts listening late is not told of losses before.
-        Raises WireError for a jump beyond MAX_JUMP.
+        Raises WireError for a jump beyond MAX_JUMP and for a number beyond LAST_SEQUENCE; nothing changes then.
         """
+        if sequence > LAST_SEQUENCE:
+            raise WireError(f"sequence number {sequence}, expected 0..{LAST_SEQUENCE}")
         if self._highest < 0 and sequence >= LATE_START:
             self.begin_at(sequence)
         ahead = sequence - self._highest

@@ -22,7 +22,7 @@ from receiver.events import (
     StreamEnded,
     StreamStarted,
 )
-from receiver.loss_statistics import SequenceTracker
+from receiver.loss_statistics import LAST_SEQUENCE, SequenceTracker
 from receiver.reassembly import Reassembler
 from receiver.settings import ReceiverSettings
 
@@ -207,7 +207,7 @@ class ReceiverSession:
             else:
                 self._events.append(DatagramDropped("after the end"))
             return
-        stream = self._stream_of(packet, now)
+        stream = self._stream_of(packet, now, end=end is not None)
         self._bytes += size
         if kept and end is None:
             stream.joined_late = True
@@ -229,12 +229,21 @@ class ReceiverSession:
         else:
             self._take_data(stream, packet, now)
 
-    def _stream_of(self, packet: Packet, now: float) -> _Stream:
-        if self._current is None or self._current.id != packet.stream:
-            if self._current is not None:
-                self._current.more = True
-                self._end(self._current, "ended")
-            self._current = _Stream(packet.stream, Reassembler(self._settings), _Reporter(packet.stream), now, now)
+    def _stream_of(self, packet: Packet, now: float, *, end: bool) -> _Stream:
+        """The stream of a packet, which is current from now on; raises WireError if the packet is no reason to begin
+        another, and nothing changes then."""
+        if self._current is not None and self._current.id == packet.stream:
+            return self._current
+        if packet.sequence > LAST_SEQUENCE:
+            raise WireError(f"stream that begins with packet {packet.sequence}")
+        if not end:
+            Reassembler(self._settings).add(packet)  # what is nonsense ends no photo
+        elif self._current is None and not self._ended:
+            raise WireError("the end of a stream of which nothing came")
+        if self._current is not None:
+            self._current.more = True
+            self._end(self._current, "ended")
+        self._current = _Stream(packet.stream, Reassembler(self._settings), _Reporter(packet.stream), now, now)
         return self._current
 
     def _take_data(self, stream: _Stream, packet: Packet, now: float) -> None:
