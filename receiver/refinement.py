@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from progressive import metrics
+from progressive.background import Background
 from progressive.codec import DecoderStatus, Photo, ProgressiveDecoder
 from progressive.errors import BitstreamError
 from progressive.output import OutputFolder, Refinement
@@ -31,6 +31,7 @@ class Refiner:
         status: how far the decoder was when it was made.
         path: of its file; None before the first.
         took_s: how long it took to decode, measure and store, in seconds.
+        stopped: nothing more is decoded, and what is being decoded is not shown; may be set from another thread.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Refiner:
         self.status: DecoderStatus = decoder.status
         self.path: Path | None = None
         self.took_s = 0.0
+        self.stopped = False
         self._elapsed_s = elapsed_s
         self._frame = frame
         self._original = original
@@ -69,15 +71,20 @@ class Refiner:
             received_bytes: all bytes of the stream's datagrams until now.
         """
         begun_s = time.perf_counter()
-        changes = [self._push(segment) for segment in segments]
-        if not any(changes):
+        changes = [self._push(segment) for segment in segments if not self.stopped]
+        if self.stopped or not any(changes):
             return None
-        picture, self.status = self.decoder.picture(), self.decoder.status
+        picture, status = self.decoder.picture(), self.decoder.status
         if self._frame is not None:
             picture = self._frame(picture)
         shown_s = self._elapsed_s()
-        self.latest = Refinement(shown_s, received_bytes, self.status.layer, *self._measure(picture))
-        self.path = self.folder.add_refinement(picture, self.latest)
+        if self.stopped:
+            return None
+        refinement = Refinement(shown_s, received_bytes, status.layer, *self._measure(picture))
+        path = self.folder.add_refinement(picture, refinement)
+        if path is None:
+            return None
+        self.latest, self.status, self.path = refinement, status, path
         self.took_s = time.perf_counter() - begun_s
         return self.latest
 
@@ -101,7 +108,7 @@ class RefinementLoop:
     At most one picture is in the making, so that a slow decoder shows fewer pictures rather than late ones.
     """
 
-    def __init__(self, refiner: Refiner, worker: ThreadPoolExecutor, on_picture: Callable[[Refinement], None]) -> None:
+    def __init__(self, refiner: Refiner, worker: Background, on_picture: Callable[[Refinement], None]) -> None:
         """
         Args:
             refiner: not used by anyone else while the loop runs.
@@ -117,6 +124,8 @@ class RefinementLoop:
 
     def push(self, segment: SegmentPayload, received_bytes: int) -> None:
         """Takes a segment and returns at once; raises what making an earlier picture raised."""
+        if self.refiner.stopped:
+            return
         self._waiting.append(segment)
         self._received_bytes = received_bytes
         if self._task is not None and self._task.done():
@@ -128,7 +137,16 @@ class RefinementLoop:
     async def drain(self) -> None:
         """Waits until every segment pushed is part of the picture; raises what making a picture raised."""
         if self._task is not None:
-            await self._task
+            await asyncio.wait([self._task])
+            if not self._task.cancelled():
+                self._task.result()
+
+    def cut(self) -> None:
+        """What is not decoded yet stays so, and what is being decoded is not waited for."""
+        self.refiner.stopped = True
+        self._waiting.clear()
+        if self._task is not None:
+            self._task.cancel()
 
     async def _refine_all(self) -> None:
         loop = asyncio.get_running_loop()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
+from progressive.background import in_background
 from progressive.codec import ProgressiveCodec
 from progressive.display import Display
 from progressive.errors import RunError, UsageError
@@ -27,7 +27,7 @@ class Photos:
         """The next one, encoded; None after the last."""
         for source in self._sources:
             try:
-                return await asyncio.to_thread(
+                return await in_background(
                     prepare,
                     source,
                     self._codec,

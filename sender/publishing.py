@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from math import inf
 
+from progressive.background import in_background
 from progressive.contexts import context_for
 from progressive.display import Display
 from progressive.errors import UsageError
@@ -144,7 +145,7 @@ class _Publisher:
         """Publishes a photo once; returns the session, which is over."""
         settings = self._options.settings
         self._complete = dict.fromkeys(self._complete, False)
-        session = await asyncio.to_thread(
+        session = await in_background(
             SenderSession,
             prepared.stream,
             replace(settings, expect=self._losses or settings.expect),

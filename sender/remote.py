@@ -9,9 +9,9 @@ import asyncio
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from progressive.background import Background, in_background
 from progressive.codec import ProgressiveCodec
 from progressive.contexts import context_for
 from progressive.display import Display
@@ -131,7 +131,7 @@ async def _stream_frames(
         clock=lambda: loop.time() - started_s,
         wait_until=lambda time_s: stop.wait(max(0.0, started_s + time_s - loop.time())),
     )
-    with ThreadPoolExecutor(1) as worker:
+    with Background() as worker:
         try:
             await _send_frames(sequence, targets, options, display, worker)
             for datagram in farewell(secrets.randbits(32), options.access.envelope()):
@@ -153,7 +153,7 @@ async def _send_frames(
     targets: Sequence[Target],
     options: SenderOptions,
     display: Display,
-    worker: ThreadPoolExecutor,
+    worker: Background,
 ) -> None:
     loop = asyncio.get_running_loop()
     while (turn := await loop.run_in_executor(worker, sequence.next)) is not None:
@@ -206,7 +206,7 @@ async def _send_to_all(
 
     async def send(target: Target) -> SenderSession:
         # A receiver ignores what comes late of streams it has seen: ids must differ from those of earlier runs too.
-        session = await asyncio.to_thread(
+        session = await in_background(
             SenderSession,
             prepared.stream,
             replace(settings, expect=target.losses or settings.expect),

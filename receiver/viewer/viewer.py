@@ -38,6 +38,7 @@ class Viewer:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="viewer", daemon=True)
         self._ready = threading.Event()
         self._stop: Callable[[], object] = lambda: None
+        self._patient = True
 
     def __enter__(self) -> Self:
         """Opens the page; `address` tells the port in use. Raises UsageError if it cannot be served there."""
@@ -54,7 +55,8 @@ class Viewer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Closes the page, once the browsers that show it have what they lack."""
+        """Closes the page, once the browsers that show it have what they lack; at once if somebody asked to stop."""
+        self._patient = kind is not KeyboardInterrupt
         with suppress(RuntimeError):
             self._stop()
         self._thread.join(timeout=STOP_S)
@@ -85,7 +87,7 @@ class Viewer:
         watching = asyncio.create_task(server.limits.watch(runner.server))
         self._ready.set()
         await stopped.wait()
-        await server.close()
+        await server.close(patient=self._patient)
         listener.close()
         watching.cancel()
         await runner.cleanup()

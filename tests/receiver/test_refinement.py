@@ -1,12 +1,12 @@
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fake_codec
 import numpy as np
 import pytest
 
+from progressive.background import Background
 from progressive.codec import Photo
 from progressive.errors import RunError
 from progressive.output import OutputFolder, Refinement
@@ -80,7 +80,7 @@ class SlowDecoder(fake_codec.ThumbnailDecoder):
 async def test_one_picture_serves_all_that_came_since_the_last(stream: LayeredStream, tmp_path: Path) -> None:
     decoder = SlowDecoder(stream)
     shown = list[Refinement]()
-    with ThreadPoolExecutor(1) as worker:
+    with Background() as worker:
         loop = RefinementLoop(Refiner(decoder, OutputFolder(tmp_path), lambda: 0.0), worker, shown.append)
         loop.push((stream.segments[0].id, stream.segments[0].payload), 100)
         assert await asyncio.to_thread(decoder.begun.wait, 10)
@@ -98,8 +98,29 @@ async def test_a_full_disk_ends_the_run(stream: LayeredStream, tmp_path: Path, m
         raise RunError("disk full")
 
     monkeypatch.setattr(OutputFolder, "add_refinement", no_space)
-    with ThreadPoolExecutor(1) as worker:
+    with Background() as worker:
         loop = RefinementLoop(refiner_of(stream, tmp_path, None), worker, lambda refinement: None)
         loop.push((stream.segments[0].id, stream.segments[0].payload), 1)
         with pytest.raises(RunError, match="disk full"):
             await loop.drain()
+
+
+async def test_a_picture_in_the_making_is_not_waited_for_and_not_shown_once_cut(
+    stream: LayeredStream, tmp_path: Path
+) -> None:
+    decoder = SlowDecoder(stream)
+    shown = list[Refinement]()
+    with Background() as worker:
+        refiner = Refiner(decoder, OutputFolder(tmp_path), lambda: 0.0)
+        loop = RefinementLoop(refiner, worker, shown.append)
+        loop.push((stream.segments[0].id, stream.segments[0].payload), 100)
+        assert await asyncio.to_thread(decoder.begun.wait, 10)
+        loop.push((stream.segments[1].id, stream.segments[1].payload), 200)
+        loop.cut()
+        loop.push((stream.segments[2].id, stream.segments[2].payload), 300)
+        await loop.drain()  # the decoder still waits
+        decoder.go_on.set()
+    assert (decoder.pictures, decoder.status.decoded) == (1, 1)
+    assert shown == []
+    assert (refiner.latest, refiner.path) == (None, None)
+    assert not (tmp_path / "refinement_00.png").exists()

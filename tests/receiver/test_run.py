@@ -18,6 +18,8 @@ from progressive.display import Display
 from progressive.errors import BitstreamError, ProgressiveError, RunError
 from progressive.photos import read_photo, sample_photo, write_png
 from progressive.stream import StreamHeader
+from progressive.wire.packet import Kind, Packet
+from progressive.wire.records import HEADER_ID, Record, write_records
 from receiver import run
 from receiver import session as receiver_session
 from receiver.__main__ import main
@@ -380,3 +382,21 @@ async def test_a_photo_that_is_being_finished_is_written_although_the_run_is_sto
     with pytest.raises(asyncio.CancelledError):
         await receiving
     assert (tmp_path / "out" / "final.png").exists()
+
+
+def test_streams_of_which_nothing_can_be_shown_leave_no_folders_and_few_reasons(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(run, "NEXT_PHOTO_S", 0.2)
+    receiver = Receiver(tmp_path / "out", silence_s=0.2)
+    header = StreamHeader(fake_codec.NUMBER, bytes(8), 64, 64, 9).to_bytes()
+    payload = write_records([Record(HEADER_ID, header), Record(1, b"\xff" * 9)])
+    host, port = receiver.address.removeprefix("udp://").split(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for stream in range(50):
+            for sequence in (0, 1):
+                packet = Packet(Kind.DATA, stream, sequence, payload, 0, 0, 2, 2)
+                stranger.sendto(packet.to_bytes(), (host, int(port)))
+    error = str(receiver.result())
+    assert error.count("the base did not arrive") <= run.MOST_FAILURES
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.json"]
