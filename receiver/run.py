@@ -29,7 +29,7 @@ from receiver.events import (
 )
 from receiver.reception import Reception
 from receiver.refinement import warm_up_metrics
-from receiver.session import ReceiverSession
+from receiver.session import AFTER_STALL_S, STALL_S, ReceiverSession
 from receiver.settings import ReceiverSettings
 from receiver.unfinished import Unfinished
 
@@ -286,9 +286,14 @@ class _Run:
             self._alarm.cancel()
             self._alarm = None
         if seconds is not None:
-            self._alarm = self._loop.call_later(seconds, self._give_up, f"{failure} in {format_time(seconds)}")
+            due_s = self._loop.time() + seconds
+            self._alarm = self._loop.call_at(due_s, self._give_up, due_s, f"{failure} in {format_time(seconds)}")
 
-    def _give_up(self, failure: str) -> None:
+    def _give_up(self, due_s: float, failure: str) -> None:
+        now = self._loop.time()
+        if now - due_s > STALL_S:  # after a stall what came meanwhile is looked at first
+            self._alarm = self._loop.call_at(now + AFTER_STALL_S, self._give_up, now + AFTER_STALL_S, failure)
+            return
         self._fail(failure)
         self._transport.close()
 

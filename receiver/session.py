@@ -39,6 +39,12 @@ SILENT_PACKETS = 15
 UNKNOWN_PACE = 10
 """How many times longer than usual the second packet is waited for: only then the pace is known."""
 
+STALL_S = 0.02
+"""A timer that rings this late rings after a stall, of the machine or of this process."""
+
+AFTER_STALL_S = 0.25
+"""What came during a stall still waits in the socket: so long it is looked at before silence is judged."""
+
 MAX_ENDED_STREAMS = 64
 """Ended streams whose late packets are recognised; only the last one or two can have packets on the way."""
 
@@ -79,6 +85,7 @@ class _Stream:
     joined_late: bool = False
     more: bool = False
     closes_at: float = inf
+    judged_at: float = -inf
 
     def report(self, *, ended: bool, receiver_id: int) -> Report:
         tracker = self.tracker
@@ -179,7 +186,10 @@ class ReceiverSession:
         if now >= stream.closes_at:
             self._end(stream, "ended")
         elif now >= self._silent_at(stream):
-            self._end(stream, "silence")
+            if now - self._silent_at(stream) > STALL_S:
+                stream.judged_at = now + AFTER_STALL_S
+            else:
+                self._end(stream, "silence")
 
     def next_event(self) -> ReceiverEvent | None:
         return self._events.popleft() if self._events else None
@@ -290,7 +300,8 @@ class ReceiverSession:
 
     def _silent_at(self, stream: _Stream) -> float:
         """When a stream is given up."""
-        return stream.last_packet_at + max(self._settings.silence_s, self._usual_silence_s(stream))
+        silent_at = stream.last_packet_at + max(self._settings.silence_s, self._usual_silence_s(stream))
+        return max(silent_at, stream.judged_at)
 
     def _usual_silence_s(self, stream: _Stream) -> float:
         sent = stream.tracker.expected

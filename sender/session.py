@@ -35,6 +35,12 @@ END_INTERVAL_S = 0.1
 LINGER_S = 1.0
 """How long to listen for a last report once all was said: a round trip over a geostationary satellite."""
 
+STALL_S = 0.02
+"""A timer that rings this late rings after a stall, of the machine or of this process."""
+
+AFTER_STALL_S = 0.25
+"""What came during a stall still waits in the socket: so long it is looked at before silence is judged."""
+
 UNANSWERED_S = 2.0
 """Without a report by then all losses are planned for, as none of them can be answered."""
 
@@ -214,6 +220,8 @@ class SenderSession:
         if not self._ending and (satisfied or self._is_all_sent() or now >= self._deadline):
             self._ending = True
             self._end_due = now
+        if self._ending and not self._ends_left and now - self._finish_at > STALL_S:
+            self._finish_at = now + AFTER_STALL_S
         if self._ending and not self.done and self._is_over(now):
             self.done = True
             silent = self.settings.feedback and not self._audience.heard

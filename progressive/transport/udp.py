@@ -15,6 +15,7 @@ from progressive.errors import UsageError, WireError
 from progressive.transport.access import Access
 from progressive.transport.inbox import Inbox
 from progressive.wire.envelope import Envelope, PlainEnvelope, SealMismatch
+from progressive.wire.packet import MAX_DATAGRAM
 
 PEER_HOLD_S = 3.0
 """A sender that has been silent for this long has gone, and another may take its place."""
@@ -130,7 +131,8 @@ class _Protocol(asyncio.DatagramProtocol):
         return True
 
     def datagram_received(self, data: bytes, addr: SocketAddress) -> None:
-        self.inbox.put((data, addr))
+        if len(data) <= MAX_DATAGRAM:  # what is larger would only fill the memory until it is refused
+            self.inbox.put((data, addr))
 
     def error_received(self, exc: Exception) -> None:
         # The peer may only be starting: what never comes is a matter of the session's.

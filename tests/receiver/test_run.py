@@ -400,3 +400,21 @@ def test_streams_of_which_nothing_can_be_shown_leave_no_folders_and_few_reasons(
     error = str(receiver.result())
     assert error.count("the base did not arrive") <= run.MOST_FAILURES
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.json"]
+
+
+async def test_a_stall_that_outlasts_the_wait_for_a_sender_does_not_end_it(tmp_path: Path) -> None:
+    """The alarm rings late: what came meanwhile is looked at before the run gives up."""
+    loop = asyncio.get_running_loop()
+    closed: list[bool] = []
+
+    class Waiting(run._Run):
+        def __init__(self) -> None:
+            self._loop, self._alarm, self._failures = loop, None, []
+            self._transport = type("Transport", (), {"close": lambda self: closed.append(True)})()
+
+    waiting = Waiting()
+    waiting._give_up(loop.time() - 4.0, "no sender came")
+    assert not closed
+    waiting._wait_at_most(None)  # a stream has started
+    waiting._give_up(loop.time(), "no sender came")
+    assert closed

@@ -378,3 +378,25 @@ def test_an_end_without_data_ends_no_waiting_receiver():
     session.receive_datagram(end_of(stream_id=5, sequence=0), 2.0)
     session.handle_timer(3.0)
     assert session.done
+
+
+def test_after_a_stall_what_waits_is_taken_before_silence_is_judged():
+    """Stopped for longer than the silence; the timer is looked at first, then the socket."""
+    session = make_session(datagrams=datagrams_of()[:3])
+    all_events_of(session)
+    late = session.next_timer() + 100.0
+    session.handle_timer(late)
+    assert events_of(session) == []
+    session.receive_datagram(datagrams_of()[3], late)
+    session.handle_timer(late + 0.3)
+    assert not any(isinstance(event, StreamEnded) for event in events_of(session))
+
+
+def test_after_a_stall_silence_is_silence_a_moment_later():
+    session = make_session(datagrams=datagrams_of()[:3])
+    all_events_of(session)
+    session.handle_timer(100.0)
+    timer = max(session.next_timer(), 100.25)
+    session.datagrams_to_send(timer)
+    session.handle_timer(timer)
+    assert events_of(session) == [StreamEnded(STREAM_ID, "silence", more=False)]

@@ -288,3 +288,18 @@ def test_settings_that_make_no_sense_are_refused(changes, said):
 def test_a_deadline_too_short_for_one_packet_is_refused():
     with pytest.raises(UsageError, match="not one packet"):
         make_session(replace(SETTINGS, deadline_s=0.01))
+
+
+def test_after_a_stall_reports_that_wait_are_taken_before_silence_is_judged():
+    last_s = run(make_session())[0][-1][0]  # when the last copy of the end leaves
+    session = make_session()
+    sent, _ = run(session, until=last_s - 0.05)
+    sent += [(last_s, datagram) for datagram in session.datagrams_to_send(last_s)]
+    late = session.next_timer() + 10.0
+    session.handle_timer(late)
+    assert not session.done
+    session.receive_datagram(report(sent=len(sent), lost=2, ended=True), late)
+    session.handle_timer(late)
+    assert session.done
+    *_, last = iter(session.next_event, None)
+    assert last == StreamFinished("deadline")

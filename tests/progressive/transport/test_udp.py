@@ -142,3 +142,13 @@ async def test_closing_ends_the_wait_and_sending_does_nothing():
     await sender.send(PACKET)
     with pytest.raises(TransportClosed):
         await sender.receive()
+
+
+async def test_what_no_packet_can_be_takes_no_memory():
+    receiver = await open_udp_receiver(ANY_PORT)
+    sender = await open_udp_sender(receiver.local_address)
+    await sender.send(bytes(60_000))
+    await sender.send(PACKET)
+    assert await asyncio.wait_for(receiver.receive(), 5) == PACKET
+    sender.close()
+    receiver.close()
