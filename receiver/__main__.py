@@ -56,6 +56,12 @@ def receive(
         Path | None,
         typer.Option(metavar="FILE", help="Key of the sender: what it has not sealed is dropped."),
     ] = None,
+    max_age: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME", help="How long ago, by this machine's clock, what is sealed may have been: see --key-file."
+        ),
+    ] = "5min",
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
     token_file: Annotated[
@@ -85,6 +91,7 @@ def receive(
     access = Access(
         inner_parity=parse_size(inner_parity),
         key_file=key_file,
+        max_age_s=parse_time(max_age),
         password_file=password_file,
         ca_file=ca_file,
         token_file=token_file,

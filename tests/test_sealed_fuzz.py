@@ -32,7 +32,9 @@ STREAM = make_stream(base=2, enhance=6, payload=(1, 90), seed=1)
 
 
 def envelope(key, seed):
-    return PlainEnvelope() if key is None else SealedEnvelope(key, draw_salt=random.Random(seed).randbytes)
+    if key is None:
+        return PlainEnvelope()
+    return SealedEnvelope(key, draw_salt=random.Random(seed).randbytes, clock=lambda: 1.8e9)
 
 
 @cache

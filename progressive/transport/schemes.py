@@ -70,7 +70,7 @@ def _mqtt(form: str) -> Scheme:
     return Scheme(
         form,
         "progressive.transport.mqtt.receiving:join",
-        frozenset({"key_file", "password_file", "ca_file"}),
+        frozenset({"key_file", "max_age_s", "password_file", "ca_file"}),
         BROKER_AWAY_S,
         extra="mqtt",
         modules=("aiomqtt", "amqtt"),
@@ -78,7 +78,9 @@ def _mqtt(form: str) -> Scheme:
 
 
 SCHEMES = {
-    "udp": Scheme("udp://HOST:PORT", "progressive.transport.udp:listen", frozenset({"inner_parity", "key_file"})),
+    "udp": Scheme(
+        "udp://HOST:PORT", "progressive.transport.udp:listen", frozenset({"inner_parity", "key_file", "max_age_s"})
+    ),
     "webrtc": Scheme(
         "webrtc://HOST:PORT",
         "progressive.transport.webrtc.join:join",

@@ -15,10 +15,13 @@ from progressive.errors import UsageError, WireError
 from progressive.transport.access import Access
 from progressive.transport.inbox import Inbox
 from progressive.wire.envelope import Envelope, PlainEnvelope, SealMismatch
-from progressive.wire.packet import MAX_DATAGRAM
+from progressive.wire.packet import MAX_DATAGRAM, sealed_at
 
 PEER_HOLD_S = 3.0
 """A sender that has been silent for this long has gone, and another may take its place."""
+
+OUTDATED_S = 10
+"""Who sends what was sealed so much earlier than another's packets sends recorded ones, and makes room for them."""
 
 SocketAddress = tuple[str | int, ...]
 
@@ -116,15 +119,21 @@ class _Protocol(asyncio.DatagramProtocol):
         self.peer: SocketAddress | None = None
         self.refusals = self.strangers = 0
         self._heard_s = -inf
+        self._sealed_s = 0  # when the latest of the peer's packets was sealed
 
     def admits(self, data: bytes, source: SocketAddress) -> bool:
-        """Whether to take a datagram: anyone's valid packet makes a peer, who is then alone until it has gone."""
+        """Whether to take a datagram: anyone's valid packet makes a peer, who is then alone until it has gone, or is
+        outdated by somebody else's that was sealed later."""
         now = asyncio.get_running_loop().time()
-        if source != self.peer and now - self._heard_s < PEER_HOLD_S:
+        stranger = source != self.peer and now - self._heard_s < PEER_HOLD_S
+        sealed_s = sealed_at(data)
+        newer = sealed_s is not None and sealed_s > self._sealed_s + OUTDATED_S
+        origin = self.origin(data) if newer or not stranger else "nonsense"
+        if stranger and origin != "ours":
             self.strangers += 1
             return False
-        origin = self.origin(data)
         if origin == "ours":
+            self._sealed_s = max(self._sealed_s if source == self.peer else 0, sealed_s or 0)
             self.peer, self._heard_s = source, now
         elif origin == "sealed otherwise" and now - self._heard_s >= PEER_HOLD_S:
             self.peer = source  # to be told so, and to hold nobody's place
