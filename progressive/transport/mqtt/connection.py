@@ -27,6 +27,10 @@ from progressive.wire.packet import MAX_DATAGRAM
 MAX_MESSAGE = MAX_DATAGRAM + 1024
 """Bytes of an MQTT packet of ours: a datagram, its topic and properties. MQTT 5 brokers pass on no larger ones."""
 
+MAX_TAKEN = 1 << 16
+"""Bytes of an MQTT packet beyond which the connection is closed: MQTT has them up to 256 MB, which a client would keep
+until the last one came."""
+
 MAX_WAITING = 128
 """Messages that may wait to be sent; on a connection that is slower, further ones are dropped rather than late."""
 
@@ -198,7 +202,9 @@ class BrokerConnection:
         if self._login.tls is not None:
             await self._check_certificate(self._login.tls, started=first.done())
         try:
-            async with self._client() as client:
+            client = self._client()
+            self._bound(client)
+            async with client:
                 for topic in self._subscriptions:
                     await self._subscribe(client, topic)
                 if first.done():
@@ -233,6 +239,19 @@ class BrokerConnection:
         except (OSError, UnicodeError) as error:
             raise self._in_words(error, started=started) from None
         writer.transport.abort()
+
+    def _bound(self, client: Client) -> None:
+        """Lets no packet in that is larger than anybody needs, whoever published it."""
+        paho = client._client  # noqa: SLF001, neither library has a limit of its own
+        receive = paho._sock_recv  # noqa: SLF001
+
+        def receive_little(size: int) -> bytes:
+            if size > MAX_TAKEN:
+                self._say(f"the broker of {self._address} sends a message of {size} bytes: hung up")
+                raise ConnectionAbortedError
+            return receive(size)
+
+        paho._sock_recv = receive_little  # type: ignore[method-assign, assignment]  # noqa: SLF001
 
     async def _subscribe(self, client: Client, topic: str) -> None:
         for code in await client.subscribe(topic):

@@ -1,18 +1,20 @@
 """Both ends over real brokers on this machine."""
 
 import asyncio
+import contextlib
 import struct
 import subprocess
 from pathlib import Path
 
 import pytest
+from amqtt.session import Session
 from mqtt_brokers import KINDS, Mosquitto, broker, free_port, make_certificates, needs_mosquitto
 
 from progressive.errors import RunError, UsageError
 from progressive.transport.access import Access
 from progressive.transport.mqtt import connection
 from progressive.transport.mqtt.address import parse_mqtt_url
-from progressive.transport.mqtt.broker import MAX_READ, EmbeddedBroker
+from progressive.transport.mqtt.broker import MAX_READ, MAX_RETAINED, MAX_SUBSCRIPTIONS, EmbeddedBroker
 from progressive.transport.mqtt.login import login_for
 from progressive.transport.mqtt.receiving import MqttReceiver, join
 from progressive.transport.mqtt.sending import MqttSender
@@ -297,6 +299,51 @@ async def test_the_embedded_broker_takes_no_large_message(tmp_path: Path) -> Non
         with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
             await asyncio.wait_for(reader.readexactly(1), 10)
         writer.close()
+
+
+async def test_the_embedded_broker_keeps_nothing_without_a_bound() -> None:
+    kept = EmbeddedBroker()._broker
+    for number in range(3 * MAX_RETAINED):
+        await kept.retain_message(None, f"topic/{number}", b"x")
+    assert len(kept.retained_messages) == MAX_RETAINED
+    await kept.retain_message(None, f"topic/{3 * MAX_RETAINED - 1}", b"")
+    assert len(kept.retained_messages) == MAX_RETAINED - 1
+    session = Session()
+    session.client_id = "greedy"
+    codes = [await kept.add_subscription((f"topic/{number}", 0), session) for number in range(100)]
+    assert codes == [0] * MAX_SUBSCRIPTIONS + [0x80] * (100 - MAX_SUBSCRIPTIONS)
+
+
+async def test_of_a_client_that_goes_the_embedded_broker_keeps_nothing(tmp_path: Path) -> None:
+    running = EmbeddedBroker()
+    port = await running.start(0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(bytes([0x10, 13]) + b"\0\4MQTT\4\0\0\0\0\1x")  # asks for a session that lasts
+    await reader.readexactly(4)
+    (session,) = (session for session, _ in running._broker.sessions.values())
+    assert session.clean_session
+    writer.close()
+    await running.stop()
+
+
+async def test_a_message_of_256_megabytes_is_not_waited_for() -> None:
+    hung_up = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(9)
+        writer.write(bytes([0x20, 3, 0, 0, 0]) + b"\x30\xff\xff\xff\x7f\0\1t" + bytes(100_000))
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(1 << 16):
+                pass
+        hung_up.set()
+        writer.close()
+
+    said: list[str] = []
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        receiver = await join(f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}/t", Access(), said.append)
+        await asyncio.wait_for(hung_up.wait(), 10)
+        await close(receiver)
+    assert any("a message of 268435455 bytes: hung up" in line for line in said)
 
 
 def test_what_a_login_needs(tmp_path: Path) -> None:
