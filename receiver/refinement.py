@@ -48,7 +48,7 @@ class Refiner:
             decoder: fresh, of this stream.
             folder: where the pictures go.
             elapsed_s: the time since the first datagram, in seconds, asked once a picture is there.
-            original: the photo, [H, W, 3]; another size than the picture's is resized to it. None: nothing is measured.
+            original: the photo, [H, W, 3]; a picture of another size is resized to it to be measured. None: nothing is.
             frame: makes the whole frame of the stream's picture, [h, w, 3]; None if that is all.
         """
         self.decoder = decoder
@@ -98,7 +98,7 @@ class Refiner:
     def _measure(self, picture: Photo) -> tuple[float | None, float | None]:
         if self._original is None:
             return None, None
-        self._original = _resized(self._original, picture.shape)
+        picture = _resized(picture, self._original.shape)
         return metrics.psnr(picture, self._original), metrics.ms_ssim(picture, self._original)
 
 

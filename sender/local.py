@@ -98,7 +98,7 @@ class LocalStream:
     ) -> None:
         """
         Args:
-            prepared: the photo; it is also what the pictures are measured against.
+            prepared: the photo; its original is what the pictures are measured against.
             options: of the run.
             folder: for the pictures.
             display: for the figures.
@@ -128,7 +128,7 @@ class LocalStream:
     @property
     def refinement_s(self) -> float:
         """How long, on a virtual clock, a receiver is busy with one picture."""
-        height, width = self._prepared.photo.shape[:2]
+        height, width = self._prepared.original.shape[:2]
         return float(REFINEMENT_S_PER_MEGAPIXEL * height * width / 1e6)
 
     def on_sender_event(self, event: SenderEvent) -> None:
@@ -147,7 +147,7 @@ class LocalStream:
                     self._display,
                     elapsed_s=lambda: self._clock() - self._started_s,
                     figures=lambda: self.receiver.statistics,
-                    original=self._prepared.photo,
+                    original=self._prepared.original,
                     frame=lambda picture: self._canvases.show(event.stream_id, placement, picture),
                     one_of_several=self._one_of_several,
                     worker=self._worker,

@@ -5,12 +5,14 @@ from pathlib import Path
 import fake_codec
 import numpy as np
 import pytest
+from PIL import Image
 
 from progressive.background import Background
 from progressive.codec import Photo
 from progressive.errors import RunError
+from progressive.metrics import psnr
 from progressive.output import OutputFolder, Refinement
-from progressive.photos import sample_photo
+from progressive.photos import read_photo, sample_photo
 from progressive.stream import LayeredStream
 from receiver.refinement import RefinementLoop, Refiner
 
@@ -55,10 +57,17 @@ def test_damaged_segments_are_counted_and_dropped(stream: LayeredStream, tmp_pat
     assert refiner.damaged == 2
 
 
-def test_an_original_of_another_size_is_resized(stream: LayeredStream, tmp_path: Path) -> None:
-    refinement = refiner_of(stream, tmp_path, sample_photo()).refine([(1, stream.segments[0].payload)], 1)
+def test_a_picture_of_another_size_is_measured_at_the_size_of_the_original(
+    stream: LayeredStream, tmp_path: Path
+) -> None:
+    original = sample_photo()
+    refinement = refiner_of(stream, tmp_path, original).refine([(s.id, s.payload) for s in stream.segments], 1)
+    picture = Image.fromarray(read_photo(tmp_path / "refinement_00.png"))
+    assert picture.size == (256, 256)
     assert refinement is not None
-    assert refinement.psnr is not None
+    upscaled = np.asarray(picture.resize((512, 512), Image.Resampling.LANCZOS))
+    assert refinement.psnr == pytest.approx(psnr(upscaled, original))
+    assert refinement.psnr < psnr(np.asarray(picture), PHOTO)
 
 
 class SlowDecoder(fake_codec.ThumbnailDecoder):

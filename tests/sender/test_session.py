@@ -286,7 +286,7 @@ def test_settings_that_make_no_sense_are_refused(changes, said):
 
 
 def test_a_deadline_too_short_for_one_packet_is_refused():
-    with pytest.raises(UsageError, match="not one packet"):
+    with pytest.raises(UsageError, match="there is no time for a packet"):
         make_session(replace(SETTINGS, deadline_s=0.01))
 
 
@@ -303,3 +303,17 @@ def test_after_a_stall_reports_that_wait_are_taken_before_silence_is_judged():
     assert session.done
     *_, last = iter(session.next_event, None)
     assert last == StreamFinished("deadline")
+
+
+@pytest.mark.parametrize("protection", ["auto", "equal", "none", "pet"])
+def test_a_stream_for_which_there_is_no_time_is_refused_with_what_would_do(protection):
+    stream = make_stream(base=1, enhance=4)
+
+    def plan(deadline_s):
+        settings = SenderSettings(300, deadline_s=deadline_s, protection=protection)
+        return SenderSession(stream, settings, stream_id=1, now=0.0).plan
+
+    with pytest.raises(UsageError, match="use [0-9]+ times the --deadline") as refused:
+        plan(5.0)
+    times = int(str(refused.value).split("use ")[1].split()[0])
+    assert plan(5.0 * times).slots
