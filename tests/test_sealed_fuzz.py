@@ -110,6 +110,7 @@ class FromBroker:
 
     payload: object
     retain: bool
+    topic: str = "progressive/default/enhance"
 
 
 PAYLOADS = st.one_of(

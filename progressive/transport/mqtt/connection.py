@@ -7,7 +7,7 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -54,6 +54,10 @@ FIRST_FAILURE = 0x80
 """Reason codes from here on are failures."""
 
 
+Prepare = Callable[[Client], Awaitable[None]]
+"""Something to do over a connection before anything else; may raise MqttError."""
+
+
 class NoBroker(Exception):  # noqa: N818, a state of the other end
     """No connection for now; the text says why, and another try may go better."""
 
@@ -79,6 +83,7 @@ class BrokerConnection:
         subscriptions: Sequence[str],
         take: Callable[[Message], None],
         say: Say,
+        prepare: Prepare | None = None,
     ) -> None:
         """
         Args:
@@ -87,12 +92,13 @@ class BrokerConnection:
             subscriptions: topics, subscribed to one after the other.
             take: called with each message that comes; must not wait.
             say: takes a line when the connection is lost or comes back.
+            prepare: done once, with the first connection.
         """
         logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # whatever aiomqtt warns of is said here, in one line
         self.dropped = 0
         self.failure: RunError | None = None
         self._address, self._login, self._subscriptions = address, login, subscriptions
-        self._take, self._say = take, say
+        self._take, self._say, self._prepare = take, say, prepare
         self._outbox: asyncio.Queue[Publication] = asyncio.Queue(MAX_WAITING)
         self._up = asyncio.Event()
         self._version = ProtocolVersion.V5
@@ -207,6 +213,9 @@ class BrokerConnection:
             async with client:
                 for topic in self._subscriptions:
                     await self._subscribe(client, topic)
+                if self._prepare is not None:
+                    await self._prepare(client)
+                    self._prepare = None
                 if first.done():
                     self._say(f"connected to {self._address}")
                 else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from aiomqtt import Message
+
 from progressive.transport.access import Access
 from progressive.transport.mqtt.address import LOOPBACK, MqttAddress, parse_mqtt_url
 from progressive.transport.mqtt.connection import Publication
@@ -26,6 +28,12 @@ class MqttReceiver(MqttTransport):
     @property
     def place(self) -> str:
         return f"subscribed to {self.address}" if self.broker.connected else f"joining {self.address}"
+
+    def _take(self, message: Message) -> None:
+        """Takes what is of the stream's topics; amqtt tells every client that comes of other topics too."""
+        topic = str(message.topic)
+        if topic == self._topics.enhance or self._topics.is_base(topic):
+            super()._take(message)
 
     async def send(self, data: bytes) -> None:
         self.broker.publish(Publication(self._topics.feedback, data, expiry_s=REPORT_EXPIRY_S))

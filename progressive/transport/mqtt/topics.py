@@ -35,6 +35,10 @@ class Topics:
     def base(self, block: int, index: int) -> str:
         return f"{self.prefix}/{BASE}/{block}/{index}"
 
+    def is_base(self, topic: str) -> bool:
+        """Whether this is the topic of a source packet of the base."""
+        return topic.startswith(f"{self.prefix}/{BASE}/")
+
     def of(self, header: Header, base_blocks: int) -> tuple[str, bool]:
         """Where a sender's packet goes, and whether the broker is to keep it; `base_blocks` make the base."""
         if header.kind is Kind.DATA and header.block < base_blocks and header.index < header.k:

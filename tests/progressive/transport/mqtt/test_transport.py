@@ -51,6 +51,16 @@ async def nothing_comes(receiver: MqttReceiver) -> bool:
     return False
 
 
+async def all_arrivals(receiver: MqttReceiver) -> set[bytes]:
+    """What comes until nothing more does; amqtt tells of what it keeps more than once."""
+    got = set(await arrivals(receiver, 1))
+    while True:
+        try:
+            got.add(await asyncio.wait_for(receiver.receive(), 0.3))
+        except TimeoutError:
+            return got
+
+
 async def close(*ends: MqttReceiver | MqttSender) -> None:
     for end in ends:
         end.close()
@@ -96,6 +106,47 @@ async def test_who_leaves_takes_the_base_back(kind: str, tmp_path: Path) -> None
         receiver = await join(url, Access(), silent)
         assert await nothing_comes(receiver)
         await close(receiver)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_sender_that_starts_takes_back_what_another_left_behind(kind: str, tmp_path: Path) -> None:
+    async with broker(kind, tmp_path) as port:
+        url = f"mqtt://127.0.0.1:{port}/cam/1"
+        killed, elsewhere = await sender_at(url), await sender_at(f"mqtt://127.0.0.1:{port}/cam")
+        await killed.begin_stream(base_blocks=2)
+        for datagram in STREAM:
+            await killed.send(datagram)
+        await elsewhere.send(BASE[0])
+        await killed.broker.flush()
+        await elsewhere.broker.flush()
+        await close(killed, elsewhere)
+
+        sender = await sender_at(url)
+        newer = Packet(Kind.DATA, 2, 0, b"newer", block=0, index=0, k=1, n=1).to_bytes()
+        await sender.send(newer)
+        await sender.send(ENHANCE)
+        await sender.broker.flush()
+        late, other = await join(url, Access(), silent), await join(f"mqtt://127.0.0.1:{port}/cam", Access(), silent)
+        assert await all_arrivals(late) == {newer}
+        assert await all_arrivals(other) == {BASE[0]}
+        await late.send(REPORT)
+        assert await asyncio.wait_for(sender.receive(), 10) == REPORT
+        await close(late, other)
+        await sender.leave()
+
+
+@needs_mosquitto
+async def test_a_sender_that_may_not_see_what_is_kept_publishes_all_the_same(tmp_path: Path) -> None:
+    rights = tmp_path / "rights"
+    rights.write_text("topic write t/#\ntopic read t/feedback\n")
+    mosquitto = Mosquitto(tmp_path, "allow_anonymous true", f"acl_file {rights}", "user root")
+    await asyncio.to_thread(mosquitto.start)
+    sender = await asyncio.wait_for(sender_at(f"mqtt://127.0.0.1:{mosquitto.port}/t"), 10)
+    await sender.send(BASE[0])
+    await sender.broker.flush()
+    assert sender.broker.connected
+    await sender.leave()
+    mosquitto.stop()
 
 
 @pytest.mark.parametrize("kind", KINDS)
