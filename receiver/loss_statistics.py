@@ -29,7 +29,8 @@ class SequenceTracker:
         self._lost_in_gaps = 0
         self._heard_s = 0.0
         self._highest = -1
-        self._seen = 0  # bit i: sequence number _highest - i arrived
+        # Bit i: sequence number _highest - i arrived; one beyond the window, to tell a run that goes on behind it.
+        self._seen = 0
 
     @property
     def lost(self) -> int:
@@ -89,7 +90,7 @@ class SequenceTracker:
                 self._lost_in_gaps += ahead - 1
             self._runs += ahead > 1
             self._heard_s = now
-            self._seen = (self._seen << ahead | 1) & ((1 << WINDOW) - 1)
+            self._seen = (self._seen << ahead | 1) & ((1 << WINDOW + 1) - 1)
             self._highest = sequence
             self.expected += ahead
             self.received += 1
@@ -103,7 +104,7 @@ class SequenceTracker:
         if self._seen >> back & 1:
             return False
         missing_after = not self._seen >> (back - 1) & 1
-        missing_before = back + 1 < tracked and not self._seen >> (back + 1) & 1
+        missing_before = back + 1 < self.expected and not self._seen >> (back + 1) & 1
         self._runs += missing_after + missing_before - 1
         if self._lost_in_gaps:
             self._gaps_s *= 1 - 1 / self._lost_in_gaps
