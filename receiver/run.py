@@ -119,6 +119,8 @@ async def _receive(
         finally:
             folder.remove_if_empty()
     finally:
+        if transport.dropped_in_words:
+            display.note(transport.dropped_in_words)
         transport.close()
         await transport.wait_closed()
 

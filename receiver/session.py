@@ -34,6 +34,9 @@ REPEAT_INTERVAL_S = 0.1
 END_GRACE_S = 0.25
 """How long packets may still come once the end was heard: jitter lets it overtake them."""
 
+FAREWELL_PACKETS = 5
+"""The end of another stream is believed once nothing more of this one has come for as long as so many packets take."""
+
 SILENT_PACKETS = 15
 """A stream is not over before so many packets could have come: on slow links they are far apart."""
 
@@ -299,7 +302,7 @@ class ReceiverSession:
         """Nothing more follows, says the end of another stream: so be it, if nothing more of this one comes."""
         if end.more:
             raise WireError("the end of a stream of which nothing came")
-        gone_s = min(self._usual_silence_s(stream), self._settings.silence_s)
+        gone_s = FAREWELL_PACKETS * (self._usual_silence_s(stream) / SILENT_PACKETS)
         stream.leaves_at = min(stream.leaves_at, now + max(END_GRACE_S, gone_s))
 
     def _take_data(self, stream: _Stream, packet: Packet, now: float) -> None:

@@ -25,7 +25,7 @@ from progressive.transport.drive import drive
 from progressive.transport.fan_out import FanOut
 from progressive.transport.udp import UdpAddress, open_udp_sender, parse_udp_url
 from sender.display import SendingView
-from sender.events import CannotOpen, ReportReceived, SenderEvent, StreamFinished
+from sender.events import CannotOpen, ReceiverBusy, ReportReceived, SenderEvent, StreamFinished
 from sender.farewell import farewell
 from sender.frames import is_sequence, open_frames
 from sender.options import SenderOptions
@@ -217,7 +217,7 @@ async def _send_to_all(
             envelope=access.envelope(),
         )
         show = view.follow(target.address, len(session.stream.segments))
-        await drive(session, target.transport, _handler(target, show))
+        await drive(session, target.transport, _handler(target, show, display.note))
         target.losses = session.losses
         return session
 
@@ -227,7 +227,9 @@ async def _send_to_all(
     return sessions
 
 
-def _handler(target: Target, show: Callable[[SenderEvent], None]) -> Callable[[SenderEvent], None]:
+def _handler(
+    target: Target, show: Callable[[SenderEvent], None], say: Callable[[str], None]
+) -> Callable[[SenderEvent], None]:
     clock = asyncio.get_running_loop().time
 
     def on_event(event: SenderEvent) -> None:
@@ -236,6 +238,11 @@ def _handler(target: Target, show: Callable[[SenderEvent], None]) -> Callable[[S
             target.heard_s = clock()
         elif isinstance(event, CannotOpen):
             target.unheard, target.advice = f"what answers at {target.address} cannot be understood", event.advice
+        elif isinstance(event, ReceiverBusy):
+            busy = f"the receiver at {target.address} is busy with another sender"
+            if target.unheard != busy:
+                say(f"{busy}: trying until the deadline")
+            target.unheard, target.advice = busy, "wait until that one is done, or start another receiver"
         elif isinstance(event, StreamFinished) and event.reason == "silence":
             target.failure = f"{target.unheard}: {target.advice}"
         elif isinstance(event, StreamFinished) and event.reason == "deadline" and target.heard_s is not None:

@@ -31,6 +31,11 @@ class ReceivingTransport(Transport, Protocol):
         """What it does and where, such as "listening at udp://0.0.0.0:9000"."""
         ...
 
+    @property
+    def dropped_in_words(self) -> str:
+        """What came and was none of the sender's, in a line; empty if nothing did."""
+        ...
+
     async def wait_closed(self) -> None:
         """Waits, a second or two at most, until the other end was told of `close`."""
         ...

@@ -148,6 +148,11 @@ def sealed_at(datagram: bytes) -> int | None:
     return int.from_bytes(datagram[HEADER_SIZE : HEADER_SIZE + TIME_SIZE], "big")
 
 
+def claimed_stream(datagram: bytes) -> int | None:
+    """The stream that the header of a datagram names, whatever else is wrong with it; None without a whole header."""
+    return None if len(datagram) < HEADER_SIZE else int(_HEADER.unpack_from(datagram)[2])
+
+
 def parse_packet(datagram: bytes) -> Packet:
     """Parses the one packet that a datagram holds, not sealed; raises WireError for anything else."""
     header = parse_header(datagram)

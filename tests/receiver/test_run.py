@@ -168,6 +168,25 @@ def test_one_receiver_that_never_comes_does_not_harm_another(photos: Path, tmp_p
 
 
 @pytest.mark.usefixtures("impatient_sender")
+def test_a_second_sender_hears_that_the_receiver_is_busy_and_both_ends_say_so(photos: Path, tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path / "out", silence_s=2.0)
+    host, port = receiver.address.removeprefix("udp://").split(":")
+    header = StreamHeader(fake_codec.NUMBER, bytes(8), 64, 64, 9).to_bytes()
+    payload = write_records([Record(HEADER_ID, header)])
+    display = Recorder()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first:
+        for sequence in (0, 1):
+            packet = Packet(Kind.DATA, 5, sequence, payload, 0, sequence, 2, 2)
+            first.sendto(packet.to_bytes(), (host, int(port)))
+        with pytest.raises(RunError, match=f"{receiver.address} is busy with another sender: wait until that one"):
+            stream_to_receivers(options(photos, receiver.address, deadline_s=0.5), display)
+    assert f"the receiver at {receiver.address} is busy with another sender: trying until the deadline" in display.notes
+    assert "fell silent" in str(receiver.result())
+    assert any("is turned away while this one is at it" in note for note in receiver.display.notes)
+    assert any(re.match(r"dropped [0-9]+ datagrams of others", note) for note in receiver.display.notes)
+
+
+@pytest.mark.usefixtures("impatient_sender")
 def test_without_any_receiver_no_further_photo_is_announced(photos: Path) -> None:
     display = Recorder()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:

@@ -29,6 +29,10 @@ class MqttReceiver(MqttTransport):
     def place(self) -> str:
         return f"subscribed to {self.address}" if self.broker.connected else f"joining {self.address}"
 
+    @property
+    def dropped_in_words(self) -> str:
+        return f"dropped {self.refused} message{'s' * (self.refused != 1)} that are no packets" if self.refused else ""
+
     def _take(self, message: Message) -> None:
         """Takes what is of the stream's topics; amqtt tells every client that comes of other topics too."""
         topic = str(message.topic)
