@@ -94,7 +94,7 @@ async def _connected(address: MqttAddress, options: SenderOptions, display: Disp
     if broker is not None:
         address = replace(address, host=LOOPBACK, port=await broker.start(address.port))
     try:
-        transport = MqttSender(address, options.access, display.note)
+        transport = MqttSender(address, options.access, display.note, packet_size=options.settings.packet_size)
         try:
             await transport.open(patient=False)
             yield transport

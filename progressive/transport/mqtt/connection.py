@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from aiomqtt import Client, Message, MqttError, ProtocolVersion
 from aiomqtt.exceptions import MqttConnectError
@@ -54,8 +55,9 @@ FIRST_FAILURE = 0x80
 """Reason codes from here on are failures."""
 
 
-Prepare = Callable[[Client], Awaitable[None]]
-"""Something to do over a connection before anything else; may raise MqttError."""
+Prepare = Callable[[Client, int | None], Awaitable[None]]
+"""Something to do over a connection before anything else; told how many bytes of a packet the broker takes, if it said
+so. May raise MqttError, and RunError for what no further try can mend."""
 
 
 class NoBroker(Exception):  # noqa: N818, a state of the other end
@@ -214,7 +216,7 @@ class BrokerConnection:
                 for topic in self._subscriptions:
                     await self._subscribe(client, topic)
                 if self._prepare is not None:
-                    await self._prepare(client)
+                    await self._prepare(client, client.largest)
                     self._prepare = None
                 if first.done():
                     self._say(f"connected to {self._address}")
@@ -319,13 +321,13 @@ class BrokerConnection:
             return RunError(f"{address.host!r} is not a known host: check the address {address}")
         return NoBroker(f"no broker answers at {address}")
 
-    def _client(self) -> Client:
+    def _client(self) -> _Client:
         address, version = self._address, self._version
         properties = None
         if version is ProtocolVersion.V5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.MaximumPacketSize = MAX_MESSAGE
-        return Client(
+        return _Client(
             address.host or LOOPBACK,
             address.port,
             username=address.user,
@@ -338,6 +340,23 @@ class BrokerConnection:
             tls_context=self._login.tls,
             socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
         )
+
+
+class _Client(Client):
+    """Remembers how large a packet the broker takes, in bytes; None if it set no limit."""
+
+    largest: int | None = None
+
+    def _on_connect(
+        self,
+        client: Any,
+        userdata: Any,
+        flags: Any,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        self.largest = getattr(properties, "MaximumPacketSize", None)
+        super()._on_connect(client, userdata, flags, reason_code, properties)
 
 
 class _Arrivals(asyncio.Queue[Message]):

@@ -35,8 +35,7 @@ class MqttReceiver(MqttTransport):
 
     def _take(self, message: Message) -> None:
         """Takes what is of the stream's topics; amqtt tells every client that comes of other topics too."""
-        topic = str(message.topic)
-        if topic == self._topics.enhance or self._topics.is_base(topic):
+        if self._topics.is_senders(str(message.topic)):
             super()._take(message)
 
     async def send(self, data: bytes) -> None:

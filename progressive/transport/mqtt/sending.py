@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
-
-from aiomqtt import Client, Message
+from aiomqtt import Message
 
 from progressive.errors import WireError
 from progressive.transport.access import Access
 from progressive.transport.mqtt.address import MqttAddress
 from progressive.transport.mqtt.connection import Publication
+from progressive.transport.mqtt.survey import Survey
 from progressive.transport.mqtt.topics import Topics
 from progressive.transport.mqtt.transport import MqttTransport
 from progressive.transport.schemes import Say
-from progressive.wire.packet import parse_header
+from progressive.wire.packet import MAX_DATAGRAM, parse_header
 
 KEEP_S = 3600
 """How long a broker that speaks MQTT 5 keeps a base whose sender was cut off before it could take it back."""
@@ -23,23 +21,20 @@ PASS_ON_S = 10
 """How long it tries to pass on a packet: what is later helps nobody."""
 
 
-SWEEP_S = 2.0
-"""How long a broker may take to tell what it keeps; what it has not told by then stays."""
-
-
 class MqttSender(MqttTransport):
     """A stream's topics as a transport to all who subscribe.
 
-    Before anything is published, the broker is told to forget what another sender left there when it was cut off.
+    Before anything is published, the broker is told to forget what another sender left there when it was cut off, and
+    tried with a message of full size: `open` raises UsageError if it passes on none.
     """
 
-    def __init__(self, address: MqttAddress, access: Access, say: Say) -> None:
+    def __init__(self, address: MqttAddress, access: Access, say: Say, *, packet_size: int = MAX_DATAGRAM) -> None:
+        """As `MqttTransport`; `packet_size` is that of the largest datagram, in bytes."""
         self._topics = Topics(address.topic)
         self._kept: set[str] = set()
         self._base_blocks = 1
-        self._left_behind: set[str] | None = None
-        self._all_told = asyncio.Event()
-        super().__init__(address, access, [self._topics.feedback], say, prepare=self._sweep)
+        self._survey = Survey(self._topics, packet_size)
+        super().__init__(address, access, [self._topics.feedback], say, prepare=self._survey.run)
 
     async def begin_stream(self, base_blocks: int) -> None:
         """What follows is a new stream, whose first so many blocks are its base: the broker forgets the one before."""
@@ -62,31 +57,11 @@ class MqttSender(MqttTransport):
         self.close()
         await self.wait_closed()
 
-    async def _sweep(self, client: Client) -> None:
-        """Takes back the base of another stream, whatever of it this one would not replace.
-
-        The broker tells what it keeps when asked to; that an empty message comes by after that says that it was all.
-        """
-        self._left_behind = left_behind = set[str]()
-        await client.subscribe(self._topics.every_base)
-        await client.publish(self._topics.base(0, 0), b"", retain=True)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(SWEEP_S):
-                await self._all_told.wait()
-        self._left_behind = None
-        await client.unsubscribe(self._topics.every_base)
-        for topic in sorted(left_behind):
-            await client.publish(topic, b"", retain=True)
-
     def _take(self, message: Message) -> None:
-        topic = str(message.topic)
-        if topic == self._topics.feedback:
+        if str(message.topic) == self._topics.feedback:
             super()._take(message)
-        elif self._left_behind is not None and self._topics.is_base(topic):
-            if message.payload:
-                self._left_behind.add(topic)
-            elif topic == self._topics.base(0, 0):
-                self._all_told.set()
+        else:
+            self._survey.take(message)
 
     async def _take_back(self) -> None:
         for topic in sorted(self._kept):

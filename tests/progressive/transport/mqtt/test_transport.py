@@ -19,7 +19,7 @@ from progressive.transport.mqtt.login import login_for
 from progressive.transport.mqtt.receiving import MqttReceiver, join
 from progressive.transport.mqtt.sending import MqttSender
 from progressive.wire.control import End
-from progressive.wire.packet import MAX_DATAGRAM, Kept, Kind, Packet
+from progressive.wire.packet import MAX_DATAGRAM, OVERHEAD, Kept, Kind, Packet
 
 BASE = [Packet(Kind.DATA, 1, i, b"base", block=0, index=i, k=2, n=3).to_bytes() for i in range(3)]
 SECOND_BASE = Packet(Kind.DATA, 1, 3, b"base", block=1, index=0, k=1, n=1).to_bytes()
@@ -33,8 +33,8 @@ def silent(_text: str) -> None:
     """Tells nobody."""
 
 
-async def sender_at(url: str, access: Access | None = None) -> MqttSender:
-    sender = MqttSender(parse_mqtt_url(url), access or Access(), silent)
+async def sender_at(url: str, access: Access | None = None, *, packet_size: int = MAX_DATAGRAM) -> MqttSender:
+    sender = MqttSender(parse_mqtt_url(url), access or Access(), silent, packet_size=packet_size)
     await sender.open(patient=False)
     return sender
 
@@ -147,6 +147,35 @@ async def test_a_sender_that_may_not_see_what_is_kept_publishes_all_the_same(tmp
     assert sender.broker.connected
     await sender.leave()
     mosquitto.stop()
+
+
+@needs_mosquitto
+@pytest.mark.parametrize("limit", ["max_packet_size 600", "message_size_limit 500"])
+async def test_a_broker_with_a_limit_is_told_at_once_with_a_size_that_fits(limit: str, tmp_path: Path) -> None:
+    mosquitto = Mosquitto(tmp_path, "allow_anonymous true", limit)
+    await asyncio.to_thread(mosquitto.start)
+    url = f"mqtt://127.0.0.1:{mosquitto.port}/cam/1"
+    with pytest.raises(UsageError, match=r"takes no packets of 1100 bytes.*use --packet-size [0-9]+$") as refused:
+        await sender_at(url, packet_size=1100)
+    fits = int(str(refused.value).split()[-1])
+    assert fits >= 500
+    sender, receiver = await sender_at(url, packet_size=fits), await join(url, Access(), silent)
+    full = Packet(Kind.DATA, 1, 0, bytes(fits - OVERHEAD), block=0, index=0, k=1, n=1).to_bytes()
+    await sender.send(full)
+    assert await all_arrivals(receiver) == {full}
+    await close(receiver)
+    await sender.leave()
+    mosquitto.stop()
+
+
+async def test_receivers_that_are_there_notice_nothing_of_what_a_sender_tries(tmp_path: Path) -> None:
+    async with broker("embedded", tmp_path) as port:
+        url = f"mqtt://127.0.0.1:{port}/t"
+        receiver = await join(url, Access(), silent)
+        sender = await sender_at(url)
+        assert await nothing_comes(receiver)
+        assert receiver.refused == 0
+        await close(receiver, sender)
 
 
 @pytest.mark.parametrize("kind", KINDS)
