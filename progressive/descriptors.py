@@ -19,6 +19,11 @@ def affordable(most: int) -> int:
     return max(1, min(most, (descriptors - DESCRIPTORS_OF_OURS) // 2))
 
 
+def accepted_at_once() -> int:
+    """The backlog of a server: so many connections are accepted in a row before those that are too many are closed."""
+    return min(100, max(1, affordable(1 << 20) // 2))
+
+
 def bear_shortage(loop: asyncio.AbstractEventLoop) -> None:
     """No traceback for each connection that cannot be accepted for want of descriptors: asyncio tries again."""
 

@@ -102,7 +102,7 @@ class SealedEnvelope:
         self._newest_s = 0
         self._sealers: OrderedDict[tuple[bool, int], _Sealer] = OrderedDict()
         self._openers: OrderedDict[tuple[bytes, bool, int], _Opener] = OrderedDict()
-        self._heard: OrderedDict[tuple[bool, int], None] = OrderedDict()
+        self._newest_stream: int | None = None
         self._unopened = self._stale = 0
 
     def wrap(self, packet: Packet) -> bytes:
@@ -124,27 +124,25 @@ class SealedEnvelope:
                     advice, parse_header(without_inner_parity(datagram, self._inner_parity)).stream
                 ) from None
             raise WireError("packet does not open: damaged, forged, or sealed with another key") from None
-        if not opener.known:
-            self._check_time(packet, sealed_at(corrected) or 0)
-            opener.known = True
+        self._check_time(packet, sealed_at(corrected) or 0)
         _remember(self._openers, opener.place, opener)  # only what opened in time: a stranger fills no memory
         opener.window.take(packet.sequence)
         return packet
 
     def _check_time(self, packet: Packet, sealed_s: int) -> None:
-        """Whether what a salt that is new here seals is fresh; raises WireError if not.
+        """Raises WireError unless a packet is fresh.
 
         Answers are checked by their stream alone, whose identifier is as new as the stream.
         """
-        heard = (packet.kind is Kind.FEEDBACK, packet.stream)
-        if packet.kind is not Kind.FEEDBACK:
-            age_s = self._clock() - sealed_s
-            if abs(age_s) > self._max_age_s:
-                raise self._refuse_age(age_s, packet.stream)
-            if heard not in self._heard and sealed_s < self._newest_s - CLOCK_STEP_S:
-                raise WireError("packet of a stream that is older than one that came: recorded and sent again")
-            self._newest_s = max(self._newest_s, sealed_s)
-        _remember(self._heard, heard, None)
+        if packet.kind is Kind.FEEDBACK:
+            return
+        age_s = self._clock() - sealed_s
+        if abs(age_s) > self._max_age_s and packet.stream != self._newest_stream:
+            raise self._refuse_age(age_s, packet.stream)
+        if packet.stream != self._newest_stream and sealed_s < self._newest_s - CLOCK_STEP_S:
+            raise WireError("packet of a stream that is older than one that came: recorded and sent again")
+        if sealed_s > self._newest_s:
+            self._newest_s, self._newest_stream = sealed_s, packet.stream
 
     def _refuse_age(self, age_s: float, stream: int) -> WireError:
         self._stale += 1
@@ -233,12 +231,11 @@ class _Sealer:
     latest: int = -1
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Opener:
     place: tuple[bytes, bool, int]
     cipher: ChaCha20Poly1305
     window: ReplayWindow
-    known: bool = False
 
 
 def _nonce(kind: Kind, stream: int, sequence: int) -> bytes:

@@ -14,6 +14,7 @@ from errno import EADDRINUSE
 from types import TracebackType
 from typing import Self
 
+from progressive.descriptors import accepted_at_once
 from progressive.display import Display, Displays, QuietDisplay
 from progressive.errors import ProgressiveError, UsageError
 from progressive.files import reason
@@ -83,7 +84,9 @@ class Viewer:
         )
         await runner.setup()
         assert runner.server is not None
-        listener = await loop.create_server(server.limits.protocols(runner.server), sock=self._socket)
+        listener = await loop.create_server(
+            server.limits.protocols(runner.server), sock=self._socket, backlog=accepted_at_once()
+        )
         watching = asyncio.create_task(server.limits.watch(runner.server))
         self._ready.set()
         await stopped.wait()

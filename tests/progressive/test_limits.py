@@ -3,7 +3,7 @@ import resource
 
 import pytest
 
-from progressive.descriptors import affordable, bear_shortage
+from progressive.descriptors import DESCRIPTORS_OF_OURS, accepted_at_once, affordable, bear_shortage
 from progressive.http_limits import GUESSES_S, MOST_GUESSERS, MOST_GUESSES, Guesses
 
 
@@ -15,6 +15,7 @@ def test_strangers_leave_the_run_its_descriptors(
 ) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (descriptors, descriptors))
     assert affordable(128) == connections
+    assert connections + accepted_at_once() <= max(2, descriptors - DESCRIPTORS_OF_OURS) or descriptors < 0
 
 
 async def test_connections_that_cannot_be_accepted_are_no_tracebacks(caplog: pytest.LogCaptureFixture) -> None:

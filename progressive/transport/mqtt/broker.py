@@ -11,7 +11,7 @@ from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
 from amqtt.broker import Broker
 from amqtt.session import Session
 
-from progressive.descriptors import affordable, bear_shortage
+from progressive.descriptors import accepted_at_once, affordable, bear_shortage
 from progressive.errors import UsageError
 from progressive.transport.mqtt.address import LOOPBACK
 
@@ -62,7 +62,7 @@ class EmbeddedBroker:
         Raises UsageError if the port is in use or not ours to take.
         """
         try:
-            self._server = await asyncio.start_server(self._take_in, LOOPBACK, port)
+            self._server = await asyncio.start_server(self._take_in, LOOPBACK, port, backlog=accepted_at_once())
         except OSError as error:
             if error.errno == EADDRINUSE:
                 raise UsageError(

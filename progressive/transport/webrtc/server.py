@@ -17,7 +17,7 @@ from aiohttp import web
 from aiortc import RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
-from progressive.descriptors import affordable
+from progressive.descriptors import accepted_at_once, affordable
 from progressive.errors import UsageError, WireError
 from progressive.http_limits import ConnectionLimits, Guesses
 from progressive.transport.access import Access
@@ -119,7 +119,9 @@ class WebRtcServer:
         limits = ConnectionLimits(MAX_CONNECTIONS, MAX_CONNECTION_S)
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(limits.protocols(served), address.host, address.port)
+            self._server = await loop.create_server(
+                limits.protocols(served), address.host, address.port, backlog=accepted_at_once()
+            )
         except gaierror:
             raise UsageError(f"{address.host!r} is not a known host: check the address {address}") from None
         except (OSError, UnicodeError) as error:
