@@ -1,12 +1,16 @@
 """An hour of photos through the proxy to a receiver that is restarted now and then: what is lost, what memory grows.
 
-    python -m benchmarks.soak [--minutes 60] [--every 5] [--restart-every 240] [--channel vehicular]
+    python -m benchmarks.soak [--minutes 60] [--every 5] [--restart-every 240] [--channel vehicular] [--attacks]
 
 A sender, as `python -m sender FOLDER --every 5s --deadline 2.5s`, sends small photos at 50 kbit/s through a simulated
 link to a receiver; both run in processes of their own. From time to time the receiver is stopped with SIGTERM and
 started again, and so it is whenever it ends by itself. A photo counts if the receiver listened for all of its time; its
 base is shown if a picture with all of the base was there before the next photo began, or a second later. Memory is what
 is resident, from 90 s after the start of a process (a sixth of a short run) to the most that it takes after that.
+
+With `--attacks` the stream is sealed, and somebody without the key sees it pass, plays it again from elsewhere, old and
+new, and sends claims, endless streams and counts of the largest size: `python -m benchmarks.soak --minutes 30 --attacks
+--channel delay:50ms --restart-every 1e9` has to show every photo.
 """
 
 from __future__ import annotations
@@ -28,12 +32,15 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks._attacks import attacked
 from benchmarks._processes import Child, Told, resident_bytes, start_receiver, start_sender
 from channel_sim.proxy import Path as LinkPath
 from channel_sim.proxy import Proxy
 from channel_sim.spec import parse_channel
+from progressive.keys import write_new_key
 from progressive.photos import downscale, sample_photo, write_png
 from progressive.registry import DEFAULT_CODEC
+from progressive.transport.access import Access
 from progressive.transport.udp import UdpAddress
 from receiver.run import ReceiverOptions
 from receiver.settings import ReceiverSettings
@@ -97,6 +104,7 @@ class Soak:
     channel: str = "vehicular"
     codec: str = DEFAULT_CODEC
     seed: int = 0
+    attacks: bool = False
 
 
 def soak(plan: Soak) -> Outcome:
@@ -105,12 +113,19 @@ def soak(plan: Soak) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="soak") as name, _free_port() as port:
         folder = Path(name)
         photos = _photos(folder / "photos", int(plan.duration_s / plan.every_s))
-        options = ReceiverOptions(f"udp://127.0.0.1:{port}", ReceiverSettings(), folder / "out", device="cpu")
-        with _proxy(port, plan) as entrance:
+        access = Access()
+        if plan.attacks:
+            access = Access(key_file=folder / "key")
+            write_new_key(folder / "key")
+        address = UdpAddress("127.0.0.1", port)
+        options = ReceiverOptions(str(address), ReceiverSettings(), folder / "out", device="cpu", access=access)
+        with _proxy(port, plan) as link, _attacks(plan, link, address) as entrance:
             receivers = [Watched(start_receiver(options), time.monotonic())]
             _wait_until_listening(receivers[0].child)
-            settings = SenderSettings(50e3, deadline_s=DEADLINE_SHARE * plan.every_s)
-            sender_options = SenderOptions(str(photos), plan.codec, settings, every_s=plan.every_s, to=(str(entrance),))
+            settings = SenderSettings(50e3, deadline_s=DEADLINE_SHARE * plan.every_s, sealed=plan.attacks)
+            sender_options = SenderOptions(
+                str(photos), plan.codec, settings, every_s=plan.every_s, to=(str(entrance),), access=access
+            )
             sender = Watched(start_sender(sender_options), time.monotonic())
             try:
                 restarts, own = _watch(plan, rng, sender, receivers, options)
@@ -220,6 +235,17 @@ def _free_port() -> Iterator[int]:
 
 
 @contextmanager
+def _attacks(plan: Soak, link: UdpAddress, target: UdpAddress) -> Iterator[UdpAddress]:
+    """Where the sender sends to: the link, or somebody hostile before it."""
+    if not plan.attacks:
+        yield link
+        return
+    with attacked(link, target, plan.seed) as (entrance, sent):
+        yield entrance
+    sys.stdout.write(f"{sent[0]} hostile datagrams\n")
+
+
+@contextmanager
 def _proxy(port: int, plan: Soak) -> Iterator[UdpAddress]:
     """The link to the receiver, in a thread of this process; yields where it takes datagrams."""
     link = parse_channel(plan.channel)
@@ -262,8 +288,9 @@ def main() -> None:
     parser.add_argument("--restart-every", type=float, default=240, help="seconds from restart to restart, in the mean")
     parser.add_argument("--channel", default="vehicular")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--attacks", action="store_true", help="a sealed stream beside somebody hostile")
     args = parser.parse_args()
-    plan = Soak(args.minutes * 60, args.every, args.restart_every, args.channel, seed=args.seed)
+    plan = Soak(args.minutes * 60, args.every, args.restart_every, args.channel, seed=args.seed, attacks=args.attacks)
     sys.stdout.write(f"{args.minutes:g} minutes, a photo every {args.every:g} s over {args.channel}\n")
     sys.stdout.write(in_words(soak(plan)) + "\n")
 

@@ -17,13 +17,8 @@ from progressive.errors import UsageError
 from progressive.transport.base import TransportClosed
 from progressive.transport.delay_line import DelayLine
 from progressive.transport.inbox import Inbox
-from progressive.transport.udp import (
-    SocketAddress,
-    UdpAddress,
-    UdpTransport,
-    open_endpoint,
-    open_udp_sender,
-)
+from progressive.transport.peer import SocketAddress
+from progressive.transport.udp import UdpAddress, UdpTransport, open_endpoint, open_udp_sender
 
 MAX_SENDERS = 64
 """Each holds a socket for each receiver; a further sender takes the place of the one silent for longest."""

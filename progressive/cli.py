@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import typer
 
+from progressive.background import is_computing
 from progressive.errors import ProgressiveError, UsageError
 from progressive.settings_file import take_environment
 
@@ -42,9 +43,12 @@ def run(app: typer.Typer, *, program: str = "") -> NoReturn:
     try:
         with gentle_termination() as terminated:
             status = _status(app, program)
-        sys.exit(EXIT_TERMINATED if status == EXIT_INTERRUPTED and terminated.is_set() else status)
+        status = EXIT_TERMINATED if status == EXIT_INTERRUPTED and terminated.is_set() else status
     finally:
         _flush_quietly()
+    if is_computing():
+        os._exit(status)  # a thread in native code can neither be stopped nor be left alone by a closing interpreter
+    sys.exit(status)
 
 
 @contextmanager
@@ -118,5 +122,5 @@ def _flush_quietly() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except BrokenPipeError:
+        except OSError:  # the reader has gone, or the disk is full
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

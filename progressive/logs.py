@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
-from typing import Any
+from typing import Any, TextIO
 
 from progressive.display import Display, Displays, QuietDisplay
 from progressive.errors import UsageError
@@ -27,6 +28,31 @@ class JsonLines(logging.Formatter):
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         entry = {"time": time, "level": record.levelname.lower(), "message": record.getMessage()}
         return json.dumps(entry | getattr(record, "fields", {}), ensure_ascii=False)
+
+
+class _TellingOnce(logging.Handler):
+    """Says once, in a line, that nothing can be written, where `logging` prints a traceback for every record."""
+
+    _told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, as its base has it
+        error = sys.exc_info()[1]
+        if self._told:
+            return
+        self._told = True
+        with suppress(OSError, ValueError):
+            why = reason(error) if isinstance(error, OSError) else str(error)
+            sys.stderr.write(f"the log cannot be written: {why}\n")
+
+
+class _LogFile(_TellingOnce, WatchedFileHandler):
+    def close(self) -> None:
+        with suppress(OSError):  # what is still buffered has no place on a full disk
+            super().close()
+
+
+class _LogStream(_TellingOnce, logging.StreamHandler[TextIO]):
+    pass
 
 
 class LogDisplay(QuietDisplay):
@@ -53,7 +79,7 @@ def logged(display: Display, path: str | None) -> Iterator[Display]:
         yield display
         return
     try:
-        handler = logging.StreamHandler() if path == "-" else WatchedFileHandler(path, encoding="utf-8")
+        handler: logging.Handler = _LogStream() if path == "-" else _LogFile(path, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write the log {path}: {reason(error)}") from None
     handler.setFormatter(JsonLines())

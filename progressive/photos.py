@@ -32,6 +32,10 @@ SUFFIXES = (
 """Which files of a folder are photos."""
 
 
+_ROUNDING = 1e-6
+"""Pixels that a side may miss a whole number by because a factor was rounded."""
+
+
 def read_photo(path: Path | str) -> Photo:
     """The photo in a file, [H, W, 3].
 
@@ -95,7 +99,7 @@ def downscale(photo: Photo, factor: float = 1.0, *, max_pixels: int | None = Non
         factor = max(factor, math.sqrt(height * width / max_pixels))
     if factor <= 1:
         return photo
-    size = max(1, math.floor(width / factor)), max(1, math.floor(height / factor))
+    size = max(1, math.floor(width / factor + _ROUNDING)), max(1, math.floor(height / factor + _ROUNDING))
     return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))
 
 

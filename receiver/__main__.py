@@ -13,6 +13,7 @@ from progressive.display import make_display
 from progressive.exporter import counted
 from progressive.logs import logged
 from progressive.options import CaFile, EventsAsJson, IceServers, Log, Metrics, PasswordFile, Quiet, SettingsFile
+from progressive.run_folder import folder_of_run
 from progressive.transport.access import Access
 from progressive.transport.schemes import usual_silence_s
 from progressive.units import parse_size, parse_time
@@ -32,7 +33,12 @@ def receive(
         ),
     ],
     output: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder for the first photo; photo_02, .. in it for further ones.")
+        Path,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for the first photo; photo_02, .. in it for further ones. "
+            "{time} in its name is when the run began: another folder for each.",
+        ),
     ] = Path("out"),
     reference: Annotated[
         Path | None, typer.Option(metavar="PHOTO", help="The original, to measure the quality against.")
@@ -56,6 +62,12 @@ def receive(
         Path | None,
         typer.Option(metavar="FILE", help="Key of the sender: what it has not sealed is dropped."),
     ] = None,
+    max_age: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME", help="How long ago, by this machine's clock, what is sealed may have been: see --key-file."
+        ),
+    ] = "5min",
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
     token_file: Annotated[
@@ -85,6 +97,7 @@ def receive(
     access = Access(
         inner_parity=parse_size(inner_parity),
         key_file=key_file,
+        max_age_s=parse_time(max_age),
         password_file=password_file,
         ca_file=ca_file,
         token_file=token_file,
@@ -98,7 +111,7 @@ def receive(
     options = ReceiverOptions(
         address,
         settings,
-        output=output,
+        output=folder_of_run(output),
         reference=reference,
         device=device,
         timeout_s=None if timeout is None else parse_time(timeout),

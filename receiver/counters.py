@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from progressive.display import QuietDisplay
 from receiver.events import DatagramDropped, PacketReceived, PacketRecovered, StreamEnded, StreamStarted
-from receiver.reception import PhotoStarted, PictureShown
+from receiver.reception import PhotoFinished, PhotoStarted, PictureShown
 
 REFINEMENT_BUCKETS_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 FIRST_PICTURE_BUCKETS_S = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32)
@@ -62,6 +62,8 @@ class ReceiverCounters(QuietDisplay):
                 self._counted = -1, 0
             case PhotoStarted():
                 self._without_picture.add(event.name)
+            case PhotoFinished():
+                self._without_picture.discard(event.name)
             case PictureShown():
                 self._refinement.observe(event.took_s)
                 if event.name in self._without_picture:

@@ -115,9 +115,10 @@ class PacketRecovered:
 
 @dataclass(frozen=True, slots=True)
 class DatagramDropped:
-    """A datagram was of no use: it came before, is damaged or nonsense, or came after its stream had ended."""
+    """A datagram was of no use: it came before, is damaged or nonsense, came after its stream had ended, or is of
+    another stream and was left behind at a broker."""
 
-    reason: Literal["duplicate", "damaged", "after the end"]
+    reason: Literal["duplicate", "damaged", "after the end", "left behind"]
 
 
 @dataclass(frozen=True, slots=True)

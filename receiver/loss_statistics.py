@@ -14,6 +14,9 @@ few bursts last."""
 MAX_JUMP = 1 << 16
 """Largest believable gap: half a minute of full packets at 20 Mbit/s, far longer than a stream survives in silence."""
 
+LAST_SEQUENCE = 0xFFFFFFFE
+"""Highest number that is taken: with one more, the count of all would not fit a report. Senders stop before it."""
+
 
 class SequenceTracker:
     """Counts the datagrams of one stream that arrived and that must have been sent, and the runs of missing ones."""
@@ -26,7 +29,8 @@ class SequenceTracker:
         self._lost_in_gaps = 0
         self._heard_s = 0.0
         self._highest = -1
-        self._seen = 0  # bit i: sequence number _highest - i arrived
+        # Bit i: sequence number _highest - i arrived; one beyond the window, to tell a run that goes on behind it.
+        self._seen = 0
 
     @property
     def lost(self) -> int:
@@ -71,8 +75,10 @@ class SequenceTracker:
         """Takes the sequence number of a datagram that arrived at `now`, in seconds; False if it came before.
 
         Numbers too old to tell are taken without being counted. Who starts listening late is not told of losses before.
-        Raises WireError for a jump beyond MAX_JUMP.
+        Raises WireError for a jump beyond MAX_JUMP and for a number beyond LAST_SEQUENCE; nothing changes then.
         """
+        if sequence > LAST_SEQUENCE:
+            raise WireError(f"sequence number {sequence}, expected 0..{LAST_SEQUENCE}")
         if self._highest < 0 and sequence >= LATE_START:
             self.begin_at(sequence)
         ahead = sequence - self._highest
@@ -84,7 +90,7 @@ class SequenceTracker:
                 self._lost_in_gaps += ahead - 1
             self._runs += ahead > 1
             self._heard_s = now
-            self._seen = (self._seen << ahead | 1) & ((1 << WINDOW) - 1)
+            self._seen = (self._seen << ahead | 1) & ((1 << WINDOW + 1) - 1)
             self._highest = sequence
             self.expected += ahead
             self.received += 1
@@ -98,7 +104,7 @@ class SequenceTracker:
         if self._seen >> back & 1:
             return False
         missing_after = not self._seen >> (back - 1) & 1
-        missing_before = back + 1 < tracked and not self._seen >> (back + 1) & 1
+        missing_before = back + 1 < self.expected and not self._seen >> (back + 1) & 1
         self._runs += missing_after + missing_before - 1
         if self._lost_in_gaps:
             self._gaps_s *= 1 - 1 / self._lost_in_gaps

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from progressive.background import Background
 from progressive.codec import DecoderStatus, Photo
 from progressive.display import Display
 from progressive.errors import RunError
@@ -78,7 +78,7 @@ class Reception:
         device: str = "cpu",
         frame: Callable[[Photo], Photo] | None = None,
         one_of_several: bool = False,
-        worker: ThreadPoolExecutor | None = None,
+        worker: Background | None = None,
     ) -> None:
         """
         Args:
@@ -127,10 +127,28 @@ class Reception:
         self._view.show_packets(self.figures(), self._share)
 
     async def drain(self) -> None:
-        """Waits until the picture shows all that was taken; nothing is taken after that."""
+        """Waits until the picture shows all that was taken, or `cut`; nothing is taken after that."""
         if self._loop is not None:
-            loop, self._loop = self._loop, None  # it refers back here: parted, the decoder goes as soon as we do
-            await loop.drain()
+            try:
+                await self._loop.drain()
+            finally:
+                self._loop = None  # it refers back here: parted, the decoder goes as soon as we do
+
+    @property
+    def pixels(self) -> int:
+        """Of the photo, as its header says."""
+        header = self.refiner.decoder.header
+        return header.width * header.height
+
+    @property
+    def is_cut(self) -> bool:
+        return self.refiner.stopped
+
+    def cut(self) -> None:
+        """The picture stays as it is: what is not decoded yet is dropped."""
+        self.refiner.stopped = True
+        if self._loop is not None:
+            self._loop.cut()
 
     def finish(self, settings: Mapping[str, object], wire_bytes: int | None = None, *, title: str = "") -> str:
         """Writes the final picture, the timeline and the report.
@@ -146,7 +164,9 @@ class Reception:
         figures = self.figures()
         sent_bytes = figures.bytes if wire_bytes is None else wire_bytes
         packets = {"received": figures.received, "lost": figures.lost, "recovered": figures.recovered}
-        self.refiner.folder.finish(settings, sent_bytes, packets=packets, title=title or self.name)
+        self.refiner.folder.finish(
+            settings, sent_bytes, packets=packets, title=title or self.name, timeline=not self.is_cut
+        )
         self._display.observe(PhotoFinished(self.name, **packets, bytes=figures.bytes))
         segments = f"{self._taken} of {self.refiner.decoder.header.segment_count}"
         return closing_words(self.name, self.refiner.latest, self.refiner.status, figures, segments)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from progressive import metrics
+from progressive.background import Background
 from progressive.codec import DecoderStatus, Photo, ProgressiveDecoder
 from progressive.output import OutputFolder, Refinement
 
 SegmentPayload = tuple[int, bytes]
 """A segment's id and its payload."""
+
+AT_ONCE = 64
+"""Segments that are decoded together: enough for a decoder to save by it, few enough to stop soon."""
 
 
 class Refiner:
@@ -30,6 +33,7 @@ class Refiner:
         status: how far the decoder was when it was made.
         path: of its file; None before the first.
         took_s: how long it took to decode, measure and store, in seconds.
+        stopped: nothing more is decoded, and what is being decoded is not shown; may be set from another thread.
     """
 
     def __init__(
@@ -46,7 +50,7 @@ class Refiner:
             decoder: fresh, of this stream.
             folder: where the pictures go.
             elapsed_s: the time since the first datagram, in seconds, asked once a picture is there.
-            original: the photo, [H, W, 3]; another size than the picture's is resized to it. None: nothing is measured.
+            original: the photo, [H, W, 3]; a picture of another size is resized to it to be measured. None: nothing is.
             frame: makes the whole frame of the stream's picture, [h, w, 3]; None if that is all.
         """
         self.decoder = decoder
@@ -56,6 +60,7 @@ class Refiner:
         self.status: DecoderStatus = decoder.status
         self.path: Path | None = None
         self.took_s = 0.0
+        self.stopped = False
         self._elapsed_s = elapsed_s
         self._frame = frame
         self._original = original
@@ -68,23 +73,38 @@ class Refiner:
             received_bytes: all bytes of the stream's datagrams until now.
         """
         begun_s = time.perf_counter()
-        pushed = self.decoder.push_all(segments)
-        self.damaged += pushed.damaged
-        if not pushed.changed:
+        changed = self._push(segments)
+        if self.stopped or not changed:
             return None
-        picture, self.status = self.decoder.picture(), self.decoder.status
+        picture, status = self.decoder.picture(), self.decoder.status
         if self._frame is not None:
             picture = self._frame(picture)
         shown_s = self._elapsed_s()
-        self.latest = Refinement(shown_s, received_bytes, self.status.layer, *self._measure(picture))
-        self.path = self.folder.add_refinement(picture, self.latest)
+        if self.stopped:
+            return None
+        refinement = Refinement(shown_s, received_bytes, status.layer, *self._measure(picture))
+        path = self.folder.add_refinement(picture, refinement)
+        if path is None:
+            return None
+        self.latest, self.status, self.path = refinement, status, path
         self.took_s = time.perf_counter() - begun_s
         return self.latest
+
+    def _push(self, segments: Sequence[SegmentPayload]) -> bool:
+        """Whether the picture will change."""
+        changed = False
+        for first in range(0, len(segments), AT_ONCE):
+            if self.stopped:
+                break
+            pushed = self.decoder.push_all(segments[first : first + AT_ONCE])
+            self.damaged += pushed.damaged
+            changed |= pushed.changed
+        return changed
 
     def _measure(self, picture: Photo) -> tuple[float | None, float | None]:
         if self._original is None:
             return None, None
-        self._original = _resized(self._original, picture.shape)
+        picture = _resized(picture, self._original.shape)
         return metrics.psnr(picture, self._original), metrics.ms_ssim(picture, self._original)
 
 
@@ -94,7 +114,7 @@ class RefinementLoop:
     At most one picture is in the making, so that a slow decoder shows fewer pictures rather than late ones.
     """
 
-    def __init__(self, refiner: Refiner, worker: ThreadPoolExecutor, on_picture: Callable[[Refinement], None]) -> None:
+    def __init__(self, refiner: Refiner, worker: Background, on_picture: Callable[[Refinement], None]) -> None:
         """
         Args:
             refiner: not used by anyone else while the loop runs.
@@ -110,6 +130,8 @@ class RefinementLoop:
 
     def push(self, segment: SegmentPayload, received_bytes: int) -> None:
         """Takes a segment and returns at once; raises what making an earlier picture raised."""
+        if self.refiner.stopped:
+            return
         self._waiting.append(segment)
         self._received_bytes = received_bytes
         if self._task is not None and self._task.done():
@@ -121,7 +143,16 @@ class RefinementLoop:
     async def drain(self) -> None:
         """Waits until every segment pushed is part of the picture; raises what making a picture raised."""
         if self._task is not None:
-            await self._task
+            await asyncio.wait([self._task])
+            if not self._task.cancelled():
+                self._task.result()
+
+    def cut(self) -> None:
+        """What is not decoded yet stays so, and what is being decoded is not waited for."""
+        self.refiner.stopped = True
+        self._waiting.clear()
+        if self._task is not None:
+            self._task.cancel()
 
     async def _refine_all(self) -> None:
         loop = asyncio.get_running_loop()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 
+from progressive.background import Background
 from progressive.codec import Photo
 from progressive.display import Display
-from progressive.errors import BitstreamError, RunError, UsageError
+from progressive.errors import BitstreamError, ProgressiveError, RunError, UsageError
 from progressive.output import OutputFolder
 from progressive.photos import read_photo
 from progressive.registry import DEFAULT_CODEC, load_codec
@@ -29,11 +29,15 @@ from receiver.events import (
 )
 from receiver.reception import Reception
 from receiver.refinement import warm_up_metrics
-from receiver.session import ReceiverSession
+from receiver.session import AFTER_STALL_S, STALL_S, ReceiverSession
 from receiver.settings import ReceiverSettings
+from receiver.unfinished import Unfinished
 
 NEXT_PHOTO_S = 90.0
 """How long a sender that announced another photo may take to begin it: frames come a minute apart at most."""
+
+MOST_FAILURES = 8
+"""Reasons that are told of a run that failed, which a peer may give thousands of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +114,13 @@ async def _receive(
         display.settings(options.in_words(device))
         display.note(transport.place)
         try:
-            with ThreadPoolExecutor(1) as worker, ThreadPoolExecutor(1) as writer:
+            with Background() as worker, Background() as writer:
                 await _Run(options, display, transport, envelope, folder, original, device, worker, writer).run()
         finally:
             folder.remove_if_empty()
     finally:
+        if transport.dropped_in_words:
+            display.note(transport.dropped_in_words)
         transport.close()
         await transport.wait_closed()
 
@@ -146,8 +152,8 @@ class _Run:
         folder: OutputFolder,
         original: Photo | None,
         device: str,
-        worker: ThreadPoolExecutor,
-        writer: ThreadPoolExecutor,
+        worker: Background,
+        writer: Background,
     ) -> None:
         self._options, self._display, self._transport = options, display, transport
         self._folder, self._original, self._device = folder, original, device
@@ -159,7 +165,7 @@ class _Run:
         self._canvases = Canvases()
         self._reception: Reception | None = None
         self._before = PacketStatistics()
-        self._finishing: list[asyncio.Task[None]] = []
+        self._unfinished = Unfinished(self._finish, display.note)
         self._failures: list[str] = []
         self._advice = ""
         self._alarm: asyncio.TimerHandle | None = None
@@ -168,15 +174,27 @@ class _Run:
         """Until the sender has sent its last photo; raises RunError if not all went well."""
         self._wait_at_most(self._options.timeout_s, "no sender came")
         try:
-            await drive(self._session, self._transport, self._on_event)
-        finally:
-            self._transport.close()
-            self._end()
-            await self._finish_all()
+            try:
+                await drive(self._session, self._transport, self._on_event)
+            finally:
+                self._transport.close()
+                self._end()
+        except asyncio.CancelledError:
+            await self._unfinished.stop()
+            raise
+        except ProgressiveError:
+            await self._unfinished.wait()
+            raise
+        await self._unfinished.wait()
         if not self._photos:
             self._failures += [self._advice] * bool(self._advice) + ["nothing could be shown"]
         if self._failures:
-            raise RunError("; ".join(dict.fromkeys(self._failures)))
+            raise RunError("; ".join(self._failures))
+
+    def _fail(self, why: str) -> None:
+        """The run has failed; it is said once why, and of many reasons the first ones."""
+        if why not in self._failures and len(self._failures) < MOST_FAILURES:
+            self._failures.append(why)
 
     def _on_event(self, event: ReceiverEvent) -> None:
         self._display.observe(event)
@@ -191,7 +209,7 @@ class _Run:
                 self._reception.take(event.segment_id, event.payload)
             case StreamEnded():
                 if event.reason == "silence":
-                    self._failures.append("the sender fell silent before the end, what came is kept")
+                    self._fail("the sender fell silent before the end, what came is kept")
                 self._end()
                 if event.more:
                     self._wait_at_most(NEXT_PHOTO_S, "the sender announced another photo that never came")
@@ -200,7 +218,8 @@ class _Run:
         started_s, placement = event.first_s, event.placement
         before = self._before
         number = self._photos + 1
-        folder = self._folder if number == 1 else OutputFolder(self._folder.path / f"photo_{number:02d}")
+        further = self._folder.path / f"photo_{number:02d}"
+        folder = self._folder if number == 1 else OutputFolder(further, at_once=False)
         try:
             self._reception = Reception(
                 event.header,
@@ -227,7 +246,7 @@ class _Run:
         """Says once why streams of this kind are not shown; others may be."""
         if reason not in self._failures:
             self._display.note(reason)
-        self._failures.append(reason)
+        self._fail(reason)
 
     def _end(self) -> None:
         """Lets the stream that just ended, if any, be finished while others come."""
@@ -235,37 +254,33 @@ class _Run:
         self._before = self._session.statistics
         if self._reception is not None:
             self._reception.figures = lambda: figures
-            unfinished = [task for task in self._finishing if not task.done() or task.exception()]
-            self._finishing = [*unfinished, asyncio.create_task(self._finish(self._reception))]
+            self._unfinished.add(self._reception)
             self._reception = None
-
-    async def _finish_all(self) -> None:
-        """Waits until all that came is written, even if asked to stop meanwhile."""
-        finishing = asyncio.gather(*self._finishing, return_exceptions=True)
-        try:
-            results = await asyncio.shield(finishing)
-        except asyncio.CancelledError:
-            await finishing
-            raise
-        for error in results:
-            if error is not None:
-                raise error
 
     async def _finish(self, reception: Reception) -> None:
         header = reception.refiner.decoder.header
         values = self._options.in_values() | {"width": header.width, "height": header.height}
+        folder = reception.refiner.folder
         try:
             await reception.drain()
-            closing = await self._loop.run_in_executor(self._writer, reception.finish, values)
+        except RunError as error:  # such as a full disk, on which earlier pictures make room for the last one
+            self._display.note(str(error))
+            self._fail(str(error))
+        try:
+            if folder.is_made:
+                closing = await self._loop.run_in_executor(self._writer, reception.finish, values)
+            else:  # there is nothing to write, however many such photos come
+                closing = reception.finish(values)
+            self._display.summary(closing + (f" -> {folder.path}" if folder.is_made else ""))
         except RunError as error:
             self._display.note(str(error))
-            self._failures.append(str(error))
+            self._fail(str(error))
             return
-        self._display.summary(f"{closing} -> {reception.refiner.folder.path}")
-        try:
-            reception.check_base()
-        except RunError as error:
-            self._failures.append(str(error))
+        if not reception.is_cut:
+            try:
+                reception.check_base()
+            except RunError as error:
+                self._fail(str(error))
 
     def _wait_at_most(self, seconds: float | None, failure: str = "") -> None:
         """Gives up after so many seconds, for this reason, unless asked again; None waits for ever."""
@@ -273,10 +288,15 @@ class _Run:
             self._alarm.cancel()
             self._alarm = None
         if seconds is not None:
-            self._alarm = self._loop.call_later(seconds, self._give_up, f"{failure} in {format_time(seconds)}")
+            due_s = self._loop.time() + seconds
+            self._alarm = self._loop.call_at(due_s, self._give_up, due_s, f"{failure} in {format_time(seconds)}")
 
-    def _give_up(self, failure: str) -> None:
-        self._failures.append(failure)
+    def _give_up(self, due_s: float, failure: str) -> None:
+        now = self._loop.time()
+        if now - due_s > STALL_S:  # after a stall what came meanwhile is looked at first
+            self._alarm = self._loop.call_at(now + AFTER_STALL_S, self._give_up, now + AFTER_STALL_S, failure)
+            return
+        self._fail(failure)
         self._transport.close()
 
 

@@ -22,7 +22,8 @@ from receiver.events import (
     StreamEnded,
     StreamStarted,
 )
-from receiver.loss_statistics import SequenceTracker
+from receiver.kept import KeptPackets
+from receiver.loss_statistics import LAST_SEQUENCE, SequenceTracker
 from receiver.reassembly import Reassembler
 from receiver.settings import ReceiverSettings
 
@@ -33,11 +34,20 @@ REPEAT_INTERVAL_S = 0.1
 END_GRACE_S = 0.25
 """How long packets may still come once the end was heard: jitter lets it overtake them."""
 
+FAREWELL_PACKETS = 5
+"""The end of another stream is believed once nothing more of this one has come for as long as so many packets take."""
+
 SILENT_PACKETS = 15
 """A stream is not over before so many packets could have come: on slow links they are far apart."""
 
 UNKNOWN_PACE = 10
 """How many times longer than usual the second packet is waited for: only then the pace is known."""
+
+STALL_S = 0.02
+"""A timer that rings this late rings after a stall, of the machine or of this process."""
+
+AFTER_STALL_S = 0.25
+"""What came during a stall still waits in the socket: so long it is looked at before silence is judged."""
 
 MAX_ENDED_STREAMS = 64
 """Ended streams whose late packets are recognised; only the last one or two can have packets on the way."""
@@ -79,6 +89,13 @@ class _Stream:
     joined_late: bool = False
     more: bool = False
     closes_at: float = inf
+    judged_at: float = -inf
+    leaves_at: float = inf
+
+    @property
+    def live(self) -> bool:
+        """A packet of it has gone by, rather than been kept by somebody on the way."""
+        return self.tracker.expected > 0
 
     def report(self, *, ended: bool, receiver_id: int) -> Report:
         tracker = self.tracker
@@ -116,6 +133,7 @@ class ReceiverSession:
         self._events: deque[ReceiverEvent] = deque()
         self._current: _Stream | None = None
         self._ended: dict[int, _Reporter] = {}
+        self._kept = KeptPackets(settings)
         self._more_expected = True
         self._duplicates = self._damaged = self._bytes = 0
         self._past = PacketStatistics()
@@ -167,19 +185,30 @@ class ReceiverSession:
         timers = [reporter.due for reporter in self._ended.values()]
         if self._refusal is not None:
             timers.append(self._refusal.due)
-        if self._current is not None:
-            timers += [self._current.reporter.due, self._current.closes_at, self._silent_at(self._current)]
+        stream = self._current
+        if stream is not None:
+            timers += [stream.reporter.due, stream.closes_at, stream.leaves_at, self._silent_at(stream)]
+        elif not self._ended:
+            timers.append(self._kept.latest_at + self._settings.silence_s)
         timer = min(timers, default=inf)
         return None if timer == inf else timer
 
     def handle_timer(self, now: float) -> None:
         stream = self._current
         if stream is None:
+            if not self._ended and now >= self._kept.latest_at + self._settings.silence_s:
+                self._end(self._begin(self._kept.largest(), now), "silence")
             return
         if now >= stream.closes_at:
             self._end(stream, "ended")
+        elif now >= stream.leaves_at:
+            stream.more = False
+            self._end(stream, "ended")
         elif now >= self._silent_at(stream):
-            self._end(stream, "silence")
+            if now - self._silent_at(stream) > STALL_S:
+                stream.judged_at = now + AFTER_STALL_S
+            else:
+                self._end(stream, "silence")
 
     def next_event(self) -> ReceiverEvent | None:
         return self._events.popleft() if self._events else None
@@ -207,14 +236,14 @@ class ReceiverSession:
             else:
                 self._events.append(DatagramDropped("after the end"))
             return
-        stream = self._stream_of(packet, now)
-        self._bytes += size
-        if kept and end is None:
-            stream.joined_late = True
-            stream.last_packet_at = now
-            self._events.append(PacketReceived.of(packet, size, now, stream.tracker, late=False))
-            self._take_data(stream, packet, now)
+        if kept:
+            self._receive_kept(packet, size, now, is_end=end is not None)
             return
+        if end is not None and self._current is not None and self._current.id != packet.stream:
+            self._take_farewell(self._current, end, now)
+            return
+        stream = self._stream_of(packet, now, end=end is not None)
+        self._bytes += size
         if stream.joined_late and not stream.tracker.expected:
             stream.tracker.begin_at(packet.sequence)
         latest = stream.tracker.latest
@@ -222,20 +251,59 @@ class ReceiverSession:
             self._duplicates += 1
             self._events.append(DatagramDropped("duplicate"))
             return
-        stream.last_packet_at = now
+        stream.last_packet_at, stream.leaves_at = now, inf
         self._events.append(PacketReceived.of(packet, size, now, stream.tracker, late=packet.sequence < latest))
         if end is not None:
             self._take_end(stream, end, now)
         else:
             self._take_data(stream, packet, now)
 
-    def _stream_of(self, packet: Packet, now: float) -> _Stream:
-        if self._current is None or self._current.id != packet.stream:
-            if self._current is not None:
-                self._current.more = True
-                self._end(self._current, "ended")
-            self._current = _Stream(packet.stream, Reassembler(self._settings), _Reporter(packet.stream), now, now)
-        return self._current
+    def _stream_of(self, packet: Packet, now: float, *, end: bool) -> _Stream:
+        """The stream of a packet, which is current from now on; raises WireError if the packet is no reason to begin
+        another, and nothing changes then."""
+        if self._current is not None and self._current.id == packet.stream:
+            return self._current
+        if packet.sequence > LAST_SEQUENCE:
+            raise WireError(f"stream that begins with packet {packet.sequence}")
+        if not end:
+            Reassembler(self._settings).add(packet)  # what is nonsense ends no photo
+        elif self._current is None and not self._ended:
+            raise WireError("the end of a stream of which nothing came")
+        if self._current is not None:
+            self._current.more = True
+            self._end(self._current, "ended")
+        return self._begin(packet.stream, now)
+
+    def _begin(self, stream_id: int, now: float) -> _Stream:
+        """A stream, with what was kept of it on the way."""
+        stream = self._current = _Stream(stream_id, Reassembler(self._settings), _Reporter(stream_id), now, now)
+        for packet, size in self._kept.take(stream_id):
+            self._take_kept(stream, packet, size, now)
+        return stream
+
+    def _receive_kept(self, packet: Packet, size: int, now: float, *, is_end: bool) -> None:
+        """Takes a packet that was kept on the way: it ends nothing, and begins a stream only where no other goes on."""
+        stream = self._current
+        if stream is not None and stream.id == packet.stream and not is_end:
+            self._take_kept(stream, packet, size, now)
+        elif is_end or (stream is not None and stream.live):
+            self._events.append(DatagramDropped("left behind"))
+        elif self._kept.add(packet, size, now) and stream is None:
+            self._begin(packet.stream, now)
+
+    def _take_kept(self, stream: _Stream, packet: Packet, size: int, now: float) -> None:
+        self._bytes += size
+        stream.joined_late = True
+        stream.last_packet_at = now
+        self._events.append(PacketReceived.of(packet, size, now, stream.tracker, late=False))
+        self._take_data(stream, packet, now)
+
+    def _take_farewell(self, stream: _Stream, end: End, now: float) -> None:
+        """Nothing more follows, says the end of another stream: so be it, if nothing more of this one comes."""
+        if end.more:
+            raise WireError("the end of a stream of which nothing came")
+        gone_s = FAREWELL_PACKETS * (self._usual_silence_s(stream) / SILENT_PACKETS)
+        stream.leaves_at = min(stream.leaves_at, now + max(END_GRACE_S, gone_s))
 
     def _take_data(self, stream: _Stream, packet: Packet, now: float) -> None:
         was_complete = stream.reassembler.complete
@@ -281,7 +349,9 @@ class ReceiverSession:
 
     def _silent_at(self, stream: _Stream) -> float:
         """When a stream is given up."""
-        return stream.last_packet_at + max(self._settings.silence_s, self._usual_silence_s(stream))
+        usual_s = self._usual_silence_s(stream) if stream.live else 0.0
+        silent_at = stream.last_packet_at + max(self._settings.silence_s, usual_s)
+        return max(silent_at, stream.judged_at)
 
     def _usual_silence_s(self, stream: _Stream) -> float:
         sent = stream.tracker.expected

@@ -15,6 +15,7 @@ from progressive.logs import logged
 from progressive.loss_model import parse_loss_model
 from progressive.options import CaFile, EventsAsJson, IceServers, Log, Metrics, PasswordFile, Quiet, SettingsFile
 from progressive.registry import DEFAULT_CODEC
+from progressive.run_folder import folder_of_run
 from progressive.transport.access import Access
 from progressive.units import parse_bandwidth, parse_percent, parse_size, parse_time
 from sender.addresses import losses_to_expect, run_for
@@ -100,7 +101,9 @@ def send(
     output: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Folder for the pictures; one in it for each of several photos.", show_default="out"
+            metavar="DIR",
+            help="Folder for the pictures; one in it for each of several photos. {time} in it is when the run began.",
+            show_default="out",
         ),
     ] = None,
     inner_parity: Annotated[
@@ -216,7 +219,7 @@ def send(
         seed=seed,
         deliver_damaged=deliver_damaged,
         fast=fast,
-        output=output or Path("out"),
+        output=folder_of_run(output or Path("out")),
     )
     if not to:
         _refuse_options_of_remote_runs(

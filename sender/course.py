@@ -26,5 +26,6 @@ class Course:
                 if prepared is None:
                     self._over = True
                 else:
-                    self._ready.append(replace(prepared, photo=prepared.photo[:0].copy()))
+                    nothing = prepared.photo[:0].copy()
+                    self._ready.append(replace(prepared, original=nothing, photo=nothing))
         return self._ready[number] if number < len(self._ready) else None

@@ -49,6 +49,11 @@ class CannotOpen:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiverBusy:
+    """A receiver is there, but another sender is at it, and nobody else has reported yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class StreamFinished:
     """Nothing more will be sent.
 
@@ -59,4 +64,4 @@ class StreamFinished:
     reason: Literal["complete", "deadline", "silence"]
 
 
-SenderEvent = PacketSent | ReportReceived | Replanned | CannotOpen | StreamFinished
+SenderEvent = PacketSent | ReportReceived | Replanned | CannotOpen | ReceiverBusy | StreamFinished

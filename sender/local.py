@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import count
@@ -19,6 +18,7 @@ from typing import cast
 from channel_sim.link import Link, LinkSettings
 from channel_sim.simulate import Route, Session, simulate
 from channel_sim.spec import parse_channel
+from progressive.background import Background
 from progressive.codec import ProgressiveCodec
 from progressive.contexts import context_for
 from progressive.display import Display
@@ -92,13 +92,13 @@ class LocalStream:
         clock: Clock,
         *,
         one_of_several: bool,
-        worker: ThreadPoolExecutor | None = None,
+        worker: Background | None = None,
         stream_id: int = 0,
         canvases: Canvases | None = None,
     ) -> None:
         """
         Args:
-            prepared: the photo; it is also what the pictures are measured against.
+            prepared: the photo; its original is what the pictures are measured against.
             options: of the run.
             folder: for the pictures.
             display: for the figures.
@@ -128,7 +128,7 @@ class LocalStream:
     @property
     def refinement_s(self) -> float:
         """How long, on a virtual clock, a receiver is busy with one picture."""
-        height, width = self._prepared.photo.shape[:2]
+        height, width = self._prepared.original.shape[:2]
         return float(REFINEMENT_S_PER_MEGAPIXEL * height * width / 1e6)
 
     def on_sender_event(self, event: SenderEvent) -> None:
@@ -147,7 +147,7 @@ class LocalStream:
                     self._display,
                     elapsed_s=lambda: self._clock() - self._started_s,
                     figures=lambda: self.receiver.statistics,
-                    original=self._prepared.photo,
+                    original=self._prepared.original,
                     frame=lambda picture: self._canvases.show(event.stream_id, placement, picture),
                     one_of_several=self._one_of_several,
                     worker=self._worker,
@@ -212,7 +212,7 @@ def _stream_locally(options: SenderOptions, display: Display, channel: LinkSetti
     if several:
         OutputFolder(options.output)  # a folder in it for each photo; an earlier run's files must not lie beside them
     failures = []
-    with ThreadPoolExecutor(1) as worker, display:
+    with Background() as worker, display:
         for number, source in enumerate(sources):
             try:
                 prepared = prepare(
@@ -274,7 +274,7 @@ def _stream_frames(
     warm_up_metrics()
     display.settings(options.in_words(channel_words))
     canvases, losses, shown = Canvases(), options.settings.expect, 0
-    with closing(frames), ThreadPoolExecutor(1) as worker, display:
+    with closing(frames), Background() as worker, display:
         for number in count():
             turn = sequence.next()
             if turn is None:

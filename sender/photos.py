@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
+from progressive.background import in_background
 from progressive.codec import ProgressiveCodec
 from progressive.display import Display
 from progressive.errors import RunError, UsageError
@@ -13,12 +13,12 @@ from sender.prepare import PreparedPhoto, Source, prepare
 
 
 class Photos:
-    """The readable photos of a run, one after the other; a single one that is unreadable is an error."""
+    """The photos of a run that can be sent, one after the other; a single one that cannot be is an error."""
 
     def __init__(
         self, sources: Sequence[Source], options: SenderOptions, codec: ProgressiveCodec, display: Display
     ) -> None:
-        self.unreadable: list[str] = []
+        self.unsent: list[str] = []
         self._sources = iter(sources)
         self._count = len(sources)
         self._options, self._codec, self._display = options, codec, display
@@ -27,7 +27,7 @@ class Photos:
         """The next one, encoded; None after the last."""
         for source in self._sources:
             try:
-                return await asyncio.to_thread(
+                return await in_background(
                     prepare,
                     source,
                     self._codec,
@@ -39,11 +39,11 @@ class Photos:
                 if self._count == 1:
                     raise
                 self._display.note(f"error: {error}")
-                self.unreadable.append(source.name)
+                self.unsent.append(source.name)
         return None
 
     def check(self) -> None:
-        """Raises RunError if some could not be read."""
-        if self.unreadable:
-            names = ", ".join(self.unreadable)
-            raise RunError(f"{len(self.unreadable)} of {self._count} photos could not be read: {names}")
+        """Raises RunError if some could not be read or sent."""
+        if self.unsent:
+            names = ", ".join(self.unsent)
+            raise RunError(f"{len(self.unsent)} of {self._count} photos were not sent: {names}")

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from progressive.codec import Photo, ProgressiveCodec
 from progressive.contexts import encode_in_context
+from progressive.errors import UsageError
 from progressive.photos import downscale, find_photos, read_photo, sample_photo
 from progressive.stream import LayeredStream
-from progressive.units import format_percent, format_size
+from progressive.units import format_bandwidth, format_percent, format_size, format_time
 from progressive.wire.placement import Placement
 from sender.order import order_segments
 from sender.packetizer import max_segment_payload, packetize
@@ -23,7 +24,16 @@ SAMPLE = "astronaut"
 BASE_SHARE = 0.1
 """The base may take this share of the time until the deadline, so that most of it is left to refine the picture."""
 
+ROOM_FOR_BASE = 2
+"""A deadline of this many times what the base takes would do: as much again for parity and repairs."""
+
+SHORTEST_SIDE = 64
+"""No photo is downscaled to a shorter side than this: less shows nothing, and its base hardly takes fewer bytes."""
+
 TRIAL_PIXELS = 512 * 512
+LEAST_STEP = 1.1
+"""The sides shrink by this factor at least from one try to the next."""
+
 TRIAL_MARGIN = 4
 """A base grows more slowly than its photo: by less than this margin between a small copy and the size that fits."""
 
@@ -48,6 +58,7 @@ class PreparedPhoto:
 
     Fields:
         name: of the photo.
+        original: as it was read, [H, W, 3].
         photo: as encoded, [H, W, 3].
         stream: its code.
         note: what was changed, in one line; empty if nothing was.
@@ -55,6 +66,7 @@ class PreparedPhoto:
     """
 
     name: str
+    original: Photo
     photo: Photo
     stream: LayeredStream
     note: str
@@ -84,10 +96,10 @@ def prepare(
     full_size: bool,
     context: str | None = None,
 ) -> PreparedPhoto:
-    """Reads and encodes a photo, for a context if one is given; unless `full_size`, its base then takes a tenth of the
-    deadline at most.
+    """Reads and encodes a photo, for a context if one is given.
 
-    Raises UsageError if the photo cannot be read.
+    Unless `full_size`, it is downscaled until its base takes a tenth of the deadline at most, or a side is as short as
+    it may be. Raises UsageError if the photo cannot be read, or its base cannot be sent within the deadline even so.
     """
     return prepare_photo(source.name, source.read(), codec, settings, full_size=full_size, context=context)
 
@@ -104,22 +116,15 @@ def prepare_photo(
     """As `prepare`, with a photo that was read, [H, W, 3]."""
     max_payload = max_segment_payload(settings.packet_size, settings.inner_parity, sealed=settings.sealed)
     encode: Encode = partial(encode_in_context, codec, max_payload=max_payload, context=context)
-    photo = original
-    allowed_s = BASE_SHARE * settings.deadline_s
-    if not full_size:
-        photo = _cut_down_to_what_could_fit(original, encode, settings, allowed_s)
-    stream = encode(photo)
-    while not full_size and (base_s := base_seconds(stream, settings)) > allowed_s and max(photo.shape[:2]) > 1:
-        smaller = max(1.1, math.sqrt(base_s / allowed_s))
-        photo = downscale(original, max(original.shape) / max(photo.shape) * smaller)
-        stream = encode(photo)
-    note = ""
-    if photo is not original:
-        note = (
-            f"{name}: downscaled from {_size(original)} to {_size(photo)}, so that the base takes at most "
-            f"{format_percent(BASE_SHARE)} of the deadline (--full-size keeps it)"
-        )
-    return PreparedPhoto(name, photo, stream, note)
+    factor = 1.0 if full_size else _factor_that_could_fit(original, encode, settings)
+    smallest = 1.0 if full_size else _largest_factor(original)
+    stream = encode(photo := downscale(original, factor))
+    while (excess := base_seconds(stream, settings) / (BASE_SHARE * settings.deadline_s)) > 1 and factor < smallest:
+        factor = min(smallest, factor * max(LEAST_STEP, math.sqrt(excess)))
+        stream = encode(photo := downscale(original, factor))
+    _check_base(name, photo, stream, settings, advice=" or leave --full-size out" if full_size else "")
+    note = "" if photo is original else _note(name, original, photo, base_seconds(stream, settings), settings)
+    return PreparedPhoto(name, original, photo, stream, note)
 
 
 def encode_part(
@@ -130,20 +135,48 @@ def encode_part(
     return encode_in_context(codec, part, max_payload=max_payload, context=context)
 
 
-def base_seconds(stream: LayeredStream, settings: SenderSettings) -> float:
-    """How long the base takes to send, packet overhead included."""
-    blocks = packetize(stream.header, order_segments(stream.segments), settings.payload_size)
+def base_seconds(stream: LayeredStream, settings: SenderSettings, placement: Placement | None = None) -> float:
+    """How long the base takes to send, packet overhead included; `placement` goes with that of a part of a frame."""
+    blocks = packetize(stream.header, order_segments(stream.segments), settings.payload_size, placement)
     packets = (packet for block in blocks if block.layer == 0 for packet in block.packets)
     return sum(settings.wire_size_of_payload(p.payload_size) for p in packets) * 8 / settings.bandwidth_bps
 
 
-def _cut_down_to_what_could_fit(photo: Photo, encode: Encode, settings: SenderSettings, allowed_s: float) -> Photo:
-    """Spares the encoding of a photo whose base is far too large, as a small copy of it tells."""
+def _largest_factor(photo: Photo) -> float:
+    """By how much the sides may be divided, 1 or more."""
+    return max(1.0, float(min(photo.shape[:2]) / SHORTEST_SIDE))
+
+
+def _factor_that_could_fit(photo: Photo, encode: Encode, settings: SenderSettings) -> float:
+    """Spares the encoding of a photo whose base is far too large: what to divide its sides by at least, as a small copy
+    of it tells."""
     copy = downscale(photo, max_pixels=TRIAL_PIXELS)
     if photo.size <= TRIAL_MARGIN * copy.size:
-        return photo
-    seconds_per_pixel = base_seconds(encode(copy), settings) / (copy.shape[0] * copy.shape[1])
-    return downscale(photo, max_pixels=max(1, int(TRIAL_MARGIN * allowed_s / seconds_per_pixel)))
+        return 1.0
+    base_s = base_seconds(encode(copy), settings) * float(photo.size / copy.size)
+    excess = base_s / (TRIAL_MARGIN * BASE_SHARE * settings.deadline_s)
+    return min(_largest_factor(photo), max(1.0, math.sqrt(excess)))
+
+
+def _check_base(name: str, photo: Photo, stream: LayeredStream, settings: SenderSettings, *, advice: str) -> None:
+    """Raises UsageError if there is no time for the base; `advice` is what else to do."""
+    base_s = base_seconds(stream, settings)
+    if base_s > settings.deadline_s:
+        needs = f"the base of {_size(photo)} pixels takes {format_time(base_s, digits=2)}"
+        enough_s = math.ceil(ROOM_FOR_BASE * base_s)
+        raise UsageError(
+            f"{name}: {needs} at {format_bandwidth(settings.bandwidth_bps)}, longer than the deadline: "
+            f"use --deadline {enough_s}s or more{advice}"
+        )
+
+
+def _note(name: str, original: Photo, photo: Photo, base_s: float, settings: SenderSettings) -> str:
+    """That the photo was downscaled, and why."""
+    share = base_s / settings.deadline_s
+    aim = f"so that the base takes at most {format_percent(BASE_SHARE)} of the deadline"
+    if share > BASE_SHARE:
+        aim = f"as far as it goes: the base takes {format_percent(share, digits=2)} of the deadline"
+    return f"{name}: downscaled from {_size(original)} to {_size(photo)}, {aim} (--full-size keeps it)"
 
 
 def _size(photo: Photo) -> str:

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from math import inf
 
+from progressive.background import in_background
 from progressive.contexts import context_for
 from progressive.display import Display
 from progressive.errors import UsageError
@@ -93,7 +94,7 @@ async def _connected(address: MqttAddress, options: SenderOptions, display: Disp
     if broker is not None:
         address = replace(address, host=LOOPBACK, port=await broker.start(address.port))
     try:
-        transport = MqttSender(address, options.access, display.note)
+        transport = MqttSender(address, options.access, display.note, packet_size=options.settings.packet_size)
         try:
             await transport.open(patient=False)
             yield transport
@@ -144,7 +145,7 @@ class _Publisher:
         """Publishes a photo once; returns the session, which is over."""
         settings = self._options.settings
         self._complete = dict.fromkeys(self._complete, False)
-        session = await asyncio.to_thread(
+        session = await in_background(
             SenderSession,
             prepared.stream,
             replace(settings, expect=self._losses or settings.expect),

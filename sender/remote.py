@@ -9,9 +9,9 @@ import asyncio
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from progressive.background import Background, in_background
 from progressive.codec import ProgressiveCodec
 from progressive.contexts import context_for
 from progressive.display import Display
@@ -25,7 +25,7 @@ from progressive.transport.drive import drive
 from progressive.transport.fan_out import FanOut
 from progressive.transport.udp import UdpAddress, open_udp_sender, parse_udp_url
 from sender.display import SendingView
-from sender.events import CannotOpen, ReportReceived, SenderEvent, StreamFinished
+from sender.events import CannotOpen, ReceiverBusy, ReportReceived, SenderEvent, StreamFinished
 from sender.farewell import farewell
 from sender.frames import is_sequence, open_frames
 from sender.options import SenderOptions
@@ -131,7 +131,7 @@ async def _stream_frames(
         clock=lambda: loop.time() - started_s,
         wait_until=lambda time_s: stop.wait(max(0.0, started_s + time_s - loop.time())),
     )
-    with ThreadPoolExecutor(1) as worker:
+    with Background() as worker:
         try:
             await _send_frames(sequence, targets, options, display, worker)
             for datagram in farewell(secrets.randbits(32), options.access.envelope()):
@@ -153,7 +153,7 @@ async def _send_frames(
     targets: Sequence[Target],
     options: SenderOptions,
     display: Display,
-    worker: ThreadPoolExecutor,
+    worker: Background,
 ) -> None:
     loop = asyncio.get_running_loop()
     while (turn := await loop.run_in_executor(worker, sequence.next)) is not None:
@@ -206,7 +206,7 @@ async def _send_to_all(
 
     async def send(target: Target) -> SenderSession:
         # A receiver ignores what comes late of streams it has seen: ids must differ from those of earlier runs too.
-        session = await asyncio.to_thread(
+        session = await in_background(
             SenderSession,
             prepared.stream,
             replace(settings, expect=target.losses or settings.expect),
@@ -217,7 +217,7 @@ async def _send_to_all(
             envelope=access.envelope(),
         )
         show = view.follow(target.address, len(session.stream.segments))
-        await drive(session, target.transport, _handler(target, show))
+        await drive(session, target.transport, _handler(target, show, display.note))
         target.losses = session.losses
         return session
 
@@ -227,7 +227,9 @@ async def _send_to_all(
     return sessions
 
 
-def _handler(target: Target, show: Callable[[SenderEvent], None]) -> Callable[[SenderEvent], None]:
+def _handler(
+    target: Target, show: Callable[[SenderEvent], None], say: Callable[[str], None]
+) -> Callable[[SenderEvent], None]:
     clock = asyncio.get_running_loop().time
 
     def on_event(event: SenderEvent) -> None:
@@ -236,6 +238,11 @@ def _handler(target: Target, show: Callable[[SenderEvent], None]) -> Callable[[S
             target.heard_s = clock()
         elif isinstance(event, CannotOpen):
             target.unheard, target.advice = f"what answers at {target.address} cannot be understood", event.advice
+        elif isinstance(event, ReceiverBusy):
+            busy = f"the receiver at {target.address} is busy with another sender"
+            if target.unheard != busy:
+                say(f"{busy}: trying until the deadline")
+            target.unheard, target.advice = busy, "wait until that one is done, or start another receiver"
         elif isinstance(event, StreamFinished) and event.reason == "silence":
             target.failure = f"{target.unheard}: {target.advice}"
         elif isinstance(event, StreamFinished) and event.reason == "deadline" and target.heard_s is not None:

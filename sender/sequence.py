@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +13,19 @@ from PIL import Image
 from progressive.codec import Photo, ProgressiveCodec
 from progressive.errors import RunError, UsageError
 from progressive.stream import LayeredStream
+from progressive.units import format_time
 from progressive.wire.placement import CANVASES, Placement
 from sender.changes import Region, block_errors, changed_region
 from sender.frames import Frame, Frames, frames_in_words
-from sender.prepare import PreparedPhoto, encode_part, prepare_photo
+from sender.prepare import PreparedPhoto, base_seconds, encode_part, prepare_photo
 from sender.settings import SenderSettings
 
 LATE_SHARE = 0.1
 """A frame with less than this share of its deadline left is late: there would be time for its base at most."""
 
+
+ROOM_TO_REFINE = 2
+"""A deadline of this many times what it takes to code a frame and to send its base would do."""
 
 REFRESH_S = 20.0
 """A scene in which nothing changes is sent whole again after so long: for receivers that came meanwhile, and so that
@@ -100,30 +105,43 @@ class FrameSequence:
         self._clock, self._wait_until = clock, wait_until
         self._canvas: Canvas | None = None
         self._pixels = self._pixels_sent = 0
-        self._latest_s = 0.0
+        self._latest_s = self._needed_s = 0.0
 
     @property
     def share_sent(self) -> float:
         return self._pixels_sent / self._pixels if self._pixels else 0.0
 
     def next(self) -> Turn | None:
-        """The next frame to send, once it is there; None after the last. Raises UsageError if the source fails."""
+        """The next frame to send, once it is there; None after the last.
+
+        Raises UsageError if the source fails, or the first frame cannot be sent within the deadline.
+        """
         while (frame := self._frames.next(self._clock())) is not None:
             if frame.time_s > self._clock():
                 self._wait_until(frame.time_s)
             if self._left_s(frame) < LATE_SHARE * self._settings.deadline_s:
                 self.late += 1
                 continue
+            begun_s = self._clock()
             try:
                 photo = frame.read()
             except UsageError:
                 self.unreadable.append(frame.name)
                 continue
-            prepared = self._prepare(frame.name, photo)
+            try:
+                prepared = self._prepare(frame.name, photo)
+            except UsageError:
+                if not self.sent_count:
+                    raise
+                self.late += 1
+                continue
             left_s = self._left_s(frame)
             if prepared is None:
                 self.unchanged += 1
-            elif left_s < LATE_SHARE * self._settings.deadline_s:
+                continue
+            base_s = base_seconds(prepared.stream, self._settings, prepared.placement)
+            self._needed_s = max(self._needed_s, self._clock() - begun_s + base_s)
+            if left_s < max(base_s, LATE_SHARE * self._settings.deadline_s):
                 self.late += 1
             else:
                 return Turn(prepared, left_s, photo.shape[:2])
@@ -168,12 +186,19 @@ class FrameSequence:
         return f"{words}, {self.share_sent:.0%} of the area of those sent"
 
     def check(self) -> None:
-        """Raises RunError if some frames could not be read, or some of a video could not be decoded."""
+        """Raises RunError if no frame was sent, some could not be read, or some of a video could not be decoded."""
         if self.unreadable:
             names = ", ".join(self.unreadable)
             raise RunError(f"{frames_in_words(len(self.unreadable))} could not be read: {names}")
         if self._frames.damage:
             raise RunError(self._frames.damage)
+        if self.late and not self.sent_count:
+            deadline = format_time(self._settings.deadline_s)
+            raise RunError(
+                "not one frame was sent: to code one and to send its base takes "
+                f"{format_time(self._needed_s, digits=2)}, too long for a deadline of {deadline}: "
+                f"use --deadline {ceil(ROOM_TO_REFINE * self._needed_s)}s or more, or smaller frames"
+            )
 
     def _left_s(self, frame: Frame) -> float:
         return frame.time_s + self._settings.deadline_s - self._clock()
@@ -193,7 +218,7 @@ class FrameSequence:
         height, width = scaled.shape[:2]
         placement = Placement(canvas.stream_id, width, height, region.left, region.top)
         note = f"{name}: {region.width}x{region.height} of {width}x{height} changed, {len(stream.segments)} segments"
-        return PreparedPhoto(name, scaled, stream, note, placement)
+        return PreparedPhoto(name, photo, scaled, stream, note, placement)
 
     def _prepare_whole(self, name: str, photo: Photo) -> PreparedPhoto:
         return prepare_photo(name, photo, self._codec, self._settings, full_size=self._full_size, context=self._context)

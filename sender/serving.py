@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 
+from progressive.background import in_background
 from progressive.contexts import context_for
 from progressive.display import Display
 from progressive.errors import UsageError
@@ -154,7 +155,7 @@ class _Served:
         loop = asyncio.get_running_loop()
         started_s = loop.time()
         view = SendingView(self._display, prepared.name, lambda: loop.time() - started_s, board=self._board)
-        session = await asyncio.to_thread(
+        session = await in_background(
             SenderSession,
             prepared.stream,
             replace(self._settings, expect=losses),

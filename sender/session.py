@@ -11,7 +11,7 @@ from typing import Literal
 from progressive.errors import UsageError, WireError
 from progressive.loss_model import LossModel
 from progressive.stream import LayeredStream
-from progressive.wire.control import End, Report, parse_message
+from progressive.wire.control import Busy, End, Report, parse_message
 from progressive.wire.envelope import Envelope, PlainEnvelope, SealMismatch
 from progressive.wire.fec import BlockEncoder
 from progressive.wire.packet import MAX_INDEX, Kind, Packet
@@ -19,7 +19,16 @@ from progressive.wire.placement import Placement
 from progressive.wire.protection import BlockShape, Goal, Plan, Progress, Slot, plan_protection, replan
 from progressive.wire.stripes import Stripe, encoder_of_class, write_stripes
 from sender.audience import Audience, Listener, Sent
-from sender.events import CannotOpen, PacketKind, PacketSent, Replanned, ReportReceived, SenderEvent, StreamFinished
+from sender.events import (
+    CannotOpen,
+    PacketKind,
+    PacketSent,
+    ReceiverBusy,
+    Replanned,
+    ReportReceived,
+    SenderEvent,
+    StreamFinished,
+)
 from sender.loss_estimate import unanswered
 from sender.order import order_segments
 from sender.pacing import TokenBucket
@@ -34,6 +43,12 @@ END_COPIES = 6
 END_INTERVAL_S = 0.1
 LINGER_S = 1.0
 """How long to listen for a last report once all was said: a round trip over a geostationary satellite."""
+
+STALL_S = 0.02
+"""A timer that rings this late rings after a stall, of the machine or of this process."""
+
+AFTER_STALL_S = 0.25
+"""What came during a stall still waits in the socket: so long it is looked at before silence is judged."""
 
 UNANSWERED_S = 2.0
 """Without a report by then all losses are planned for, as none of them can be answered."""
@@ -145,12 +160,15 @@ class SenderSession:
         return frozenset.intersection(*known) if known else frozenset()
 
     def receive_datagram(self, data: bytes, now: float) -> None:
-        """Takes a datagram of a receiver's; anything but a report about this stream that can be true is counted and
-        dropped."""
+        """Takes a datagram of a receiver's; anything but a report about this stream that can be true, or the word that
+        the receiver is busy, is counted and dropped."""
         if self.done or not self.settings.feedback:
             return
         try:
-            report = self._parse_report(data)
+            report = self._parse_answer(data)
+            if isinstance(report, Busy):
+                self._events.extend([] if self._audience.heard else [ReceiverBusy()])
+                return
             sent = Sent(len(self._sent), len(self._blocks), len(self.stream.segments))
             is_new = self._audience.take(report, now, sent)
         except WireError as error:
@@ -193,12 +211,12 @@ class SenderSession:
     def next_event(self) -> SenderEvent | None:
         return self._events.popleft() if self._events else None
 
-    def _parse_report(self, data: bytes) -> Report:
+    def _parse_answer(self, data: bytes) -> Report | Busy:
         packet = self.envelope.unwrap(data)
         if packet.kind is not Kind.FEEDBACK or packet.stream != self.stream_id:
             raise WireError("not feedback about this stream")
         message = parse_message(packet.payload)
-        if not isinstance(message, Report) or message.stream != self.stream_id:
+        if not isinstance(message, Report | Busy) or message.stream != self.stream_id:
             raise WireError("feedback is not a report about this stream")
         return message
 
@@ -214,6 +232,8 @@ class SenderSession:
         if not self._ending and (satisfied or self._is_all_sent() or now >= self._deadline):
             self._ending = True
             self._end_due = now
+        if self._ending and not self._ends_left and now - self._finish_at > STALL_S:
+            self._finish_at = now + AFTER_STALL_S
         if self._ending and not self.done and self._is_over(now):
             self.done = True
             silent = self.settings.feedback and not self._audience.heard

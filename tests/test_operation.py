@@ -11,6 +11,8 @@ import typer
 
 import receiver.__main__
 import sender.__main__
+from progressive.output import OutputFolder
+from progressive.run_folder import folder_of_run
 from progressive.settings_file import take_environment
 
 FOLDER = Path(__file__).parents[1] / "examples" / "operation"
@@ -45,6 +47,14 @@ def test_the_unit_calls_a_program_with_options_that_it_has() -> None:
     assert Path(program).name == "progressive-receiver"
     assert {word.removeprefix("--") for word in arguments if word.startswith("--")} <= options_of("receiver")
     assert unit["Service"]["SuccessExitStatus"] == "143"
+
+
+def test_no_run_of_the_unit_or_the_container_writes_into_the_folder_of_an_earlier_one(tmp_path: Path) -> None:
+    settings = tomllib.loads((FOLDER / "progressive.toml").read_text())["receiver"]
+    container = (FOLDER / "Containerfile").read_text().partition('"--output", "')[2].partition('"')[0]
+    for output in (settings["output"], container.lstrip("/")):
+        runs = [OutputFolder(folder_of_run(tmp_path / output)).path for _ in range(2)]
+        assert runs[0] != runs[1]
 
 
 def test_the_container_calls_the_receiver_with_options_that_it_has() -> None:

@@ -20,7 +20,7 @@ from progressive.transport.udp import UdpAddress, open_udp_receiver, open_udp_se
 from progressive.wire.envelope import PlainEnvelope
 from progressive.wire.packet import Kind, Packet
 from progressive.wire.sealing import SealedEnvelope
-from receiver.events import CannotOpen, SegmentReceived
+from receiver.events import CannotOpen, SegmentReceived, StreamEnded
 from receiver.run import ReceiverOptions, receive
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
@@ -108,6 +108,72 @@ async def test_only_what_opens_makes_a_peer_over_udp():
     await receiver.send(b"answer")
     assert await asyncio.wait_for(sender.receive(), 5) == b"answer"
     assert receiver.strangers == 1
+    for transport in (receiver, sender, thief):
+        transport.close()
+
+
+NOW = 1.8e9
+
+
+def sealed_stream(stream_id, *, sealed_s, more=False):
+    """All datagrams of a stream that was sent at that time."""
+    settings = SenderSettings(100e3, sealed=True, feedback=False, deadline_s=5)
+    seals = SealedEnvelope(KEY, clock=lambda: sealed_s)
+    sender = SenderSession(make_stream(), settings, stream_id=stream_id, now=0, more=more, envelope=seals)
+    sent: list[bytes] = []
+    while (timer := sender.next_timer()) is not None:
+        sent += sender.datagrams_to_send(timer)
+        sender.handle_timer(timer)
+    return sent
+
+
+def receive_all(receiver, datagrams, now):
+    for datagram in datagrams:
+        receiver.receive_datagram(datagram, now)
+    return list(iter(receiver.next_event, None))
+
+
+def test_recorded_packets_end_no_photo_in_progress():
+    """Neither those of a stream that was heard before, nor of one that was not, nor the last ones of either."""
+    receiver = ReceiverSession(ReceiverSettings(), now=0, envelope=SealedEnvelope(KEY, clock=lambda: NOW))
+    heard, unheard = sealed_stream(1, sealed_s=NOW - 60, more=True), sealed_stream(2, sealed_s=NOW - 40)
+    live = sealed_stream(3, sealed_s=NOW)
+    receive_all(receiver, heard, 0.0)
+    events = receive_all(receiver, live[:5], 1.0)
+    for recorded in (heard[1], heard[-1], unheard[0], unheard[-1]):
+        events += receive_all(receiver, [recorded], 1.5)
+    events += receive_all(receiver, live[5:], 2.0)
+    (ended,) = (e for e in events if isinstance(e, StreamEnded))
+    assert (ended.stream_id, ended.reason) == (3, "complete")
+
+
+def test_a_recorded_end_ends_no_waiting_receiver():
+    receiver = ReceiverSession(ReceiverSettings(), now=0, envelope=SealedEnvelope(KEY, clock=lambda: NOW))
+    for sealed_s in (NOW - 1000, NOW - 1):
+        receive_all(receiver, sealed_stream(1, sealed_s=sealed_s)[-1:], 0.0)
+        receiver.handle_timer(100.0)
+        assert not receiver.done
+    events = receive_all(receiver, sealed_stream(2, sealed_s=NOW), 200.0)
+    assert events[-1] == StreamEnded(2, "complete", more=False)
+
+
+@pytest.mark.parametrize("age_s", [4000, 100])
+async def test_recorded_packets_from_elsewhere_do_not_keep_the_sender_out(age_s):
+    """Too old ones hold nothing; others only until what was sealed later comes."""
+    receiver = await open_udp_receiver(UdpAddress("127.0.0.1", 0), SealedEnvelope(KEY, clock=lambda: NOW))
+    sender, thief = [await open_udp_sender(receiver.local_address) for _ in range(2)]
+    genuine = sealed_stream(2, sealed_s=NOW)
+    await thief.send(sealed_stream(1, sealed_s=NOW - age_s)[0])
+    await asyncio.wait_for(receiver.receive(), 5)
+    await sender.send(genuine[0])
+    assert await asyncio.wait_for(receiver.receive(), 5) == genuine[0]
+    await receiver.send(b"answer")
+    assert await asyncio.wait_for(sender.receive(), 5) == b"answer"
+    await thief.send(sealed_stream(1, sealed_s=NOW - 100)[2])  # of a stream that is older: nobody's place is lost
+    await thief.send(sealed_stream(3, sealed_s=NOW + 1)[0])  # another sender with the key, at the same time
+    await sender.send(genuine[2])
+    assert await asyncio.wait_for(receiver.receive(), 5) == genuine[2]
+    assert receiver.strangers == 2
     for transport in (receiver, sender, thief):
         transport.close()
 

@@ -90,7 +90,7 @@ def main_command(
 def _prepare(
     photo: str | None, codec: ProgressiveCodec, settings: SenderSettings, output: Path
 ) -> tuple[PreparedPhoto, Path]:
-    """The photo, encoded, and a file of it as it is sent, for the receivers to measure against."""
+    """The photo, encoded, and a file of it for the receivers to measure against."""
     sources = find_sources(photo)
     if len(sources) > 1:
         raise UsageError(f"{photo} stands for {len(sources)} photos: a broadcast is of one")
@@ -98,7 +98,7 @@ def _prepare(
     prepared = prepare(sources[0], codec, settings, full_size=False, context=context)
     output.mkdir(parents=True, exist_ok=True)
     reference = output / "original.png"
-    write_png(reference, prepared.photo)
+    write_png(reference, prepared.original)
     return prepared, reference
 
 

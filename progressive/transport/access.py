@@ -17,6 +17,7 @@ class Access:
     Fields:
         inner_parity: bytes of parity inside each datagram, the same number on both ends.
         key_file: of the key that seals every packet; None seals nothing.
+        max_age_s: how long ago, by this machine's clock, a sender may have sealed what a receiver takes.
         password_file: of the password of the user in an address.
         ca_file: of the authorities, as PEM, whose certificates are trusted; None for those of the system.
         token_file: of the tokens that let a receiver join, one a line; a receiver shows the first.
@@ -25,6 +26,7 @@ class Access:
 
     inner_parity: int = 0
     key_file: Path | None = None
+    max_age_s: float = 300.0
     password_file: Path | None = None
     ca_file: Path | None = None
     token_file: Path | None = None
@@ -37,13 +39,13 @@ class Access:
             return PlainEnvelope(self.inner_parity)
         from progressive.wire.sealing import SealedEnvelope
 
-        return SealedEnvelope(read_key(self.key_file), self.inner_parity)
+        return SealedEnvelope(read_key(self.key_file), self.inner_parity, max_age_s=self.max_age_s)
 
     def check(self, scheme: str, taken: frozenset[str]) -> None:
         """Raises UsageError if something is set that addresses of this scheme, which take `taken`, have no use for."""
         for field in fields(self):
             if field.name not in taken and getattr(self, field.name) != field.default:
-                option = field.name.replace("_", "-")
+                option = field.name.removesuffix("_s").replace("_", "-")
                 raise UsageError(f"--{option} has no meaning for {scheme}:// addresses: leave it out")
 
     def in_words(self) -> dict[str, str]:

@@ -31,6 +31,11 @@ class ReceivingTransport(Transport, Protocol):
         """What it does and where, such as "listening at udp://0.0.0.0:9000"."""
         ...
 
+    @property
+    def dropped_in_words(self) -> str:
+        """What came and was none of the sender's, in a line; empty if nothing did."""
+        ...
+
     async def wait_closed(self) -> None:
         """Waits, a second or two at most, until the other end was told of `close`."""
         ...
@@ -70,7 +75,7 @@ def _mqtt(form: str) -> Scheme:
     return Scheme(
         form,
         "progressive.transport.mqtt.receiving:join",
-        frozenset({"key_file", "password_file", "ca_file"}),
+        frozenset({"key_file", "max_age_s", "password_file", "ca_file"}),
         BROKER_AWAY_S,
         extra="mqtt",
         modules=("aiomqtt", "amqtt"),
@@ -78,7 +83,9 @@ def _mqtt(form: str) -> Scheme:
 
 
 SCHEMES = {
-    "udp": Scheme("udp://HOST:PORT", "progressive.transport.udp:listen", frozenset({"inner_parity", "key_file"})),
+    "udp": Scheme(
+        "udp://HOST:PORT", "progressive.transport.udp:listen", frozenset({"inner_parity", "key_file", "max_age_s"})
+    ),
     "webrtc": Scheme(
         "webrtc://HOST:PORT",
         "progressive.transport.webrtc.join:join",

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass
 from errno import EADDRINUSE
-from math import inf
-from typing import Literal
 from urllib.parse import urlsplit
 
-from progressive.errors import UsageError, WireError
+from progressive.errors import UsageError
 from progressive.transport.access import Access
 from progressive.transport.inbox import Inbox
-from progressive.wire.envelope import Envelope, PlainEnvelope, SealMismatch
+from progressive.transport.peer import Peer, SocketAddress
+from progressive.transport.schemes import Say
+from progressive.transport.wildcard import SUPPORTED, WildcardEndpoint, is_wildcard
+from progressive.wire.envelope import Envelope, PlainEnvelope
+from progressive.wire.packet import MAX_DATAGRAM
 
-PEER_HOLD_S = 3.0
-"""A sender that has been silent for this long has gone, and another may take its place."""
-
-SocketAddress = tuple[str | int, ...]
-
-Origin = Literal["ours", "sealed otherwise", "nonsense"]
-"""What a datagram tells of who sent it."""
+MAX_TOLD = 8
+"""Senders turned away that a person is told of by their addresses; further ones are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +53,14 @@ def parse_udp_url(url: str) -> UdpAddress:
 class UdpTransport:
     """A UDP socket as a transport; made by `open_udp_sender` and `open_udp_receiver`."""
 
-    def __init__(self, socket_transport: asyncio.DatagramTransport, protocol: _Protocol) -> None:
+    def __init__(
+        self, socket_transport: asyncio.DatagramTransport, protocol: _Protocol, peer: Peer | None, say: Say
+    ) -> None:
+        """`peer`: who is listened to; None for a socket that is connected to its only one."""
         self._socket = socket_transport
         self._protocol = protocol
+        self._peer, self._say = peer, say
+        self._told: set[SocketAddress] = set()
 
     @property
     def local_address(self) -> UdpAddress:
@@ -74,7 +75,12 @@ class UdpTransport:
     @property
     def strangers(self) -> int:
         """Datagrams dropped because they came from someone else while a sender was at it."""
-        return self._protocol.strangers
+        return 0 if self._peer is None else self._peer.strangers
+
+    @property
+    def dropped_in_words(self) -> str:
+        count = self.strangers
+        return f"dropped {count} datagram{'s' * (count != 1)} of others than the sender" if count else ""
 
     @property
     def refusals(self) -> int:
@@ -88,16 +94,22 @@ class UdpTransport:
         """As `send`, which never waits, for callers that are no coroutines."""
         if self._socket.is_closing():
             return
-        if self._protocol.connected:
+        if self._peer is None:
             self._socket.sendto(data)
-        elif self._protocol.peer is not None:
-            self._socket.sendto(data, self._protocol.peer)
+        elif self._peer.address is not None:
+            self._socket.sendto(data, self._peer.address)
 
     async def receive(self) -> bytes:
         while True:
             data, source = await self._protocol.inbox.get()
-            if self._protocol.admits(data, source):
+            if self._peer is None:
                 return data
+            admission = self._peer.admit(data, source, asyncio.get_running_loop().time())
+            if admission.taken:
+                return data
+            if admission.answer:
+                self._tell(source)
+                self._socket.sendto(admission.answer, source)
 
     def close(self) -> None:
         self._protocol.inbox.close()
@@ -106,31 +118,22 @@ class UdpTransport:
     async def wait_closed(self) -> None:
         """UDP tells nobody."""
 
+    def _tell(self, source: SocketAddress) -> None:
+        """Says once that a sender is turned away."""
+        if source not in self._told and len(self._told) < MAX_TOLD:
+            self._told.add(source)
+            who = UdpAddress(str(source[0]), int(source[1]))
+            self._say(f"another sender, at {who}, is turned away while this one is at it")
+
 
 class _Protocol(asyncio.DatagramProtocol):
-    def __init__(self, *, connected: bool, origin: Callable[[bytes], Origin]) -> None:
+    def __init__(self) -> None:
         self.inbox: Inbox[tuple[bytes, SocketAddress]] = Inbox()
-        self.connected = connected
-        self.origin = origin
-        self.peer: SocketAddress | None = None
-        self.refusals = self.strangers = 0
-        self._heard_s = -inf
-
-    def admits(self, data: bytes, source: SocketAddress) -> bool:
-        """Whether to take a datagram: anyone's valid packet makes a peer, who is then alone until it has gone."""
-        now = asyncio.get_running_loop().time()
-        if source != self.peer and now - self._heard_s < PEER_HOLD_S:
-            self.strangers += 1
-            return False
-        origin = self.origin(data)
-        if origin == "ours":
-            self.peer, self._heard_s = source, now
-        elif origin == "sealed otherwise" and now - self._heard_s >= PEER_HOLD_S:
-            self.peer = source  # to be told so, and to hold nobody's place
-        return True
+        self.refusals = 0
 
     def datagram_received(self, data: bytes, addr: SocketAddress) -> None:
-        self.inbox.put((data, addr))
+        if len(data) <= MAX_DATAGRAM:  # what is larger would only fill the memory until it is refused
+            self.inbox.put((data, addr))
 
     def error_received(self, exc: Exception) -> None:
         # The peer may only be starting: what never comes is a matter of the session's.
@@ -144,48 +147,47 @@ async def open_udp_sender(address: UdpAddress) -> UdpTransport:
     """A transport to this address; raises UsageError if it cannot be reached at all."""
     if not address.port:
         raise UsageError(f"{address} has no port to send to: use 1 to 65535")
-    return await _open(address, connected=True, origin=lambda _datagram: "ours")
+    protocol = _Protocol()
+    return UdpTransport(await open_endpoint(protocol, address, connected=True), protocol, None, _tell_nobody)
 
 
-async def open_udp_receiver(address: UdpAddress, envelope: Envelope | None = None) -> UdpTransport:
+async def open_udp_receiver(
+    address: UdpAddress, envelope: Envelope | None = None, say: Say | None = None
+) -> UdpTransport:
     """A transport that listens at this address; raises UsageError if that is impossible.
 
     Args:
         address: port 0 lets the system choose one.
         envelope: for this transport alone; None for a plain one. The source of a datagram that it takes becomes the
             peer to answer.
+        say: takes a line about a sender that is turned away; None tells nobody.
     """
-    opener = envelope or PlainEnvelope()
-
-    def origin(datagram: bytes) -> Origin:
-        try:
-            opener.unwrap(datagram)
-        except SealMismatch:
-            return "sealed otherwise"
-        except WireError:
-            return "nonsense"
-        return "ours"
-
-    return await _open(address, connected=False, origin=origin)
+    protocol = _Protocol()
+    endpoint = await open_endpoint(protocol, address, connected=False)
+    return UdpTransport(endpoint, protocol, Peer(envelope or PlainEnvelope()), say or _tell_nobody)
 
 
-async def listen(url: str, access: Access, _say: Callable[[str], None]) -> UdpTransport:
+async def listen(url: str, access: Access, say: Say) -> UdpTransport:
     """Opens what a receiver listens at by its URL; raises UsageError if that is impossible."""
-    return await open_udp_receiver(parse_udp_url(url), access.envelope())
+    return await open_udp_receiver(parse_udp_url(url), access.envelope(), say)
 
 
-async def _open(address: UdpAddress, *, connected: bool, origin: Callable[[bytes], Origin]) -> UdpTransport:
-    protocol = _Protocol(connected=connected, origin=origin)
-    return UdpTransport(await open_endpoint(protocol, address, connected=connected), protocol)
+def _tell_nobody(_text: str) -> None:
+    """For who does not want to know."""
 
 
 async def open_endpoint(
     protocol: asyncio.DatagramProtocol, address: UdpAddress, *, connected: bool
 ) -> asyncio.DatagramTransport:
-    """A UDP socket that sends to this address or listens at it; raises UsageError if that is impossible."""
+    """A UDP socket that sends to this address or listens at it; raises UsageError if that is impossible.
+
+    One that listens at all addresses of the machine answers from the one that was written to, where the system can.
+    """
     place = (address.host, address.port)
     loop = asyncio.get_running_loop()
     try:
+        if SUPPORTED and not connected and is_wildcard(address.host):
+            return WildcardEndpoint(protocol, place)
         transport, _ = await loop.create_datagram_endpoint(
             lambda: protocol,
             local_addr=None if connected else place,

@@ -77,7 +77,18 @@ class End(_Message):
     repeats: bool = False
 
 
-Message = Report | End
+class Busy(_Message):
+    """A receiver is there, and another sender is at it.
+
+    Fields:
+        stream: identifier of the stream that was turned away.
+    """
+
+    type: Literal["busy"] = "busy"
+    stream: Count
+
+
+Message = Report | End | Busy
 
 _messages: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
 

@@ -34,7 +34,10 @@ HEADER_SIZE = _HEADER.size
 OVERHEAD = HEADER_SIZE + _CRC.size
 """Bytes of a datagram that are not payload."""
 
-SALT_SIZE = 8
+TIME_SIZE = 4
+SALT_SIZE = 12
+"""When it was drawn, in TIME_SIZE bytes, and random ones."""
+
 TAG_SIZE = 16
 SEALED_OVERHEAD = HEADER_SIZE + SALT_SIZE + TAG_SIZE
 """The same of a sealed datagram."""
@@ -133,6 +136,21 @@ def parse_header(datagram: bytes) -> Header:
     if len(datagram) != promised:
         raise WireError(f"datagram of {len(datagram)} bytes promises {promised}")
     return Header(bool(flags), _parse_kind(first & 0x0F, block, index, k, n), stream, sequence, block, index, k, n)
+
+
+def sealed_at(datagram: bytes) -> int | None:
+    """When a sealed packet says that its salt was drawn, in seconds since 1970; None for one that is not sealed.
+
+    Nothing vouches for it before the packet opens.
+    """
+    if len(datagram) < SEALED_OVERHEAD or not datagram[1] & FLAG_SEALED:
+        return None
+    return int.from_bytes(datagram[HEADER_SIZE : HEADER_SIZE + TIME_SIZE], "big")
+
+
+def claimed_stream(datagram: bytes) -> int | None:
+    """The stream that the header of a datagram names, whatever else is wrong with it; None without a whole header."""
+    return None if len(datagram) < HEADER_SIZE else int(_HEADER.unpack_from(datagram)[2])
 
 
 def parse_packet(datagram: bytes) -> Packet:

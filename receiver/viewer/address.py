@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from progressive.errors import UsageError
+from progressive.transport.webrtc.tokens import SHORTEST
 
 DEFAULT_ADDRESS = "127.0.0.1:8080"
 
@@ -63,8 +64,18 @@ def parse_view_address(text: str) -> ViewAddress:
     more = parts.path or parts.query or parts.fragment or parts.username is not None
     if not host or port is None or more or len(text.split()) != 1:
         raise UsageError(f"{text!r} is not an address for the viewer: {form}")
-    token = "" if is_loopback(host) else os.environ.get("PROGRESSIVE_VIEW_TOKEN") or secrets.token_urlsafe(16)
-    return ViewAddress(host, port, token)
+    return ViewAddress(host, port, "" if is_loopback(host) else _token())
+
+
+def _token() -> str:
+    token = os.environ.get("PROGRESSIVE_VIEW_TOKEN")
+    if not token:
+        return secrets.token_urlsafe(16)
+    if len(token) < SHORTEST:
+        raise UsageError(
+            f"PROGRESSIVE_VIEW_TOKEN can be guessed: use {SHORTEST} characters or more, or unset it for a new token"
+        )
+    return token
 
 
 def is_loopback(host: str) -> bool:

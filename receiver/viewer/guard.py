@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from progressive.http_limits import ConnectionLimits
+from progressive.http_limits import ConnectionLimits, Guesses
 from receiver.viewer.address import ViewAddress
 
 POLICY = (
@@ -28,9 +29,11 @@ HEADERS = {
 def guard(address: ViewAddress, limits: ConnectionLimits) -> Middleware:
     """Lets through what comes from the page itself, with the token where one is asked for; what shows it may last."""
 
+    guesses = Guesses()
+
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        refusal = _refusal(request, address)
+        refusal = _refusal(request, address, guesses)
         if refusal is not None:
             raise refusal
         if _is_guarded(request):
@@ -46,7 +49,7 @@ async def add_headers(_request: web.Request, response: web.StreamResponse) -> No
         response.headers.setdefault(name, value)
 
 
-def _refusal(request: web.Request, address: ViewAddress) -> web.HTTPException | None:
+def _refusal(request: web.Request, address: ViewAddress, guesses: Guesses) -> web.HTTPException | None:
     if not address.admits_host(request.host):
         return web.HTTPForbidden(text="this page answers to the name of this machine only\n")
     origin = request.headers.get("Origin")
@@ -54,8 +57,13 @@ def _refusal(request: web.Request, address: ViewAddress) -> web.HTTPException | 
         return web.HTTPForbidden(text="requests from other pages are refused\n")
     if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"} and request.path != "/":
         return web.HTTPForbidden(text="requests from other pages are refused\n")
-    if address.token and _is_guarded(request) and not _shows_token(request, address.token):
-        return web.HTTPUnauthorized(text="open the address that the receiver printed, token included\n")
+    if address.token and _is_guarded(request):
+        now = asyncio.get_running_loop().time()
+        if guesses.must_wait(request.remote, now):
+            return web.HTTPTooManyRequests(text="too many wrong tokens came from there: wait a minute\n")
+        if not _shows_token(request, address.token):
+            guesses.note(request.remote, now)
+            return web.HTTPUnauthorized(text="open the address that the receiver printed, token included\n")
     return None
 
 

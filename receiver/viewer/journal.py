@@ -78,6 +78,8 @@ class Journal:
     def observe(self, event: object) -> bool:
         """Takes an observation; False if it is of no interest here."""
         match event:
+            case PacketReceived(kind="control", stream_id=stream) if not self._receives(stream):
+                return False  # the word that nothing more follows is no photo
             case PacketReceived():
                 photo = self._of_stream(event.stream_id)
                 _count(photo, event)
@@ -95,7 +97,7 @@ class Journal:
             case PictureShown() if event.name in self._named:
                 photo = self._named[event.name]
                 _add_picture(photo, event)
-            case StreamEnded() if self._current is not None:
+            case StreamEnded(stream_id=stream) if self._current is not None and self._receives(stream):
                 photo = self._current
                 photo.state, photo.reason, self._current = "ended", event.reason, None
             case PhotoFinished() if event.name in self._named:
@@ -121,8 +123,11 @@ class Journal:
             self._current.changes += 1
             self._current = None
 
+    def _receives(self, stream_id: int) -> bool:
+        return self._current is not None and self._current.stream_id == stream_id
+
     def _of_stream(self, stream_id: int) -> Photo:
-        if self._current is None or self._current.stream_id != stream_id:
+        if self._current is None or not self._receives(stream_id):
             self._count += 1
             self._current = self.photos[self._count] = Photo(self._count, stream_id)
             if len(self.photos) > MOST_PHOTOS:

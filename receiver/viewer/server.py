@@ -30,6 +30,9 @@ STALLED_S = 20.0
 FAREWELL_S = 3.0
 """How long pages may take, when all is over, to fetch what they lack."""
 
+HASTY_FAREWELL_S = 0.5
+"""The same where somebody asked to stop."""
+
 MOST_PAGES = 32
 
 MOST_CONNECTIONS = 128
@@ -70,13 +73,13 @@ class PageServer:
         self.app.router.add_post("/api/receivers/{receiver:\\d+}/{action}", self._act)
         gallery.listen(self._changed)
 
-    async def close(self) -> None:
+    async def close(self, *, patient: bool = True) -> None:
         """Tells all pages that nothing more comes, and waits a little for them to fetch what they lack."""
         self._over = True
         self._wake()
         if self._pages:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._deserted.wait(), FAREWELL_S)
+                await asyncio.wait_for(self._deserted.wait(), FAREWELL_S if patient else HASTY_FAREWELL_S)
 
     def _changed(self) -> None:
         """Called from the receiver's thread."""

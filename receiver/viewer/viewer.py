@@ -14,6 +14,7 @@ from errno import EADDRINUSE
 from types import TracebackType
 from typing import Self
 
+from progressive.descriptors import accepted_at_once
 from progressive.display import Display, Displays, QuietDisplay
 from progressive.errors import ProgressiveError, UsageError
 from progressive.files import reason
@@ -38,6 +39,7 @@ class Viewer:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="viewer", daemon=True)
         self._ready = threading.Event()
         self._stop: Callable[[], object] = lambda: None
+        self._patient = True
 
     def __enter__(self) -> Self:
         """Opens the page; `address` tells the port in use. Raises UsageError if it cannot be served there."""
@@ -54,7 +56,8 @@ class Viewer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Closes the page, once the browsers that show it have what they lack."""
+        """Closes the page, once the browsers that show it have what they lack; at once if somebody asked to stop."""
+        self._patient = kind is not KeyboardInterrupt
         with suppress(RuntimeError):
             self._stop()
         self._thread.join(timeout=STOP_S)
@@ -81,11 +84,13 @@ class Viewer:
         )
         await runner.setup()
         assert runner.server is not None
-        listener = await loop.create_server(server.limits.protocols(runner.server), sock=self._socket)
+        listener = await loop.create_server(
+            server.limits.protocols(runner.server), sock=self._socket, backlog=accepted_at_once()
+        )
         watching = asyncio.create_task(server.limits.watch(runner.server))
         self._ready.set()
         await stopped.wait()
-        await server.close()
+        await server.close(patient=self._patient)
         listener.close()
         watching.cancel()
         await runner.cleanup()

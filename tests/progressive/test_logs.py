@@ -68,3 +68,10 @@ def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         logged(QuietDisplay(), f"{tmp_path}/missing/a"),
     ):
         pass
+
+
+def test_a_log_that_cannot_be_written_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with logged(QuietDisplay(), "/dev/full") as display:
+        for number in range(20):
+            display.note(f"line {number}")
+    assert capsys.readouterr().err == "the log cannot be written: no space left on device\n"

@@ -10,7 +10,7 @@ from PIL import Image
 
 from progressive.codec import Photo
 from progressive.errors import RunError, UsageError
-from progressive.output import OutputFolder, Refinement
+from progressive.output import MOST_THUMBNAILS, OutputFolder, Refinement
 from progressive.photos import read_photo
 from progressive.timeline import choose_pictures, draw_timeline
 
@@ -122,5 +122,60 @@ def test_on_a_full_disk_old_refinements_make_room_for_the_result(
     monkeypatch.setattr(Path, "write_bytes", write_if_there_is_room)
     with pytest.raises(RunError, match="no space left"):  # the report is longer than all these tiny pictures
         output.finish({}, 400)
-    assert names(tmp_path) == {"final.png"}
+    assert names(tmp_path) == {"final.png", "refinement_03.png"}
     assert np.array_equal(read_photo(tmp_path / "final.png"), grey(30))
+
+
+def test_the_newest_picture_is_never_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else fills the disk: whatever is deleted, nothing more can be written."""
+    output = OutputFolder(tmp_path)
+    for number in range(3):
+        output.add_refinement(grey(10 * number), Refinement(number, 100 * number, 0))
+
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(RunError, match="no space left"):
+        output.finish({}, 400)
+    for name in ("final.png", "refinement_02.png"):
+        assert np.array_equal(read_photo(tmp_path / name), grey(20))
+
+
+def test_a_disk_that_fails_deletes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = OutputFolder(tmp_path)
+    for number in range(3):
+        output.add_refinement(grey(10 * number), Refinement(number, 100 * number, 0))
+    before = names(tmp_path)
+
+    def broken(self: Path, data: bytes) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "write_bytes", broken)
+    with pytest.raises(RunError, match="input/output error"):
+        output.finish({}, 400)
+    assert before <= names(tmp_path)
+
+
+def test_few_thumbnails_are_kept_of_many_refinements(tmp_path: Path) -> None:
+    output = OutputFolder(tmp_path)
+    for number in range(3 * MOST_THUMBNAILS):
+        output.add_refinement(grey(number), Refinement(number, 100 * number, 0))
+    assert len(output._shown) <= MOST_THUMBNAILS
+    assert [shown[0].time_s for shown in (output._shown[0], output._shown[-1])] == [0, 3 * MOST_THUMBNAILS - 1]
+    output.finish({}, 1)
+    assert len(json.loads((tmp_path / "report.json").read_text())["events"]) == 3 * MOST_THUMBNAILS
+
+
+def test_a_folder_may_wait_for_its_first_picture(tmp_path: Path) -> None:
+    output = OutputFolder(tmp_path / "later", at_once=False)
+    assert not output.path.exists()
+    output.add_refinement(grey(1), Refinement(0, 1, 0))
+    assert names(output.path) == {"refinement_00.png"}
+
+
+def test_a_picture_that_comes_after_the_end_is_not_written(tmp_path: Path) -> None:
+    output = OutputFolder(tmp_path)
+    output.finish({}, 1)
+    assert output.add_refinement(grey(1), Refinement(0, 1, 0)) is None
+    assert names(tmp_path) == {"report.json"}

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from progressive.errors import WireError
+from receiver import loss_statistics
 from receiver.loss_statistics import LATE_START, MAX_JUMP, WINDOW, SequenceTracker
 
 
@@ -29,6 +30,30 @@ def test_any_order_and_duplicates_give_the_counts_of_the_set(sequences):
         assert tracker.lost == sum(runs)
         assert tracker.loss == pytest.approx(sum(runs) / (max(seen) + 1))
         assert tracker.burst == pytest.approx(sum(runs) / len(runs) if runs else 0)
+
+
+@given(st.lists(st.integers(0, LATE_START - 1), min_size=1, max_size=80))
+def test_losses_that_began_behind_the_window_are_counted_as_the_bursts_they_are(sequences):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(loss_statistics, "WINDOW", 4)
+        tracker, counted = SequenceTracker(), set()
+        for sequence in sequences:
+            tracker.add(sequence)
+            if not counted or sequence > max(counted) - 4:
+                counted.add(sequence)
+            runs = runs_of_missing(counted)
+            assert tracker.lost == sum(runs)
+            assert tracker.burst == pytest.approx(sum(runs) / len(runs) if runs else 0)
+
+
+def test_a_burst_of_which_only_what_is_behind_the_window_stays_lost_is_one_that_a_sender_believes():
+    tracker = SequenceTracker()
+    tracker.add(0)
+    tracker.add(2 * WINDOW)
+    for back in range(1, WINDOW):
+        tracker.add(2 * WINDOW - back)
+    assert tracker.lost == WINDOW
+    assert tracker.burst == WINDOW
 
 
 def test_nothing_received_is_nothing_lost():

@@ -1,11 +1,11 @@
 import gc
 import weakref
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fake_codec
 import pytest
 
+from progressive.background import Background
 from progressive.display import QuietDisplay
 from progressive.output import OutputFolder
 from progressive.photos import sample_photo
@@ -19,7 +19,7 @@ async def test_the_decoder_of_a_photo_goes_as_soon_as_its_reception(tmp_path: Pa
     stream = fake_codec.ThumbnailCodec().encode(sample_photo()[::4, ::4], max_payload=300)
     gc.disable()
     try:
-        with ThreadPoolExecutor(1) as worker:
+        with Background() as worker:
             reception = Reception(
                 stream.header,
                 "photo",

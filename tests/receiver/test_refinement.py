@@ -1,16 +1,18 @@
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fake_codec
 import numpy as np
 import pytest
+from PIL import Image
 
+from progressive.background import Background
 from progressive.codec import Photo
 from progressive.errors import RunError
+from progressive.metrics import psnr
 from progressive.output import OutputFolder, Refinement
-from progressive.photos import sample_photo
+from progressive.photos import read_photo, sample_photo
 from progressive.stream import LayeredStream
 from receiver.refinement import RefinementLoop, Refiner
 
@@ -55,10 +57,17 @@ def test_damaged_segments_are_counted_and_dropped(stream: LayeredStream, tmp_pat
     assert refiner.damaged == 2
 
 
-def test_an_original_of_another_size_is_resized(stream: LayeredStream, tmp_path: Path) -> None:
-    refinement = refiner_of(stream, tmp_path, sample_photo()).refine([(1, stream.segments[0].payload)], 1)
+def test_a_picture_of_another_size_is_measured_at_the_size_of_the_original(
+    stream: LayeredStream, tmp_path: Path
+) -> None:
+    original = sample_photo()
+    refinement = refiner_of(stream, tmp_path, original).refine([(s.id, s.payload) for s in stream.segments], 1)
+    picture = Image.fromarray(read_photo(tmp_path / "refinement_00.png"))
+    assert picture.size == (256, 256)
     assert refinement is not None
-    assert refinement.psnr is not None
+    upscaled = np.asarray(picture.resize((512, 512), Image.Resampling.LANCZOS))
+    assert refinement.psnr == pytest.approx(psnr(upscaled, original))
+    assert refinement.psnr < psnr(np.asarray(picture), PHOTO)
 
 
 class SlowDecoder(fake_codec.ThumbnailDecoder):
@@ -80,7 +89,7 @@ class SlowDecoder(fake_codec.ThumbnailDecoder):
 async def test_one_picture_serves_all_that_came_since_the_last(stream: LayeredStream, tmp_path: Path) -> None:
     decoder = SlowDecoder(stream)
     shown = list[Refinement]()
-    with ThreadPoolExecutor(1) as worker:
+    with Background() as worker:
         loop = RefinementLoop(Refiner(decoder, OutputFolder(tmp_path), lambda: 0.0), worker, shown.append)
         loop.push((stream.segments[0].id, stream.segments[0].payload), 100)
         assert await asyncio.to_thread(decoder.begun.wait, 10)
@@ -98,8 +107,29 @@ async def test_a_full_disk_ends_the_run(stream: LayeredStream, tmp_path: Path, m
         raise RunError("disk full")
 
     monkeypatch.setattr(OutputFolder, "add_refinement", no_space)
-    with ThreadPoolExecutor(1) as worker:
+    with Background() as worker:
         loop = RefinementLoop(refiner_of(stream, tmp_path, None), worker, lambda refinement: None)
         loop.push((stream.segments[0].id, stream.segments[0].payload), 1)
         with pytest.raises(RunError, match="disk full"):
             await loop.drain()
+
+
+async def test_a_picture_in_the_making_is_not_waited_for_and_not_shown_once_cut(
+    stream: LayeredStream, tmp_path: Path
+) -> None:
+    decoder = SlowDecoder(stream)
+    shown = list[Refinement]()
+    with Background() as worker:
+        refiner = Refiner(decoder, OutputFolder(tmp_path), lambda: 0.0)
+        loop = RefinementLoop(refiner, worker, shown.append)
+        loop.push((stream.segments[0].id, stream.segments[0].payload), 100)
+        assert await asyncio.to_thread(decoder.begun.wait, 10)
+        loop.push((stream.segments[1].id, stream.segments[1].payload), 200)
+        loop.cut()
+        loop.push((stream.segments[2].id, stream.segments[2].payload), 300)
+        await loop.drain()  # the decoder still waits
+        decoder.go_on.set()
+    assert (decoder.pictures, decoder.status.decoded) == (1, 1)
+    assert shown == []
+    assert (refiner.latest, refiner.path) == (None, None)
+    assert not (tmp_path / "refinement_00.png").exists()

@@ -18,6 +18,8 @@ from progressive.display import Display
 from progressive.errors import BitstreamError, ProgressiveError, RunError
 from progressive.photos import read_photo, sample_photo, write_png
 from progressive.stream import StreamHeader
+from progressive.wire.packet import Kind, Packet
+from progressive.wire.records import HEADER_ID, Record, write_records
 from receiver import run
 from receiver import session as receiver_session
 from receiver.__main__ import main
@@ -163,6 +165,25 @@ def test_one_receiver_that_never_comes_does_not_harm_another(photos: Path, tmp_p
             stream_to_receivers(options(photos, nobody, receiver.address, deadline_s=0.5), Recorder())
     assert receiver.result() is None
     assert (tmp_path / "out" / "photo_02" / "final.png").exists()
+
+
+@pytest.mark.usefixtures("impatient_sender")
+def test_a_second_sender_hears_that_the_receiver_is_busy_and_both_ends_say_so(photos: Path, tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path / "out", silence_s=2.0)
+    host, port = receiver.address.removeprefix("udp://").split(":")
+    header = StreamHeader(fake_codec.NUMBER, bytes(8), 64, 64, 9).to_bytes()
+    payload = write_records([Record(HEADER_ID, header)])
+    display = Recorder()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first:
+        for sequence in (0, 1):
+            packet = Packet(Kind.DATA, 5, sequence, payload, 0, sequence, 2, 2)
+            first.sendto(packet.to_bytes(), (host, int(port)))
+        with pytest.raises(RunError, match=f"{receiver.address} is busy with another sender: wait until that one"):
+            stream_to_receivers(options(photos, receiver.address, deadline_s=0.5), display)
+    assert f"the receiver at {receiver.address} is busy with another sender: trying until the deadline" in display.notes
+    assert "fell silent" in str(receiver.result())
+    assert any("is turned away while this one is at it" in note for note in receiver.display.notes)
+    assert any(re.match(r"dropped [0-9]+ datagrams of others", note) for note in receiver.display.notes)
 
 
 @pytest.mark.usefixtures("impatient_sender")
@@ -380,3 +401,39 @@ async def test_a_photo_that_is_being_finished_is_written_although_the_run_is_sto
     with pytest.raises(asyncio.CancelledError):
         await receiving
     assert (tmp_path / "out" / "final.png").exists()
+
+
+def test_streams_of_which_nothing_can_be_shown_leave_no_folders_and_few_reasons(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(run, "NEXT_PHOTO_S", 0.2)
+    receiver = Receiver(tmp_path / "out", silence_s=0.2)
+    header = StreamHeader(fake_codec.NUMBER, bytes(8), 64, 64, 9).to_bytes()
+    payload = write_records([Record(HEADER_ID, header), Record(1, b"\xff" * 9)])
+    host, port = receiver.address.removeprefix("udp://").split(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for stream in range(50):
+            for sequence in (0, 1):
+                packet = Packet(Kind.DATA, stream, sequence, payload, 0, 0, 2, 2)
+                stranger.sendto(packet.to_bytes(), (host, int(port)))
+    error = str(receiver.result())
+    assert error.count("the base did not arrive") <= run.MOST_FAILURES
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.json"]
+
+
+async def test_a_stall_that_outlasts_the_wait_for_a_sender_does_not_end_it(tmp_path: Path) -> None:
+    """The alarm rings late: what came meanwhile is looked at before the run gives up."""
+    loop = asyncio.get_running_loop()
+    closed: list[bool] = []
+
+    class Waiting(run._Run):
+        def __init__(self) -> None:
+            self._loop, self._alarm, self._failures = loop, None, []
+            self._transport = type("Transport", (), {"close": lambda self: closed.append(True)})()
+
+    waiting = Waiting()
+    waiting._give_up(loop.time() - 4.0, "no sender came")
+    assert not closed
+    waiting._wait_at_most(None)  # a stream has started
+    waiting._give_up(loop.time(), "no sender came")
+    assert closed

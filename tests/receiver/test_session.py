@@ -296,12 +296,6 @@ def test_a_repeated_end_is_answered_so_that_the_sender_can_stop():
     assert report.complete
 
 
-def test_the_end_of_a_stream_of_which_nothing_arrived_is_an_end():
-    session = make_session(datagrams=[end_of()])
-    session.handle_timer(1.0)
-    assert events_of(session) == [StreamEnded(STREAM_ID, "ended", more=False)]
-
-
 @given(st.lists(st.binary(max_size=60) | st.sampled_from(datagrams_of()), max_size=20), st.data())
 def test_nonsense_and_damage_are_counted_and_dropped(datagrams, data):
     session = make_session()
@@ -349,3 +343,60 @@ def test_damaged_bytes_within_the_inner_parity_are_corrected():
 def test_settings_that_make_no_sense_are_refused(changes):
     with pytest.raises(UsageError):
         replace(SETTINGS, **changes)
+
+
+def test_no_sequence_number_makes_a_report_fail():
+    """From 0 in the largest steps up to the last number there is: counts stay within what a report can say."""
+    session = make_session()
+    (first, *_) = datagrams_of()
+    packet = parse_packet(first)
+    for sequence in [*range(0, 1 << 32, 1 << 16), (1 << 32) - 2, (1 << 32) - 1]:
+        session.receive_datagram(replace(packet, sequence=sequence).to_bytes(), sequence / 1e6)
+    (report,) = reports_of(session, 1e4)
+    assert (report.expected, report.latest) == (0xFFFFFFFF, 0xFFFFFFFE)
+    assert session.statistics.damaged == 1
+
+
+@pytest.mark.parametrize("payload", [b"", b"\0\1\0\5abc", b"\0\0\0\3abc"])
+def test_nonsense_of_another_stream_ends_no_photo(payload):
+    session = make_session(datagrams=datagrams_of()[:2])
+    all_events_of(session)
+    session.receive_datagram(Packet(Kind.STRIPES, 77, 0, payload or b"?", n=9).to_bytes(), 0.1)
+    session.receive_datagram(Packet(Kind.DATA, 78, 0, payload + b"\0\1\xff", k=1, n=1).to_bytes(), 0.1)
+    session.receive_datagram(replace(parse_packet(datagrams_of(stream_id=79)[0]), sequence=2**32 - 1).to_bytes(), 0.1)
+    assert [type(event) for event in all_events_of(session)] == [DatagramDropped] * 3
+    assert session.statistics.damaged == 3
+
+
+def test_an_end_without_data_ends_no_waiting_receiver():
+    session = make_session(datagrams=[end_of(stream_id=3), end_of(stream_id=4, sequence=0)])
+    assert not session.done
+    assert events_of(session) == []
+    for datagram in [*datagrams_of(), end_of(more=True)]:
+        session.receive_datagram(datagram, 1.0)
+    assert not session.done
+    session.receive_datagram(end_of(stream_id=5, sequence=0), 2.0)
+    session.handle_timer(3.0)
+    assert session.done
+
+
+def test_after_a_stall_what_waits_is_taken_before_silence_is_judged():
+    """Stopped for longer than the silence; the timer is looked at first, then the socket."""
+    session = make_session(datagrams=datagrams_of()[:3])
+    all_events_of(session)
+    late = session.next_timer() + 100.0
+    session.handle_timer(late)
+    assert events_of(session) == []
+    session.receive_datagram(datagrams_of()[3], late)
+    session.handle_timer(late + 0.3)
+    assert not any(isinstance(event, StreamEnded) for event in events_of(session))
+
+
+def test_after_a_stall_silence_is_silence_a_moment_later():
+    session = make_session(datagrams=datagrams_of()[:3])
+    all_events_of(session)
+    session.handle_timer(100.0)
+    timer = max(session.next_timer(), 100.25)
+    session.datagrams_to_send(timer)
+    session.handle_timer(timer)
+    assert events_of(session) == [StreamEnded(STREAM_ID, "silence", more=False)]

@@ -12,6 +12,7 @@ from conftest import CommandLine
 from PIL import Image
 
 import progressive.display
+from progressive.metrics import psnr
 from progressive.photos import read_photo, sample_photo, write_png
 from progressive.registry import CODECS
 from sender import local
@@ -172,6 +173,27 @@ def test_a_base_too_large_for_the_bandwidth_is_sent_smaller_unless_told_otherwis
     outcome = call(main, photo, *FAST, *slow, "--full-size")
     assert "downscaled" not in outcome.out
     assert read_photo(tmp_path / "out" / "final.png").shape == (128, 128, 3)
+
+
+@pytest.mark.timeout(60)
+def test_a_photo_on_a_very_slow_link_is_compared_with_the_original_or_refused_with_what_would_do(
+    call: CommandLine, tmp_path: Path
+) -> None:
+    slow = ("--packet-size", "222", "--channel", "none", "--output", tmp_path / "out")
+    outcome = call(main, *FAST, *slow, "--bandwidth", "300bps")
+    assert outcome.status == 0, outcome.err
+    assert "downscaled from 512x512 to 64x64, as far as it goes" in outcome.out
+    assert "equal to the original" not in outcome.out
+    events = report_of(tmp_path / "out")["events"]
+    assert isinstance(events, list)
+    final = Image.open(tmp_path / "out" / "final.png").resize((512, 512), Image.Resampling.LANCZOS)
+    assert events[-1]["psnr"] == pytest.approx(psnr(np.asarray(final), sample_photo()))
+
+    refused = call(main, *FAST, *slow, "--bandwidth", "30bps")
+    assert (refused.status, refused.err.count("\n")) == (2, 1)
+    assert "the base of 64x64 pixels takes" in refused.err
+    deadline = refused.err.split("--deadline ")[1].split()[0]
+    assert call(main, *FAST, *slow, "--bandwidth", "30bps", "--deadline", deadline).status == 0
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,22 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
+from fake_codec import ThumbnailCodec
 
-from progressive.photos import write_png
-from sender.prepare import find_sources
+from progressive.codec import Photo
+from progressive.errors import UsageError
+from progressive.photos import sample_photo, write_png
+from sender.prepare import PreparedPhoto, base_seconds, find_sources, prepare_photo
+from sender.settings import SenderSettings
+
+WIDE = np.ascontiguousarray(sample_photo()[:300])
+"""300 x 512."""
+
+
+def prepared(photo: Photo, *, bandwidth_bps: float, deadline_s: float = 10.0, full_size: bool = False) -> PreparedPhoto:
+    settings = SenderSettings(bandwidth_bps, packet_size=222, deadline_s=deadline_s)
+    return prepare_photo("photo", photo, ThumbnailCodec(), settings, full_size=full_size)
 
 
 def test_photos_are_named_apart_and_never_as_the_folder_above(tmp_path: Path) -> None:
@@ -13,3 +26,33 @@ def test_photos_are_named_apart_and_never_as_the_folder_above(tmp_path: Path) ->
     names = [source.name for source in find_sources(str(tmp_path))]
     assert len(set(names)) == len(names) >= 3
     assert not {"", ".", ".."} & set(names)
+
+
+@pytest.mark.timeout(60)
+def test_a_photo_is_downscaled_until_its_base_takes_a_tenth_of_the_deadline() -> None:
+    ready = prepared(WIDE, bandwidth_bps=3_000)
+    height, width = ready.photo.shape[:2]
+    assert 64 < height < 300
+    assert width / height == pytest.approx(512 / 300, rel=0.02)
+    assert base_seconds(ready.stream, SenderSettings(3_000, packet_size=222)) <= 1.0
+    assert f"downscaled from 512x300 to {width}x{height}, so that the base takes at most 10%" in ready.note
+    assert ready.original is WIDE
+
+
+@pytest.mark.timeout(60)
+def test_no_photo_is_downscaled_to_less_than_64_pixels_a_side() -> None:
+    ready = prepared(WIDE, bandwidth_bps=200)
+    assert ready.photo.shape == (64, 109, 3)
+    assert "512x300 to 109x64, as far as it goes: the base takes " in ready.note
+    small = np.ascontiguousarray(WIDE[:40])
+    assert prepared(small, bandwidth_bps=2_000).photo is small
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("full_size", [False, True])
+def test_what_cannot_be_sent_within_the_deadline_is_refused_with_one_that_would_do(full_size: bool) -> None:
+    with pytest.raises(UsageError, match=r"photo: the base of .* use --deadline [0-9]+s or more") as refused:
+        prepared(WIDE, bandwidth_bps=60, full_size=full_size)
+    assert ("leave --full-size out" in str(refused.value)) == full_size
+    deadline_s = float(str(refused.value).split("--deadline ")[1].partition("s")[0])
+    assert prepared(WIDE, bandwidth_bps=60, deadline_s=deadline_s, full_size=full_size).stream.segments

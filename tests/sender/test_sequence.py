@@ -33,7 +33,7 @@ def with_square(left, level=250):
     return photo
 
 
-def sequence_of(*photos, clock=None, every_s=1.0, deadline_s=2.0):
+def sequence_of(*photos, clock=None, every_s=1.0, deadline_s=2.0, bandwidth_bps=50_000, codec=CODEC):
     def read(photo):
         if isinstance(photo, Exception):
             raise photo
@@ -41,9 +41,9 @@ def sequence_of(*photos, clock=None, every_s=1.0, deadline_s=2.0):
 
     clock = clock or Clock()
     frames = TimedFrames(Frame(str(i), i * every_s, lambda p=p: read(p)) for i, p in enumerate(photos))
-    settings = SenderSettings(50_000, deadline_s=deadline_s)
+    settings = SenderSettings(bandwidth_bps, deadline_s=deadline_s)
     return FrameSequence(
-        frames, CODEC, settings, full_size=True, context=None, clock=clock, wait_until=clock.wait_until
+        frames, codec, settings, full_size=True, context=None, clock=clock, wait_until=clock.wait_until
     )
 
 
@@ -123,6 +123,50 @@ def test_late_frames_are_dropped_and_the_newest_wins():
     clock.now = 5.97
     assert sequence.next().prepared.name == "6"
     assert (clock.now, sequence.late) == (6.0, 1)
+
+
+class SlowCodec(fake_codec.ThumbnailCodec):
+    def __init__(self, clock, takes_s):
+        self.clock, self.takes_s = clock, takes_s
+
+    def encode(self, photo, *, max_payload=1000):
+        self.clock.now += self.takes_s
+        return super().encode(photo, max_payload=max_payload)
+
+
+def test_a_sequence_whose_coding_outlasts_its_deadline_fails_with_one_that_would_do():
+    def run(deadline_s):
+        clock = Clock()
+        photos = [with_square(20 * i) for i in range(20)]
+        sequence = sequence_of(*photos, clock=clock, deadline_s=deadline_s, codec=SlowCodec(clock, 2.3))
+        while (turn := sequence.next()) is not None:
+            sequence.sent(turn, sequence.sent_count, turn.prepared.stream, [])
+        return sequence
+
+    failed = run(2.0)
+    assert (failed.sent_count, failed.late > 0) == (0, True)
+    with pytest.raises(RunError, match=r"not one frame was sent: .*2\.[0-9] s.*deadline of 2 s.* --deadline") as error:
+        failed.check()
+    enough_s = float(str(error.value).split("--deadline ")[1].partition("s")[0])
+    run(enough_s).check()
+    assert run(enough_s).sent_count > 0
+
+
+def test_a_frame_whose_base_cannot_be_sent_in_what_is_left_is_late():
+    clock = Clock()
+    sequence = sequence_of(*[BACKGROUND] * 4, clock=clock, bandwidth_bps=4_000, codec=SlowCodec(clock, 0.9))
+    assert sequence.next() is None
+    assert sequence.late > 0
+
+
+def test_a_sequence_that_cannot_be_sent_is_refused_before_the_first_frame_only():
+    with pytest.raises(UsageError, match="use --deadline"):
+        sequence_of(BACKGROUND, bandwidth_bps=100).next()
+    small = np.ascontiguousarray(BACKGROUND[:16, :16])
+    sequence = sequence_of(small, BACKGROUND, bandwidth_bps=1_000)
+    send(sequence, 0)
+    assert sequence.next() is None
+    assert sequence.late == 1
 
 
 def test_a_frame_that_cannot_be_read_is_named_and_the_next_one_taken():

@@ -7,10 +7,10 @@ from streams import make_stream
 
 from progressive.errors import UsageError
 from progressive.stream import StreamHeader
-from progressive.wire.control import End, Report, parse_message
+from progressive.wire.control import Busy, End, Report, parse_message
 from progressive.wire.packet import Kind, Packet, parse_packet
 from progressive.wire.records import HEADER_ID, parse_records
-from sender.events import PacketSent, Replanned, ReportReceived, StreamFinished
+from sender.events import PacketSent, ReceiverBusy, Replanned, ReportReceived, StreamFinished
 from sender.loss_estimate import MAX_BURST, MAX_LOSS
 from sender.session import SenderSession
 from sender.settings import SenderSettings
@@ -286,5 +286,52 @@ def test_settings_that_make_no_sense_are_refused(changes, said):
 
 
 def test_a_deadline_too_short_for_one_packet_is_refused():
-    with pytest.raises(UsageError, match="not one packet"):
+    with pytest.raises(UsageError, match="there is no time for a packet"):
         make_session(replace(SETTINGS, deadline_s=0.01))
+
+
+def test_after_a_stall_reports_that_wait_are_taken_before_silence_is_judged():
+    last_s = run(make_session())[0][-1][0]  # when the last copy of the end leaves
+    session = make_session()
+    sent, _ = run(session, until=last_s - 0.05)
+    sent += [(last_s, datagram) for datagram in session.datagrams_to_send(last_s)]
+    late = session.next_timer() + 10.0
+    session.handle_timer(late)
+    assert not session.done
+    session.receive_datagram(report(sent=len(sent), lost=2, ended=True), late)
+    session.handle_timer(late)
+    assert session.done
+    *_, last = iter(session.next_event, None)
+    assert last == StreamFinished("deadline")
+
+
+@pytest.mark.parametrize("protection", ["auto", "equal", "none", "pet"])
+def test_a_stream_for_which_there_is_no_time_is_refused_with_what_would_do(protection):
+    stream = make_stream(base=1, enhance=4)
+
+    def plan(deadline_s):
+        settings = SenderSettings(300, deadline_s=deadline_s, protection=protection)
+        return SenderSession(stream, settings, stream_id=1, now=0.0).plan
+
+    with pytest.raises(UsageError, match="use [0-9]+ times the --deadline") as refused:
+        plan(5.0)
+    times = int(str(refused.value).split("use ")[1].split()[0])
+    assert plan(5.0 * times).slots
+
+
+def busy(stream=STREAM_ID, sequence=0):
+    return Packet(Kind.FEEDBACK, stream, sequence, Busy(stream=stream).to_bytes()).to_bytes()
+
+
+def test_a_receiver_that_is_busy_says_so_until_one_reports():
+    session = make_session()
+    session.datagrams_to_send(0.0)
+    session.receive_datagram(busy(), 0.1)
+    session.receive_datagram(busy(stream=STREAM_ID + 1), 0.1)
+    assert [event for event in iter(session.next_event, None) if isinstance(event, ReceiverBusy)] == [ReceiverBusy()]
+    assert session.dropped == 1
+    for now in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0):
+        session.datagrams_to_send(now)
+    session.receive_datagram(report(), 3.0)
+    session.receive_datagram(busy(sequence=1), 3.1)
+    assert ReceiverBusy() not in list(iter(session.next_event, None))

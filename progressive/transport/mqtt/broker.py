@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from errno import EADDRINUSE
+from typing import Any
 
 from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
 from amqtt.broker import Broker
+from amqtt.session import Session
 
+from progressive.descriptors import accepted_at_once, affordable, bear_shortage
 from progressive.errors import UsageError
 from progressive.transport.mqtt.address import LOOPBACK
 
@@ -21,6 +24,15 @@ MAX_READ = 4096
 MAX_BACKLOG = 1 << 18
 """Bytes that may wait for a client; one that has not read them for the half minute that they take at 50 kbit/s has
 gone."""
+
+MAX_SUBSCRIPTIONS = 16
+"""Of one client: ours have one or two."""
+
+MAX_RETAINED = 1024
+"""Topics with a message that is kept, the latest ones: more than the base of any photo has packets."""
+
+REFUSED = 0x80
+"""SUBACK of MQTT 3.1.1: failure."""
 
 CONNECT_S = 5.0
 CONNECT = b"\x10"
@@ -39,7 +51,8 @@ class EmbeddedBroker:
         logging.getLogger("amqtt").setLevel(logging.CRITICAL)  # tells of every client that goes without a word
         listeners = {_LISTENER: {"type": "external", "max_connections": MAX_CLIENTS}}
         plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
-        self._broker = Broker({"listeners": listeners, "plugins": plugins})
+        self._clients = affordable(MAX_CLIENTS)
+        self._broker = _BoundedBroker({"listeners": listeners, "plugins": plugins})
         self._server: asyncio.Server | None = None
         self._serving: set[asyncio.Task[None]] = set()
 
@@ -49,7 +62,7 @@ class EmbeddedBroker:
         Raises UsageError if the port is in use or not ours to take.
         """
         try:
-            self._server = await asyncio.start_server(self._take_in, LOOPBACK, port)
+            self._server = await asyncio.start_server(self._take_in, LOOPBACK, port, backlog=accepted_at_once())
         except OSError as error:
             if error.errno == EADDRINUSE:
                 raise UsageError(
@@ -57,6 +70,7 @@ class EmbeddedBroker:
                     f"mqtt://:PORT starts one at another port"
                 ) from None
             raise UsageError(f"no broker can be started at port {port}: {error.strerror or error}") from None
+        bear_shortage(asyncio.get_running_loop())
         await self._broker.start()
         chosen: int = self._server.sockets[0].getsockname()[1]
         return chosen
@@ -70,7 +84,7 @@ class EmbeddedBroker:
             await asyncio.gather(*self._serving, return_exceptions=True)
 
     def _take_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._serving) >= MAX_CLIENTS:
+        if len(self._serving) >= self._clients:
             writer.close()
             return
         task = asyncio.create_task(self._serve(reader, writer))
@@ -91,6 +105,35 @@ class EmbeddedBroker:
             pass  # a client that says nothing, or goes
         finally:
             writer.close()
+
+
+class _BoundedBroker(Broker):  # type: ignore[misc]
+    """Keeps nothing without a bound, and of a client that has gone nothing at all."""
+
+    async def add_subscription(self, subscription: tuple[str, int], session: Session) -> int:
+        topics = sum(any(each is session for each, _ in of_topic) for of_topic in self.subscriptions.values())
+        if topics >= MAX_SUBSCRIPTIONS:
+            return REFUSED
+        code: int = await super().add_subscription(subscription, session)
+        return code
+
+    async def retain_message(
+        self,
+        source_session: Session | None,
+        topic_name: str | None,
+        data: bytes | bytearray | None,
+        qos: int | None = None,
+    ) -> None:
+        self.retained_messages.pop(topic_name, None)
+        if data:
+            await super().retain_message(source_session, topic_name, data, qos)
+        while len(self.retained_messages) > MAX_RETAINED:
+            del self.retained_messages[next(iter(self.retained_messages))]
+
+    async def _initialize_client_session(self, *arguments: Any) -> tuple[Any, Session]:
+        handler, session = await super()._initialize_client_session(*arguments)
+        session.clean_session = True
+        return handler, session
 
 
 async def _head_of_connect(reader: asyncio.StreamReader) -> bytes:

@@ -7,9 +7,10 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from aiomqtt import Client, Message, MqttError, ProtocolVersion
 from aiomqtt.exceptions import MqttConnectError
@@ -26,6 +27,10 @@ from progressive.wire.packet import MAX_DATAGRAM
 
 MAX_MESSAGE = MAX_DATAGRAM + 1024
 """Bytes of an MQTT packet of ours: a datagram, its topic and properties. MQTT 5 brokers pass on no larger ones."""
+
+MAX_TAKEN = 1 << 16
+"""Bytes of an MQTT packet beyond which the connection is closed: MQTT has them up to 256 MB, which a client would keep
+until the last one came."""
 
 MAX_WAITING = 128
 """Messages that may wait to be sent; on a connection that is slower, further ones are dropped rather than late."""
@@ -48,6 +53,11 @@ NO_USER_IN_WORDS = "lets in nobody without a name: write USER@ before the host, 
 NOT_THIS_VERSION = "Unsupported protocol version"
 FIRST_FAILURE = 0x80
 """Reason codes from here on are failures."""
+
+
+Prepare = Callable[[Client, int | None], Awaitable[None]]
+"""Something to do over a connection before anything else; told how many bytes of a packet the broker takes, if it said
+so. May raise MqttError, and RunError for what no further try can mend."""
 
 
 class NoBroker(Exception):  # noqa: N818, a state of the other end
@@ -75,6 +85,7 @@ class BrokerConnection:
         subscriptions: Sequence[str],
         take: Callable[[Message], None],
         say: Say,
+        prepare: Prepare | None = None,
     ) -> None:
         """
         Args:
@@ -83,12 +94,13 @@ class BrokerConnection:
             subscriptions: topics, subscribed to one after the other.
             take: called with each message that comes; must not wait.
             say: takes a line when the connection is lost or comes back.
+            prepare: done once, with the first connection.
         """
         logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # whatever aiomqtt warns of is said here, in one line
         self.dropped = 0
         self.failure: RunError | None = None
         self._address, self._login, self._subscriptions = address, login, subscriptions
-        self._take, self._say = take, say
+        self._take, self._say, self._prepare = take, say, prepare
         self._outbox: asyncio.Queue[Publication] = asyncio.Queue(MAX_WAITING)
         self._up = asyncio.Event()
         self._version = ProtocolVersion.V5
@@ -198,9 +210,14 @@ class BrokerConnection:
         if self._login.tls is not None:
             await self._check_certificate(self._login.tls, started=first.done())
         try:
-            async with self._client() as client:
+            client = self._client()
+            self._bound(client)
+            async with client:
                 for topic in self._subscriptions:
                     await self._subscribe(client, topic)
+                if self._prepare is not None:
+                    await self._prepare(client, client.largest)
+                    self._prepare = None
                 if first.done():
                     self._say(f"connected to {self._address}")
                 else:
@@ -233,6 +250,19 @@ class BrokerConnection:
         except (OSError, UnicodeError) as error:
             raise self._in_words(error, started=started) from None
         writer.transport.abort()
+
+    def _bound(self, client: Client) -> None:
+        """Lets no packet in that is larger than anybody needs, whoever published it."""
+        paho = client._client  # noqa: SLF001, neither library has a limit of its own
+        receive = paho._sock_recv  # noqa: SLF001
+
+        def receive_little(size: int) -> bytes:
+            if size > MAX_TAKEN:
+                self._say(f"the broker of {self._address} sends a message of {size} bytes: hung up")
+                raise ConnectionAbortedError
+            return receive(size)
+
+        paho._sock_recv = receive_little  # type: ignore[method-assign, assignment]  # noqa: SLF001
 
     async def _subscribe(self, client: Client, topic: str) -> None:
         for code in await client.subscribe(topic):
@@ -291,13 +321,13 @@ class BrokerConnection:
             return RunError(f"{address.host!r} is not a known host: check the address {address}")
         return NoBroker(f"no broker answers at {address}")
 
-    def _client(self) -> Client:
+    def _client(self) -> _Client:
         address, version = self._address, self._version
         properties = None
         if version is ProtocolVersion.V5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.MaximumPacketSize = MAX_MESSAGE
-        return Client(
+        return _Client(
             address.host or LOOPBACK,
             address.port,
             username=address.user,
@@ -310,6 +340,23 @@ class BrokerConnection:
             tls_context=self._login.tls,
             socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
         )
+
+
+class _Client(Client):
+    """Remembers how large a packet the broker takes, in bytes; None if it set no limit."""
+
+    largest: int | None = None
+
+    def _on_connect(
+        self,
+        client: Any,
+        userdata: Any,
+        flags: Any,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        self.largest = getattr(properties, "MaximumPacketSize", None)
+        super()._on_connect(client, userdata, flags, reason_code, properties)
 
 
 class _Arrivals(asyncio.Queue[Message]):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from aiomqtt import Message
+
 from progressive.transport.access import Access
 from progressive.transport.mqtt.address import LOOPBACK, MqttAddress, parse_mqtt_url
 from progressive.transport.mqtt.connection import Publication
@@ -26,6 +28,15 @@ class MqttReceiver(MqttTransport):
     @property
     def place(self) -> str:
         return f"subscribed to {self.address}" if self.broker.connected else f"joining {self.address}"
+
+    @property
+    def dropped_in_words(self) -> str:
+        return f"dropped {self.refused} message{'s' * (self.refused != 1)} that are no packets" if self.refused else ""
+
+    def _take(self, message: Message) -> None:
+        """Takes what is of the stream's topics; amqtt tells every client that comes of other topics too."""
+        if self._topics.is_senders(str(message.topic)):
+            super()._take(message)
 
     async def send(self, data: bytes) -> None:
         self.broker.publish(Publication(self._topics.feedback, data, expiry_s=REPORT_EXPIRY_S))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from aiomqtt import Message
+
 from progressive.errors import WireError
 from progressive.transport.access import Access
 from progressive.transport.mqtt.address import MqttAddress
 from progressive.transport.mqtt.connection import Publication
+from progressive.transport.mqtt.survey import Survey
 from progressive.transport.mqtt.topics import Topics
 from progressive.transport.mqtt.transport import MqttTransport
 from progressive.transport.schemes import Say
-from progressive.wire.packet import parse_header
+from progressive.wire.packet import MAX_DATAGRAM, parse_header
 
 KEEP_S = 3600
 """How long a broker that speaks MQTT 5 keeps a base whose sender was cut off before it could take it back."""
@@ -19,13 +22,19 @@ PASS_ON_S = 10
 
 
 class MqttSender(MqttTransport):
-    """A stream's topics as a transport to all who subscribe."""
+    """A stream's topics as a transport to all who subscribe.
 
-    def __init__(self, address: MqttAddress, access: Access, say: Say) -> None:
+    Before anything is published, the broker is told to forget what another sender left there when it was cut off, and
+    tried with a message of full size: `open` raises UsageError if it passes on none.
+    """
+
+    def __init__(self, address: MqttAddress, access: Access, say: Say, *, packet_size: int = MAX_DATAGRAM) -> None:
+        """As `MqttTransport`; `packet_size` is that of the largest datagram, in bytes."""
         self._topics = Topics(address.topic)
         self._kept: set[str] = set()
         self._base_blocks = 1
-        super().__init__(address, access, [self._topics.feedback], say)
+        self._survey = Survey(self._topics, packet_size)
+        super().__init__(address, access, [self._topics.feedback], say, prepare=self._survey.run)
 
     async def begin_stream(self, base_blocks: int) -> None:
         """What follows is a new stream, whose first so many blocks are its base: the broker forgets the one before."""
@@ -47,6 +56,12 @@ class MqttSender(MqttTransport):
         await self.broker.flush()
         self.close()
         await self.wait_closed()
+
+    def _take(self, message: Message) -> None:
+        if str(message.topic) == self._topics.feedback:
+            super()._take(message)
+        else:
+            self._survey.take(message)
 
     async def _take_back(self) -> None:
         for topic in sorted(self._kept):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from progressive.wire.packet import Header, Kind
 
-BASE, ENHANCE, FEEDBACK = "base", "enhance", "feedback"
+BASE, ENHANCE, FEEDBACK, TRIAL = "base", "enhance", "feedback", "trial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,20 @@ class Topics:
 
     def base(self, block: int, index: int) -> str:
         return f"{self.prefix}/{BASE}/{block}/{index}"
+
+    @property
+    def base_prefix(self) -> str:
+        """How the topics of the base begin."""
+        return f"{self.prefix}/{BASE}/"
+
+    @property
+    def trial(self) -> str:
+        """Where a sender finds out what the broker passes on."""
+        return f"{self.prefix}/{BASE}/{TRIAL}"
+
+    def is_senders(self, topic: str) -> bool:
+        """Whether packets of a sender are published there."""
+        return topic == self.enhance or (topic.startswith(self.base_prefix) and topic != self.trial)
 
     def of(self, header: Header, base_blocks: int) -> tuple[str, bool]:
         """Where a sender's packet goes, and whether the broker is to keep it; `base_blocks` make the base."""

@@ -10,7 +10,7 @@ from progressive.transport.access import Access
 from progressive.transport.base import TransportClosed
 from progressive.transport.inbox import Inbox
 from progressive.transport.mqtt.address import MqttAddress
-from progressive.transport.mqtt.connection import BrokerConnection
+from progressive.transport.mqtt.connection import BrokerConnection, Prepare
 from progressive.transport.mqtt.login import login_for
 from progressive.transport.schemes import Say
 from progressive.wire.packet import MAX_DATAGRAM, Kept
@@ -25,11 +25,22 @@ class MqttTransport:
         refused: messages that are no datagrams.
     """
 
-    def __init__(self, address: MqttAddress, access: Access, subscriptions: Sequence[str], say: Say) -> None:
-        """Raises UsageError if a file of `access` cannot be read. Needs a running event loop; `open` connects."""
+    def __init__(
+        self,
+        address: MqttAddress,
+        access: Access,
+        subscriptions: Sequence[str],
+        say: Say,
+        *,
+        prepare: Prepare | None = None,
+    ) -> None:
+        """Raises UsageError if a file of `access` cannot be read. Needs a running event loop; `open` connects.
+
+        `prepare` is done once, with the first connection, before anything goes over it.
+        """
         self.address = address
         self.refused = 0
-        self.broker = BrokerConnection(address, login_for(address, access), subscriptions, self._take, say)
+        self.broker = BrokerConnection(address, login_for(address, access), subscriptions, self._take, say, prepare)
         self._inbox: Inbox[bytes] = Inbox()
 
     async def open(self, *, patient: bool) -> None:

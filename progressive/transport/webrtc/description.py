@@ -7,7 +7,7 @@ written anew: the WebRTC library never sees a line that this module did not writ
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from progressive.errors import WireError
@@ -17,6 +17,9 @@ MAX_BYTES = 1 << 14
 
 MAX_CANDIDATES = 32
 """Most addresses at which the other end may be looked for: a description must not make us probe a network."""
+
+MAX_PROBED = 4
+"""Most that are written to: a browser is at two or three, each takes some hundred bytes several times."""
 
 _MEDIA = re.compile(r"application \d{1,5} (UDP|TCP)/DTLS/SCTP webrtc-datachannel")
 _USER = re.compile(r"[A-Za-z0-9+/=\-]{4,256}")
@@ -54,6 +57,19 @@ class Description:
     max_message: int
     candidates: tuple[str, ...]
     hidden: tuple[str, ...]
+
+    def near(self, remote: str) -> Description:
+        """The description with only those candidates that the one who sent it from this address may well be at: at the
+        address itself and, of a private one, at private ones. There is one at least.
+
+        Addresses are sent to before anybody there has asked for it: nobody may choose whom we write to. Whoever is
+        elsewhere as well writes to us, and is found by that (RFC 8445, 7.3.1.3).
+        """
+        candidates = [written for written in self.candidates if _is_near(_host(written), remote)]
+        if not candidates and self.candidates:
+            words = self.candidates[0].split()
+            candidates = [" ".join([*words[:4], remote, *words[5:]])]
+        return replace(self, candidates=tuple(candidates[:MAX_PROBED]), hidden=self.hidden[:MAX_PROBED])
 
     def to_sdp(self) -> str:
         """The description without its hidden candidates."""
@@ -144,7 +160,19 @@ def _number(values: dict[str, list[str]], name: str, least: int, most: int, *, d
 
 
 def _is_hidden(candidate: str) -> bool:
-    return candidate.split()[4].endswith(".local")
+    return _host(candidate).endswith(".local")
+
+
+def _host(candidate: str) -> str:
+    return candidate.split()[4]
+
+
+def _is_near(host: str, remote: str) -> bool:
+    try:
+        there, here = ip_address(host), ip_address(remote)
+    except ValueError:
+        return False
+    return there == here or (there.is_private and here.is_private)
 
 
 def _parse_candidate(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from aiohttp import web
 from aiortc import RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
+from progressive.descriptors import accepted_at_once, affordable
 from progressive.errors import UsageError, WireError
-from progressive.http_limits import ConnectionLimits
+from progressive.http_limits import ConnectionLimits, Guesses
 from progressive.transport.access import Access
 from progressive.transport.base import TransportClosed
 from progressive.transport.inbox import Inbox
@@ -82,6 +84,9 @@ class WebRtcServer:
         self._tokens, self._ice_servers, self._say, self._buffer_bytes = tokens, ice_servers, say, buffer_bytes
         self._joined: Inbox[Joined] = Inbox()
         self._peers: dict[str, PeerTransport] = {}
+        self._joining: dict[str, str] = {}
+        self._guesses = Guesses()
+        self._places = affordable(MAX_RECEIVERS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._count = 0
         self._told_s = -inf
@@ -114,7 +119,9 @@ class WebRtcServer:
         limits = ConnectionLimits(MAX_CONNECTIONS, MAX_CONNECTION_S)
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(limits.protocols(served), address.host, address.port)
+            self._server = await loop.create_server(
+                limits.protocols(served), address.host, address.port, backlog=accepted_at_once()
+            )
         except gaierror:
             raise UsageError(f"{address.host!r} is not a known host: check the address {address}") from None
         except (OSError, UnicodeError) as error:
@@ -143,15 +150,14 @@ class WebRtcServer:
             await self._runner.cleanup()
 
     async def _join(self, request: web.Request) -> web.Response:
-        if self._tokens is not None and (
-            reason := self._tokens.refusal(request.headers.get("Authorization"), datetime.now(UTC))
-        ):
-            raise Refusal(401, reason)
+        self._check_token(request)
         if request.content_type != "application/sdp":
             raise Refusal(415, "an offer has the content type application/sdp")
         offer = await _read_offer(request)
-        if self.receivers >= MAX_RECEIVERS:
-            raise Refusal(503, f"all {MAX_RECEIVERS} places are taken, try again later")
+        if self._tokens is None:
+            offer = offer.near(request.remote or "")
+        if self.receivers >= self._places and not self._make_room():
+            raise Refusal(503, f"all {self._places} places are taken, try again later")
         peer = PeerTransport(make_connection(self._ice_servers), buffer_bytes=self._buffer_bytes)
         name = secrets.token_urlsafe(16)
         self._peers[name] = peer
@@ -166,10 +172,32 @@ class WebRtcServer:
                 del self._peers[name]
                 peer.close()
         self._count += 1
+        self._joining[name] = request.remote or ""
         self._run(self._look_after(name, f"receiver {self._count} ({request.remote})", peer, offer))
         return web.Response(
             status=201, text=answer, content_type="application/sdp", headers={"Location": f"/whep/{name}"}
         )
+
+    def _check_token(self, request: web.Request) -> None:
+        if self._tokens is None:
+            return
+        now = asyncio.get_running_loop().time()
+        if self._guesses.must_wait(request.remote, now):
+            raise Refusal(429, "too many wrong tokens came from there: wait a minute")
+        if reason := self._tokens.refusal(request.headers.get("Authorization"), datetime.now(UTC)):
+            self._guesses.note(request.remote, now)
+            raise Refusal(401, reason)
+
+    def _make_room(self) -> bool:
+        """Gives up the oldest that is still joining from where most are, so that nobody holds all places with offers
+        alone; False if all have joined."""
+        if not self._joining:
+            return False
+        crowd = Counter(self._joining.values()).most_common(1)[0][0]
+        name = next(name for name, remote in self._joining.items() if remote == crowd)
+        del self._joining[name]
+        self._peers.pop(name).close()
+        return True
 
     async def _leave(self, request: web.Request) -> web.Response:
         peer = self._peers.get(request.match_info["name"])
@@ -184,6 +212,7 @@ class WebRtcServer:
             self._run(_add_hidden(peer, offer.mid, candidate))
         try:
             await peer.wait_open(CONNECT_S)
+            self._joining.pop(name, None)
             self.statistics.joined += 1
             self._joined.put(Joined(words, peer))
             while not await peer.wait_lost(LOOK_AFTER_S):
@@ -196,7 +225,8 @@ class WebRtcServer:
         finally:
             peer.close()
             await peer.wait_closed()
-            del self._peers[name]
+            self._joining.pop(name, None)
+            self._peers.pop(name, None)
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 from progressive.errors import UsageError
 from progressive.wire.protection.auto import plan_auto
@@ -35,6 +36,9 @@ __all__ = [
     "replan",
 ]
 
+ROOM_FOR_A_PACKET = 2
+"""A deadline with the time for so many of the largest packets would do."""
+
 POLICIES: dict[str, Policy] = {"auto": plan_auto, "equal": plan_equal, "none": plan_none, "pet": plan_pet}
 
 
@@ -48,7 +52,12 @@ def plan_protection(policy: str, blocks: Sequence[BlockShape], goal: Goal) -> Pl
     """
     plan = _policy(policy)(blocks, goal)
     if not plan.slots:
-        raise UsageError("not one packet can be sent by the deadline: raise the bandwidth or the deadline")
+        size = max(block.parity_size for block in blocks)
+        times = ceil(ROOM_FOR_A_PACKET * size / max(1, goal.budget_bytes))
+        raise UsageError(
+            f"there is no time for a packet of {size} bytes, only for {goal.budget_bytes} bytes until the deadline: "
+            f"use {times} times the --deadline or the --bandwidth, or a smaller --packet-size"
+        )
     return plan
 
 

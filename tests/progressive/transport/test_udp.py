@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from progressive.errors import UsageError
-from progressive.transport import udp
+from progressive.transport import peer
 from progressive.transport.base import TransportClosed
 from progressive.transport.udp import UdpAddress, open_udp_receiver, open_udp_sender, parse_udp_url
+from progressive.wire.control import Busy, parse_message
 from progressive.wire.envelope import PlainEnvelope
 from progressive.wire.inner_parity import add_inner_parity
-from progressive.wire.packet import Kind, Packet
+from progressive.wire.packet import Kind, Packet, parse_packet
 
 ANY_PORT = UdpAddress("127.0.0.1", 0)
 PACKET = Packet(Kind.DATA, 1, 0, b"payload", block=0, index=0, k=1, n=1).to_bytes()
@@ -83,11 +84,50 @@ async def test_a_stranger_takes_over_only_once_the_sender_has_gone(monkeypatch):
     await receiver.send(b"still yours")
     assert await first.receive() == b"still yours"
     assert receiver.strangers == 1
-    monkeypatch.setattr(udp, "PEER_HOLD_S", 0.0)
+    monkeypatch.setattr(peer, "PEER_HOLD_S", 0.0)
+    monkeypatch.setattr(peer, "LONGEST_HOLD_S", 0.0)
     await second.send(PACKET)
     await receiver.receive()
     await receiver.send(b"yours now")
     assert await second.receive() == b"yours now"
+    for transport in (first, second, receiver):
+        transport.close()
+
+
+@pytest.mark.parametrize(
+    ("wildcard", "contacted"), [("0.0.0.0", "127.0.0.2"), ("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("::", "127.0.0.3")]
+)
+async def test_a_receiver_at_all_addresses_answers_from_the_one_that_was_written_to(wildcard, contacted):
+    receiver = await open_udp_receiver(UdpAddress(wildcard, 0))
+    sender = await open_udp_sender(UdpAddress(contacted, receiver.local_address.port))
+    await sender.send(PACKET)
+    assert await asyncio.wait_for(receiver.receive(), 5) == PACKET
+    await receiver.send(b"answer")
+    assert await asyncio.wait_for(sender.receive(), 5) == b"answer"
+    with pytest.raises(UsageError, match="in use"):
+        await open_udp_receiver(receiver.local_address)
+    sender.close()
+    receiver.close()
+    receiver.close()
+    with pytest.raises(TransportClosed):
+        await receiver.receive()
+
+
+async def test_a_sender_that_is_turned_away_is_told_so_and_the_other_end_says_it():
+    said = []
+    receiver = await open_udp_receiver(ANY_PORT, say=said.append)
+    first, second = [await open_udp_sender(receiver.local_address) for _ in range(2)]
+    stranger = Packet(Kind.DATA, 2, 0, bytes(60), block=0, index=0, k=1, n=1).to_bytes()
+    await first.send(PACKET)
+    await receiver.receive()
+    for _ in range(5):
+        await second.send(stranger)
+    await first.send(PACKET)
+    assert await receiver.receive() == PACKET
+    answer = parse_packet(await asyncio.wait_for(second.receive(), 5))
+    assert (answer.kind, parse_message(answer.payload)) == (Kind.FEEDBACK, Busy(stream=2))
+    assert said == [f"another sender, at {second.local_address}, is turned away while this one is at it"]
+    assert receiver.dropped_in_words == "dropped 5 datagrams of others than the sender"
     for transport in (first, second, receiver):
         transport.close()
 
@@ -142,3 +182,13 @@ async def test_closing_ends_the_wait_and_sending_does_nothing():
     await sender.send(PACKET)
     with pytest.raises(TransportClosed):
         await sender.receive()
+
+
+async def test_what_no_packet_can_be_takes_no_memory():
+    receiver = await open_udp_receiver(ANY_PORT)
+    sender = await open_udp_sender(receiver.local_address)
+    await sender.send(bytes(60_000))
+    await sender.send(PACKET)
+    assert await asyncio.wait_for(receiver.receive(), 5) == PACKET
+    sender.close()
+    receiver.close()

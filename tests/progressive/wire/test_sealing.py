@@ -10,18 +10,27 @@ from hypothesis import strategies as st
 from progressive.errors import WireError
 from progressive.wire import sealing
 from progressive.wire.envelope import PlainEnvelope, Replayed, SealMismatch
-from progressive.wire.packet import MAX_DATAGRAM, SEALED_OVERHEAD, Kind, Packet
-from progressive.wire.sealing import MISMATCH_AFTER, REPLAY_WINDOW, ReplayWindow, SealedEnvelope
+from progressive.wire.packet import MAX_DATAGRAM, SEALED_OVERHEAD, Kind, Packet, sealed_at
+from progressive.wire.sealing import (
+    CLOCK_STEP_S,
+    MAX_AGE_S,
+    MISMATCH_AFTER,
+    REPLAY_WINDOW,
+    RESEAL_S,
+    ReplayWindow,
+    SealedEnvelope,
+)
 
 KEY = bytes(range(32))
+NOW = 1.8e9
 
 
 def seeded_salts(seed=0):
     return random.Random(seed).randbytes
 
 
-def envelope(key=KEY, *, seed=0, inner_parity=0):
-    return SealedEnvelope(key, inner_parity, draw_salt=seeded_salts(seed))
+def envelope(key=KEY, *, seed=0, inner_parity=0, clock=lambda: NOW):
+    return SealedEnvelope(key, inner_parity, draw_salt=seeded_salts(seed), clock=clock)
 
 
 def packet(sequence=2, *, kind=Kind.DATA, stream=1, payload=b"payload", **place):
@@ -31,7 +40,7 @@ def packet(sequence=2, *, kind=Kind.DATA, stream=1, payload=b"payload", **place)
 
 
 def salt_of(datagram):
-    return datagram[17:25]
+    return datagram[17:29]
 
 
 @settings(deadline=None)  # the first cipher is slow to load
@@ -45,10 +54,10 @@ def test_what_one_end_seals_the_other_opens(kind, payload, sequence):
 
 def test_bytes_are_those_of_the_format():
     sent = packet(0x05060708, stream=0x01020304, payload=b"hi")
-    salt = bytes(range(100, 108))
-    datagram = SealedEnvelope(KEY, draw_salt=lambda size: salt[:size]).wrap(sent)
+    salt = bytes.fromhex("65920080") + bytes(range(100, 108))
+    datagram = SealedEnvelope(KEY, draw_salt=lambda size: salt[4 : 4 + size], clock=lambda: 0x65920080).wrap(sent)
     header = bytes.fromhex("1001" + "01020304" + "05060708" + "0003" + "04" + "05" + "06" + "0002")
-    key = HKDF(SHA256(), 32, salt, b"progressive sealing 1 sender").derive(KEY)
+    key = HKDF(SHA256(), 32, salt, b"progressive sealing 2 sender").derive(KEY)
     nonce = bytes.fromhex("00" + "000000" + "01020304" + "05060708")
     assert datagram == header + salt + ChaCha20Poly1305(key).encrypt(nonce, b"hi", header + salt)
 
@@ -165,3 +174,59 @@ def test_strangers_fill_no_memory(monkeypatch):
     for stream in range(50):
         receiver.unwrap(sender.wrap(packet(stream=stream)))
     assert len(receiver._openers) == len(sender._sealers) == 8
+
+
+def test_what_was_sealed_long_ago_is_not_taken_however_often_it_comes():
+    recorded = [envelope(clock=lambda: NOW - MAX_AGE_S - 1, seed=n).wrap(packet(stream=n)) for n in range(3)]
+    ahead = envelope(clock=lambda: NOW + MAX_AGE_S + 1).wrap(packet())
+    receiver = envelope(seed=9)
+    for datagram in (recorded[0], ahead):
+        with pytest.raises(WireError, match="clocks differ") as refused:
+            receiver.unwrap(datagram)
+        assert not isinstance(refused.value, SealMismatch)
+    with pytest.raises(SealMismatch, match="sealed 301 s before now .* --max-age"):
+        receiver.unwrap(recorded[1])
+    receiver.unwrap(envelope(seed=8).wrap(packet(stream=8)))
+    with pytest.raises(WireError) as refused:
+        receiver.unwrap(recorded[2])
+    assert not isinstance(refused.value, SealMismatch)
+    assert len(receiver._openers) == 1
+    SealedEnvelope(KEY, clock=lambda: NOW, max_age_s=1e9).unwrap(recorded[0])
+
+
+def test_a_stream_that_is_older_than_one_that_came_is_recorded():
+    clock = [NOW]
+    sender, receiver = envelope(clock=lambda: clock[0]), envelope(seed=1, clock=lambda: clock[0])
+    lost = [sender.wrap(packet(sequence, stream=1)) for sequence in range(2)]
+    clock[0] += 60
+    receiver.unwrap(sender.wrap(packet(stream=2)))
+    with pytest.raises(WireError, match="older than one that came"):
+        receiver.unwrap(lost[0])
+    known = envelope(seed=2, clock=lambda: clock[0])
+    known.unwrap(lost[0])
+    known.unwrap(sender.wrap(packet(3, stream=2)))
+    with pytest.raises(WireError, match="older than one that came"):
+        known.unwrap(lost[1])  # even if another of its packets came in time
+
+
+def test_a_long_stream_tells_when_its_packets_were_sealed():
+    clock = [NOW]
+    sender, receiver = envelope(clock=lambda: clock[0]), envelope(seed=1, clock=lambda: clock[0])
+    for sequence in range(0, 1000, 10):
+        datagram = sender.wrap(packet(sequence))
+        assert clock[0] - sealed_at(datagram) < RESEAL_S
+        receiver.unwrap(datagram)
+        clock[0] += 10
+    answer = sender.wrap(packet(0, kind=Kind.FEEDBACK))
+    clock[0] += 1e6
+    assert salt_of(sender.wrap(packet(1, kind=Kind.FEEDBACK))) == salt_of(answer)  # one for each answered stream
+    receiver.unwrap(answer)
+
+
+def test_a_clock_that_is_set_back_a_little_breaks_no_stream():
+    clock = [NOW]
+    sender, receiver = envelope(clock=lambda: clock[0]), envelope(seed=1)
+    receiver.unwrap(sender.wrap(packet(1)))
+    clock[0] -= CLOCK_STEP_S
+    receiver.unwrap(sender.wrap(packet(2)))
+    receiver.unwrap(sender.wrap(packet(1, stream=2)))

@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 from pathlib import Path
 
 from observations import HEADER, received, shown
@@ -71,6 +72,38 @@ def test_a_page_sees_a_photo_from_its_first_packet_to_its_end():
     assert gallery.picture(0, 1, 1) == Path("1.png")
     assert gallery.picture(0, 1, 2) is None
     assert gallery.picture(5, 1, 0) is None
+
+
+def test_the_word_that_nothing_more_follows_is_no_photo():
+    gallery = Gallery("title")
+    gallery.add(Exhibit("roof"))
+    page = Page(gallery)
+    for event in (
+        received(7, 0),
+        StreamStarted(7, HEADER, 0.0),
+        PhotoStarted("photo 1"),
+        shown("photo 1", 0),
+        replace(received(7, 1), kind="control", blocks=()),
+        StreamEnded(7, "complete", more=True),
+        PhotoFinished("photo 1", 2, 0, 0, 200),
+        *(replace(received(8, sequence), kind="control", blocks=()) for sequence in range(6)),
+        StreamEnded(8, "ended", more=False),
+    ):
+        gallery.observe(0, event)
+    page.look()
+    assert list(page.photos) == [(0, 1)]
+    assert (page.photos[0, 1]["state"], page.photos[0, 1]["reason"]) == ("done", "complete")
+    assert len(page.photos[0, 1]["pictures"]) == 1
+
+
+def test_the_end_of_another_stream_does_not_end_the_photo_that_comes():
+    gallery = Gallery("title")
+    gallery.add(Exhibit("roof"))
+    page = Page(gallery)
+    for event in (received(7, 0), StreamStarted(7, HEADER, 0.0), StreamEnded(6, "ended", more=True)):
+        gallery.observe(0, event)
+    page.look()
+    assert page.photos[0, 1]["state"] == "receiving"
 
 
 def test_pages_that_look_often_seldom_and_once_know_the_same():

@@ -12,6 +12,7 @@ import pytest
 from observations import HEADER, STATUS, received
 
 from progressive.errors import UsageError
+from progressive.http_limits import MOST_GUESSES
 from progressive.output import Refinement
 from progressive.photos import write_png
 from receiver.events import StreamStarted
@@ -249,9 +250,26 @@ def test_an_address_that_stands_for_all_is_printed_as_one_that_others_can_open()
 
 
 def test_the_environment_may_hold_the_token(monkeypatch):
-    monkeypatch.setenv("PROGRESSIVE_VIEW_TOKEN", "ours")
-    assert parse_view_address("0.0.0.0:80").token == "ours"
+    monkeypatch.setenv("PROGRESSIVE_VIEW_TOKEN", "ours-of-sixteen-letters")
+    assert parse_view_address("0.0.0.0:80").token == "ours-of-sixteen-letters"
     assert parse_view_address("127.0.0.1:80").token == ""
+
+
+def test_a_token_that_can_be_guessed_is_refused(monkeypatch):
+    monkeypatch.setenv("PROGRESSIVE_VIEW_TOKEN", "ours")
+    with pytest.raises(UsageError, match="can be guessed: use 16 characters or more") as refused:
+        parse_view_address("0.0.0.0:80")
+    assert "ours" not in str(refused.value)
+
+
+async def test_who_guesses_has_to_wait():
+    with serving("the-token-of-this-page") as (_, url):
+        async with aiohttp.ClientSession() as http:
+            statuses = []
+            for guess in range(MOST_GUESSES + 3):
+                async with http.get(f"{url}/api/news", headers={"Authorization": f"Bearer {guess}"}) as answer:
+                    statuses.append(answer.status)
+    assert statuses == [401] * MOST_GUESSES + [429] * 3
 
 
 def test_a_port_in_use_is_named():

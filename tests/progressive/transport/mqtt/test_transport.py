@@ -1,23 +1,25 @@
 """Both ends over real brokers on this machine."""
 
 import asyncio
+import contextlib
 import struct
 import subprocess
 from pathlib import Path
 
 import pytest
+from amqtt.session import Session
 from mqtt_brokers import KINDS, Mosquitto, broker, free_port, make_certificates, needs_mosquitto
 
 from progressive.errors import RunError, UsageError
 from progressive.transport.access import Access
 from progressive.transport.mqtt import connection
 from progressive.transport.mqtt.address import parse_mqtt_url
-from progressive.transport.mqtt.broker import MAX_READ, EmbeddedBroker
+from progressive.transport.mqtt.broker import MAX_READ, MAX_RETAINED, MAX_SUBSCRIPTIONS, EmbeddedBroker
 from progressive.transport.mqtt.login import login_for
 from progressive.transport.mqtt.receiving import MqttReceiver, join
 from progressive.transport.mqtt.sending import MqttSender
 from progressive.wire.control import End
-from progressive.wire.packet import MAX_DATAGRAM, Kept, Kind, Packet
+from progressive.wire.packet import MAX_DATAGRAM, OVERHEAD, Kept, Kind, Packet
 
 BASE = [Packet(Kind.DATA, 1, i, b"base", block=0, index=i, k=2, n=3).to_bytes() for i in range(3)]
 SECOND_BASE = Packet(Kind.DATA, 1, 3, b"base", block=1, index=0, k=1, n=1).to_bytes()
@@ -31,8 +33,8 @@ def silent(_text: str) -> None:
     """Tells nobody."""
 
 
-async def sender_at(url: str, access: Access | None = None) -> MqttSender:
-    sender = MqttSender(parse_mqtt_url(url), access or Access(), silent)
+async def sender_at(url: str, access: Access | None = None, *, packet_size: int = MAX_DATAGRAM) -> MqttSender:
+    sender = MqttSender(parse_mqtt_url(url), access or Access(), silent, packet_size=packet_size)
     await sender.open(patient=False)
     return sender
 
@@ -47,6 +49,16 @@ async def nothing_comes(receiver: MqttReceiver) -> bool:
     except TimeoutError:
         return True
     return False
+
+
+async def all_arrivals(receiver: MqttReceiver) -> set[bytes]:
+    """What comes until nothing more does; amqtt tells of what it keeps more than once."""
+    got = set(await arrivals(receiver, 1))
+    while True:
+        try:
+            got.add(await asyncio.wait_for(receiver.receive(), 0.3))
+        except TimeoutError:
+            return got
 
 
 async def close(*ends: MqttReceiver | MqttSender) -> None:
@@ -94,6 +106,76 @@ async def test_who_leaves_takes_the_base_back(kind: str, tmp_path: Path) -> None
         receiver = await join(url, Access(), silent)
         assert await nothing_comes(receiver)
         await close(receiver)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_sender_that_starts_takes_back_what_another_left_behind(kind: str, tmp_path: Path) -> None:
+    async with broker(kind, tmp_path) as port:
+        url = f"mqtt://127.0.0.1:{port}/cam/1"
+        killed, elsewhere = await sender_at(url), await sender_at(f"mqtt://127.0.0.1:{port}/cam")
+        await killed.begin_stream(base_blocks=2)
+        for datagram in STREAM:
+            await killed.send(datagram)
+        await elsewhere.send(BASE[0])
+        await killed.broker.flush()
+        await elsewhere.broker.flush()
+        await close(killed, elsewhere)
+
+        sender = await sender_at(url)
+        newer = Packet(Kind.DATA, 2, 0, b"newer", block=0, index=0, k=1, n=1).to_bytes()
+        await sender.send(newer)
+        await sender.send(ENHANCE)
+        await sender.broker.flush()
+        late, other = await join(url, Access(), silent), await join(f"mqtt://127.0.0.1:{port}/cam", Access(), silent)
+        assert await all_arrivals(late) == {newer}
+        assert await all_arrivals(other) == {BASE[0]}
+        await late.send(REPORT)
+        assert await asyncio.wait_for(sender.receive(), 10) == REPORT
+        await close(late, other)
+        await sender.leave()
+
+
+@needs_mosquitto
+async def test_a_sender_that_may_not_see_what_is_kept_publishes_all_the_same(tmp_path: Path) -> None:
+    rights = tmp_path / "rights"
+    rights.write_text("topic write t/#\ntopic read t/feedback\n")
+    mosquitto = Mosquitto(tmp_path, "allow_anonymous true", f"acl_file {rights}", "user root")
+    await asyncio.to_thread(mosquitto.start)
+    sender = await asyncio.wait_for(sender_at(f"mqtt://127.0.0.1:{mosquitto.port}/t"), 10)
+    await sender.send(BASE[0])
+    await sender.broker.flush()
+    assert sender.broker.connected
+    await sender.leave()
+    mosquitto.stop()
+
+
+@needs_mosquitto
+@pytest.mark.parametrize("limit", ["max_packet_size 600", "message_size_limit 500"])
+async def test_a_broker_with_a_limit_is_told_at_once_with_a_size_that_fits(limit: str, tmp_path: Path) -> None:
+    mosquitto = Mosquitto(tmp_path, "allow_anonymous true", limit)
+    await asyncio.to_thread(mosquitto.start)
+    url = f"mqtt://127.0.0.1:{mosquitto.port}/cam/1"
+    with pytest.raises(UsageError, match=r"takes no packets of 1100 bytes.*use --packet-size [0-9]+$") as refused:
+        await sender_at(url, packet_size=1100)
+    fits = int(str(refused.value).split()[-1])
+    assert fits >= 500
+    sender, receiver = await sender_at(url, packet_size=fits), await join(url, Access(), silent)
+    full = Packet(Kind.DATA, 1, 0, bytes(fits - OVERHEAD), block=0, index=0, k=1, n=1).to_bytes()
+    await sender.send(full)
+    assert await all_arrivals(receiver) == {full}
+    await close(receiver)
+    await sender.leave()
+    mosquitto.stop()
+
+
+async def test_receivers_that_are_there_notice_nothing_of_what_a_sender_tries(tmp_path: Path) -> None:
+    async with broker("embedded", tmp_path) as port:
+        url = f"mqtt://127.0.0.1:{port}/t"
+        receiver = await join(url, Access(), silent)
+        sender = await sender_at(url)
+        assert await nothing_comes(receiver)
+        assert receiver.refused == 0
+        await close(receiver, sender)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -297,6 +379,51 @@ async def test_the_embedded_broker_takes_no_large_message(tmp_path: Path) -> Non
         with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
             await asyncio.wait_for(reader.readexactly(1), 10)
         writer.close()
+
+
+async def test_the_embedded_broker_keeps_nothing_without_a_bound() -> None:
+    kept = EmbeddedBroker()._broker
+    for number in range(3 * MAX_RETAINED):
+        await kept.retain_message(None, f"topic/{number}", b"x")
+    assert len(kept.retained_messages) == MAX_RETAINED
+    await kept.retain_message(None, f"topic/{3 * MAX_RETAINED - 1}", b"")
+    assert len(kept.retained_messages) == MAX_RETAINED - 1
+    session = Session()
+    session.client_id = "greedy"
+    codes = [await kept.add_subscription((f"topic/{number}", 0), session) for number in range(100)]
+    assert codes == [0] * MAX_SUBSCRIPTIONS + [0x80] * (100 - MAX_SUBSCRIPTIONS)
+
+
+async def test_of_a_client_that_goes_the_embedded_broker_keeps_nothing(tmp_path: Path) -> None:
+    running = EmbeddedBroker()
+    port = await running.start(0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(bytes([0x10, 13]) + b"\0\4MQTT\4\0\0\0\0\1x")  # asks for a session that lasts
+    await reader.readexactly(4)
+    (session,) = (session for session, _ in running._broker.sessions.values())
+    assert session.clean_session
+    writer.close()
+    await running.stop()
+
+
+async def test_a_message_of_256_megabytes_is_not_waited_for() -> None:
+    hung_up = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(9)
+        writer.write(bytes([0x20, 3, 0, 0, 0]) + b"\x30\xff\xff\xff\x7f\0\1t" + bytes(100_000))
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(1 << 16):
+                pass
+        hung_up.set()
+        writer.close()
+
+    said: list[str] = []
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        receiver = await join(f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}/t", Access(), said.append)
+        await asyncio.wait_for(hung_up.wait(), 10)
+        await close(receiver)
+    assert any("a message of 268435455 bytes: hung up" in line for line in said)
 
 
 def test_what_a_login_needs(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from progressive.errors import WireError
-from progressive.transport.webrtc.description import MAX_CANDIDATES, parse_description
+from progressive.transport.webrtc.description import MAX_CANDIDATES, MAX_PROBED, Description, parse_description
 
 FINGERPRINT = ":".join(f"{byte:02X}" for byte in range(32))
 CHROMIUM = f"""v=0
@@ -84,3 +86,32 @@ def test_another_offer_is_refused(old: str, new: str, says: str) -> None:
 @pytest.mark.parametrize("host", ["224.0.0.251", "0.0.0.0", "ff02::fb"])
 def test_addresses_of_groups_are_left_out(host: str) -> None:
     assert parse_description(CHROMIUM.replace("192.0.2.7", host)).candidates == ()
+
+
+def offer_at(*hosts: str) -> Description:
+    offer = parse_description(CHROMIUM)
+    candidates = tuple(f"1 1 udp 1 {host} {9000 + number} typ host" for number, host in enumerate(hosts))
+    return replace(offer, candidates=candidates)
+
+
+def hosts_of(offer: Description) -> list[str]:
+    return [candidate.split()[4] for candidate in offer.candidates]
+
+
+@pytest.mark.parametrize(
+    ("remote", "hosts", "near"),
+    [
+        ("20.1.1.7", ["192.168.1.5", "30.1.1.9", "20.1.1.7"], ["20.1.1.7"]),
+        ("192.168.1.20", ["192.168.1.20", "10.0.0.3", "30.1.1.9"], ["192.168.1.20", "10.0.0.3"]),
+        ("127.0.0.1", ["127.0.0.1", "172.17.0.2"], ["127.0.0.1", "172.17.0.2"]),
+        ("20.1.1.8", ["30.1.1.9"] * 32, ["20.1.1.8"]),
+        ("10.1.1.1", [f"10.0.0.{number}" for number in range(32)], [f"10.0.0.{n}" for n in range(MAX_PROBED)]),
+    ],
+)
+def test_nobody_chooses_whom_we_write_to(remote: str, hosts: list[str], near: list[str]) -> None:
+    assert hosts_of(offer_at(*hosts).near(remote)) == near
+    parse_description(offer_at(*hosts).near(remote).to_sdp())
+
+
+def test_who_offers_no_address_has_none() -> None:
+    assert offer_at().near("10.1.1.1").candidates == ()

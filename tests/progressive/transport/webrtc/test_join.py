@@ -15,6 +15,7 @@ from aiohttp import web
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from progressive.errors import RunError, UsageError
+from progressive.http_limits import MOST_GUESSES
 from progressive.transport import pauses
 from progressive.transport.access import Access
 from progressive.transport.base import TransportClosed
@@ -228,6 +229,30 @@ async def test_receivers_beyond_the_limit_wait_for_a_place(monkeypatch: pytest.M
                 )
         async with joined(sender.url):
             await the_one(sender)
+
+
+async def test_offers_alone_hold_no_place_that_somebody_else_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_RECEIVERS", 2)
+    async with serving() as sender, aiohttp.ClientSession(sender.server.address.http) as http:
+        client = StockClient()
+        offer = await client.offer()
+        for _ in range(6):
+            assert (await post(http, offer))[0] == 201
+        await client.connection.close()
+        assert sender.server.receivers == 2
+        async with joined(sender.url):
+            await the_one(sender)
+
+
+async def test_who_guesses_tokens_has_to_wait(tmp_path: Path) -> None:
+    access = {"token_file": tokens(tmp_path, "tokens", TOKEN)}
+    async with serving(**access) as sender, aiohttp.ClientSession(sender.server.address.http) as http:
+        statuses = []
+        for guess in range(MOST_GUESSES + 2):
+            headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {guess}"}
+            async with http.post("/whep", data="v=0", headers=headers) as response:
+                statuses.append(response.status)
+    assert statuses == [401] * MOST_GUESSES + [429] * 2
 
 
 async def test_to_a_receiver_that_takes_nothing_packets_are_dropped_rather_than_kept() -> None:
