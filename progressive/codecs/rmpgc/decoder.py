@@ -57,7 +57,10 @@ class RmpgcDecoder:
         whole = self._fragments.joined(segment_id, piece)
         decoded = whole is not None and self._try(whole)
         self._seen.add(segment_id)
-        if whole is None or not decoded:
+        if whole is None:
+            return False
+        self._fragments.forget(whole)
+        if not decoded:
             return False
         self._decode_what_waited(whole)
         self._picture = None

@@ -165,8 +165,7 @@ class Plane:
         self.parents = [base_index(y).to(torch.int16) for y in self.values]
         for coarser in range(1, plane):
             self.parents = [
-                (2 * n + refine(y, n, coarser)).to(torch.int16)
-                for y, n in zip(self.values, self.parents, strict=True)
+                (2 * n + refine(y, n, coarser)).to(torch.int16) for y, n in zip(self.values, self.parents, strict=True)
             ]
         self.truth = [refine(y, n, plane).to(torch.int8) for y, n in zip(self.values, self.parents, strict=True)]
 

@@ -5,7 +5,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc.layers import EXACT, MAX_ACTIVATION, MAX_SHIFT, MAX_WEIGHT, UNIT, Conv, Residual, layers_of
+from progressive.codecs.rmpgc.layers import (
+    EXACT,
+    MAX_ACTIVATION,
+    MAX_SHIFT,
+    MAX_WEIGHT,
+    UNIT,
+    Conv,
+    Residual,
+    layers_of,
+)
 from progressive.errors import UsageError
 
 KINDS = 3
