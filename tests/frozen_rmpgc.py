@@ -11,19 +11,28 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from progressive.codecs.rmpgc import model
-from progressive.codecs.rmpgc.analysis import Analysis
-from progressive.codecs.rmpgc.coding import BASE_ROWS, PLANE_ROWS, REACHES, table_of
+from progressive.codecs.rmpgc.coding import BASE_ROWS, FINE_BASE_TABLE, NEVER, PLANE_ROWS, REACHES, look_of, table_of
 from progressive.codecs.rmpgc.layers import layers_of
 from progressive.codecs.rmpgc.layout import PLANES, TIERS
-from progressive.codecs.rmpgc.probability import ProbabilityNetworks
-from progressive.codecs.rmpgc.synthesis import Dequantiser, Synthesis
+from progressive.codecs.rmpgc.probability import MEAN_STEPS, ProbabilityNetworks
+from progressive.codecs.rmpgc.synthesis import Synthesis
+from progressive.codecs.rmpgc.transform import Transform
 from progressive.entropy.tables import TOTAL
 
 WEIGHT, BIAS = 64, 4000
-"""Probability networks have integers up to these, and a shift that keeps activations spread over their range."""
+"""Probability networks have integers up to these."""
 
-LAST_LAYERS = ("heads.", "leave.")
-"""Small, so that transforms stay near the wavelet."""
+ACTIVATION_GAIN, OUTPUT_GAIN = 3.0, 1.0
+"""With these shifts activations spread over their range, and outputs over the rows of the tables."""
+
+POINT = 40
+"""Points lie up to this far from the middles of their bins."""
+
+SURE_SCALES = 4
+"""The lowest scales of the base's fine table, at which nothing is written."""
+
+LAST_LAYERS = ("leave.", "filters.")
+"""Small, so that transform and synthesis stay near the wavelet."""
 
 
 class Bits:
@@ -39,8 +48,8 @@ class Bits:
 
 
 @cache
-def frozen_model() -> model.Model:
-    return model.Model(frozen_tensors())
+def frozen_model(kernel: str = "float32") -> model.Model:
+    return model.Model(frozen_tensors(), kernel)
 
 
 @cache
@@ -48,49 +57,68 @@ def frozen_tensors() -> Mapping[str, Tensor]:
     integers = _integers(Bits(1))
     tensors = {model.NETWORKS + name: t for name, t in integers.items()}
     tensors[model.KNOWN_ANSWER] = model.known_answer(model.exact_networks(integers))
+    points = Bits(4)
     for name, reach in REACHES.items():
-        tensors[model.TABLES + name] = _base_table(reach)
+        tensors[model.TABLES + name] = _base_table(name, reach)
+        tensors[model.POINTS + name] = _points(points, (BASE_ROWS, 2 * reach + 2))
     for plane in range(1, PLANES + 1):
-        tensors[f"{model.TIERS}{plane}"] = (torch.arange(PLANE_ROWS) * plane // 7 % 2).to(torch.uint8)
+        tensors[f"{model.TIERS_OF_ROWS}{plane}"] = _tiers(plane)
+        tensors[model.POINTS + look_of(plane)] = _points(points, (PLANE_ROWS, 2))
         for tier in range(TIERS):
             tensors[model.TABLES + table_of(plane, tier)] = _plane_table(plane + tier)
-    tensors[model.DEQUANTISER + "inward"] = torch.full_like(Dequantiser().inward, 0.0625)
-    tensors |= {model.SYNTHESIS + name: t for name, t in _floats(Synthesis(), Bits(2)).items()}
-    return tensors | {model.ANALYSIS + name: t for name, t in _floats(Analysis(), Bits(3)).items()}
+            tensors[model.POINTS + table_of(plane, tier)] = _points(points, (PLANE_ROWS, 3))
+    tensors |= {model.TRANSFORM + name: t for name, t in _floats(Transform(), Bits(3)).items()}
+    return tensors | {model.SYNTHESIS + name: t for name, t in _floats(Synthesis(), Bits(2)).items()}
 
 
 def _integers(bits: Bits) -> dict[str, Tensor]:
     found = {}
     for name, layer in layers_of(ProbabilityNetworks()):
-        shape = tuple(layer.weight.shape)
-        shift = round(np.log2(0.5 * WEIGHT * np.prod(shape[1:]) ** 0.5))
+        shape, biases = tuple(layer.weight.shape), tuple(layer.bias.shape)
+        gain = ACTIVATION_GAIN if layer.activation else OUTPUT_GAIN
+        shift = round(np.log2(WEIGHT * np.prod(shape[1:]) ** 0.5 / gain))
         found[f"{name}.weight"] = torch.from_numpy(bits.integers(WEIGHT, shape)).to(torch.int8)
-        found[f"{name}.bias"] = torch.from_numpy(bits.integers(BIAS, shape[:1])).to(torch.int32)
+        found[f"{name}.bias"] = torch.from_numpy(bits.integers(BIAS, biases)).to(torch.int32)
         found[f"{name}.shift"] = torch.full(shape[:1], shift, dtype=torch.uint8)
     return found
 
 
-def _base_table(reach: int) -> Tensor:
-    """The predicted index is the likeliest, the more so the lower the row."""
+def _base_table(name: str, reach: int) -> Tensor:
+    """The predicted index is the likeliest, the more so the lower the row, to where nothing is written."""
     row, symbol = np.arange(BASE_ROWS)[:, None], np.arange(2 * reach + 2)
-    return _frequencies(400 // (1 + abs(symbol - reach) * (1 + (BASE_ROWS - row) // 64)))
+    weights = 400 // (1 + abs(symbol - reach) * (1 + (BASE_ROWS - row) // 64))
+    if name == FINE_BASE_TABLE:
+        weights[: SURE_SCALES * MEAN_STEPS] = symbol == reach
+    return _frequencies(weights, reach)
 
 
 def _plane_table(variant: int) -> Tensor:
     row = np.arange(PLANE_ROWS)[:, None]
-    return _frequencies(np.concatenate([40 + row % 97 * variant, 20 + row % 31, 15 + row % 23], 1))
+    return _frequencies(np.concatenate([40 + row % 97 * variant, 20 + row % 31, 15 + row % 23], 1), 0)
 
 
-def _frequencies(weights: NDArray[np.int64]) -> Tensor:
+def _tiers(plane: int) -> Tensor:
+    """Some first, as many later, one in eleven never."""
+    row = torch.arange(PLANE_ROWS)
+    return torch.where(row % 11 == plane, NEVER, row * plane // 7 % TIERS).to(torch.uint8)
+
+
+def _points(bits: Bits, shape: tuple[int, ...]) -> Tensor:
+    return torch.from_numpy(bits.integers(POINT, shape)).to(torch.int8)
+
+
+def _frequencies(weights: NDArray[np.int64], rest: int) -> Tensor:
+    """What rounding leaves goes to the symbol `rest`."""
     symbols = weights.shape[1]
     frequencies = 1 + weights * (TOTAL - symbols) // weights.sum(1, keepdims=True)
-    frequencies[:, 0] += TOTAL - frequencies.sum(1)
+    frequencies[:, rest] += TOTAL - frequencies.sum(1)
     return torch.from_numpy(frequencies.astype(np.int16))
 
 
 def _floats(module: nn.Module, bits: Bits) -> dict[str, Tensor]:
     found = {}
     for name, t in module.state_dict().items():
-        size = (0.01 if name.startswith(LAST_LAYERS) else 0.8) / max(1, t[0].numel()) ** 0.5
+        small = any(part in name for part in LAST_LAYERS)
+        size = (0.01 if small else 0.8) / max(1, t[0].numel()) ** 0.5
         found[name] = torch.from_numpy(bits.integers(2**12, tuple(t.shape)) / 2**12 * size).float()
     return found

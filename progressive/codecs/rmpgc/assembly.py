@@ -1,11 +1,12 @@
 """Segments that cannot be decoded yet: fragments of others, and those that wait for what they refer to.
 
-All of it in constant time a segment, whatever a peer sends.
+All of it in constant time for each segment that is kept, whatever a peer sends.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from progressive.codecs.rmpgc.segments import BASE, Contents
 from progressive.errors import BitstreamError
@@ -19,67 +20,87 @@ class Whole:
     ids: tuple[int, ...]
 
 
+Piece = tuple[int, Contents]
+"""A fragment with its id."""
+
+
 @dataclass
 class Fragments:
-    """Fragments whose others are missing.
+    """Fragments whose others are missing. Field: how many.
 
     Those of the base belong together by what they say they hold; of the others each refers to the one before.
     """
 
     count: int = 0
-    _base: dict[Contents, dict[int, tuple[int, Contents]]] = field(default_factory=dict)
-    _begun: dict[int, list[tuple[int, Contents]]] = field(default_factory=dict)
+    _base: dict[Contents, dict[int, Piece]] = field(default_factory=dict)
+    _begun: dict[int, list[Piece]] = field(default_factory=dict)
     """Id of the last one that follows from the first -> all up to it."""
-    _following: dict[int, tuple[int, Contents]] = field(default_factory=dict)
+    _following: dict[int, Piece] = field(default_factory=dict)
     """Id that a fragment refers to -> the fragment."""
 
     def joined(self, segment_id: int, piece: Contents) -> Whole | None:
-        """The whole that a segment is or completes; raises BitstreamError if it contradicts another fragment."""
+        """The whole that a segment is or completes; otherwise the fragment is kept.
+
+        Those of a whole stay until they are forgotten, as it may prove damaged by its last. Raises BitstreamError, with
+        nothing changed, if it contradicts another fragment.
+        """
         if piece.fragments == 1:
             return Whole(piece, (segment_id,))
         found = self._of_base(segment_id, piece) if piece.form == BASE else self._of_chain(segment_id, piece)
         if found is None:
             self.count += 1
             return None
-        self.count -= len(found) - 1
         body = b"".join(p.body for _, p in found)
-        first = found[0][1]
-        return Whole(replace(first, body=body, fragment=0, fragments=1), tuple(i for i, _ in found))
+        return Whole(replace(found[0][1], body=body, fragment=0, fragments=1), tuple(i for i, _ in found))
 
-    def _of_base(self, segment_id: int, piece: Contents) -> list[tuple[int, Contents]] | None:
+    def forget(self, whole: Whole) -> None:
+        """Lets go of the fragments of a whole."""
+        self.count -= len(whole.ids) - 1
+        if whole.contents.form == BASE:
+            self._base.pop(whole.contents.whole, None)
+        for before, after in pairwise(whole.ids):
+            self._begun.pop(before, None)
+            if self._following.get(before, (0,))[0] == after:
+                del self._following[before]
+
+    def _of_base(self, segment_id: int, piece: Contents) -> list[Piece] | None:
         others = self._base.setdefault(piece.whole, {})
-        if piece.fragment in others or any(o.fragments != piece.fragments for _, o in list(others.values())[:1]):
+        _, first = next(iter(others.values()), (segment_id, piece))
+        if piece.fragment in others or first.fragments != piece.fragments:
             raise BitstreamError("a fragment contradicts another")
+        if len(others) + 1 == piece.fragments:
+            found = others | {piece.fragment: (segment_id, piece)}
+            return [found[number] for number in range(piece.fragments)]
         others[piece.fragment] = segment_id, piece
-        if len(others) < piece.fragments:
-            return None
-        del self._base[piece.whole]
-        return [others[i] for i in range(piece.fragments)]
-
-    def _of_chain(self, segment_id: int, piece: Contents) -> list[tuple[int, Contents]] | None:
-        if piece.fragment == 0:
-            chain = [(segment_id, piece)]
-        elif piece.reference in self._begun:
-            chain = self._begun.pop(piece.reference)
-            self._append(chain, segment_id, piece)
-        elif piece.reference in self._following:
-            raise BitstreamError("a fragment contradicts another")
-        else:
-            self._following[piece.reference] = segment_id, piece
-            return None
-        while (after := self._following.pop(chain[-1][0], None)) is not None:
-            self._append(chain, *after)
-        if len(chain) == piece.fragments:
-            return chain
-        self._begun[chain[-1][0]] = chain
         return None
 
-    def _append(self, chain: list[tuple[int, Contents]], segment_id: int, piece: Contents) -> None:
-        last = chain[-1][1]
-        if (piece.fragment, piece.fragments, piece.form) != (last.fragment + 1, last.fragments, last.form):
-            self.count -= len(chain)
+    def _of_chain(self, segment_id: int, piece: Contents) -> list[Piece] | None:
+        before = self._begun.get(piece.reference) if piece.fragment else []
+        if before is None:
+            if piece.reference in self._following:
+                raise BitstreamError("a fragment contradicts another")
+            self._following[piece.reference] = segment_id, piece
+            return None
+        if before and not _continues(before[-1][1], piece):
             raise BitstreamError("a fragment contradicts another")
-        chain.append((segment_id, piece))
+        more = [(segment_id, piece)]
+        while (after := self._following.get(more[-1][0])) is not None and _continues(more[-1][1], after[1]):
+            more.append(after)
+        last_id, last = more[-1]
+        if last.fragment + 1 == last.fragments:
+            return before + more
+        for number, _ in more[:-1]:
+            del self._following[number]
+        if before:
+            del self._begun[piece.reference]
+        before += more
+        self._begun[last_id] = before
+        return None
+
+
+def _continues(last: Contents, piece: Contents) -> bool:
+    """Whether a fragment comes after another, to which it refers."""
+    return (piece.fragment, piece.fragments, piece.form) == (last.fragment + 1, last.fragments, last.form)
 
 
 @dataclass

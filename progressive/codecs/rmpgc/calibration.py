@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import xlogy
 from torch import Tensor
 
 from progressive.codecs.rmpgc import coding
@@ -90,7 +89,7 @@ def _tiers(plane: int, seen: Table) -> NDArray[np.uint8]:
 
 def _entropies(distribution: Table) -> Table:
     """Bits of a symbol of each row."""
-    return np.asarray(-xlogy(distribution, distribution).sum(1) / np.log(2))
+    return np.asarray(-(distribution * np.log2(distribution.clip(min=np.finfo(float).tiny))).sum(1))
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class Rmpgc:
 
         Args:
             photo: [H, W, 3], any size up to MAX_PIXELS.
-            max_payload: bytes of a segment at most; 60 or more.
+            max_payload: bytes of a segment at most; `MIN_PAYLOAD` or more.
             context: `reconstruct` (least squared error), `classify` (what has meaning first) or `hybrid`.
 
         Raises UsageError for anything else.

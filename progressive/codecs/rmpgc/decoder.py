@@ -75,14 +75,16 @@ class RmpgcDecoder:
     def _push(self, segments: Iterable[tuple[int, bytes]]) -> tuple[bool, list[BitstreamError]]:
         """Takes segments; whether anything was decoded, and what is wrong with the damaged ones among them."""
         errors: list[BitstreamError] = []
-        arrived: list[Whole] = []
+        ready: list[Whole] = []
+        completed_by: dict[int, int] = {}
         before = self._decoded
         for segment_id, payload in segments:
             try:
-                arrived += self._accepted(segment_id, payload)
+                for whole in self._accepted(segment_id, payload):
+                    ready.append(whole)
+                    completed_by[id(whole)] = segment_id
             except BitstreamError as error:
                 errors.append(error)
-        ready, fresh = arrived, {id(whole) for whole in arrived}
         with torch.inference_mode(), one_thread():
             while ready:
                 jobs = [job for whole in ready for job in self._job_of(whole)]
@@ -90,10 +92,9 @@ class RmpgcDecoder:
                 for job, outcome in zip(jobs, self._decode(jobs), strict=True):
                     if outcome is None:
                         released += self._released(job)
-                        continue
-                    self._seen -= set(job.whole.ids)  # a good copy may come
-                    # What waited from before was taken already; nobody is told any more.
-                    errors += [outcome] * (id(job.whole) in fresh)
+                    elif id(job.whole) in completed_by:
+                        errors.append(outcome)
+                        self._seen.discard(completed_by[id(job.whole)])  # a good copy may come
                 ready = released
         if self._decoded > before:
             self._picture = None
@@ -124,6 +125,7 @@ class RmpgcDecoder:
             if need in self._listed:
                 of = self._listed[need]
                 return [Job(whole, self._tiles[of.tile], of, contents.body)]
+        self._fragments.forget(whole)
         self._waiting.add(need, whole)
         return []
 
@@ -137,6 +139,7 @@ class RmpgcDecoder:
         found = [self._decode_base(j) if j.whole.contents.form == BASE else next(outcomes) for j in jobs]
         for job, outcome in zip(jobs, found, strict=True):
             if not isinstance(outcome, BitstreamError):
+                self._fragments.forget(job.whole)
                 self._listed |= dict.fromkeys(job.whole.ids, outcome)
                 self._decoded += len(job.whole.ids)
                 self._layer = max(self._layer, layer_of(outcome.level))

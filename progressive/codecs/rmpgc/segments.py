@@ -100,6 +100,8 @@ class Contents:
         tile = run = reference = 0
         if form == BASE:
             run, size = bits, tile_bytes(layout)
+            if len(rest) < size:
+                raise BitstreamError("a segment is shorter than its prefix")
             tile, rest = int.from_bytes(rest[:size], "big"), rest[size:]
             if run >= len(RUNS) or tile >= layout.tiles:
                 raise BitstreamError(f"a segment claims tile {tile}, run {run}, which this stream does not have")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,11 +14,12 @@ import torch
 from PIL import Image
 
 from progressive.__main__ import main
-from progressive.codecs.rmpgc.layout import LEVELS, STAGES
+from progressive.codecs.rmpgc.layout import LEVELS, PLANES, SCALES
 from progressive.codecs.rmpgc.synthesis import state_of
 from progressive.errors import RunError, UsageError
 from progressive.photos import downscale, sample_photo
 from progressive.training.rmpgc import run, train
+from progressive.training.rmpgc_conditions import BASE, draw_states
 from progressive.training.rmpgc_loop import Fit, Plan, Training, scheduled
 from progressive.training.rmpgc_model import Semantics, Trainee
 from progressive.training.rmpgc_phases import PHASES
@@ -33,14 +35,18 @@ QUICK = replace(
     photos=3,
     held_out=1,
     calibration_photos=1,
+    coded_photos=1,
     warm_up=1,
     report=2,
     checkpoint=2,
+    context=PHASE,
+    transform=PHASE,
     entropy=PHASE,
     synthesis=PHASE,
-    joint=PHASE,
-    final=PHASE,
 )
+
+
+FIVE_STEPS = replace(QUICK, **{name: replace(PHASE, steps=5) for name in PHASES})
 
 
 def silent(_: str) -> None:
@@ -74,54 +80,101 @@ def test_a_phase_changes_what_it_trains_and_its_loss_falls_on_a_fixed_batch(name
     torch.manual_seed(0)
     own = replace(PHASE, steps=12)
     settings = replace(QUICK, **{name: own}, rounded_share=0.0)
-    phase = PHASES[name](Trainee(), Semantics(), settings)
-    phase.prepare(pool, np.random.default_rng(0), fresh=True)
-    fit, photos = Fit(phase, phase.model, averaging=0.5), pool.draw(np.random.default_rng(1), 2, 64)
+    phase = PHASES[name](Trainee(), Semantics(), settings, pool)
+    phase.prepare(np.random.default_rng(0), fresh=True)
+    fit = Fit(phase, phase.model, averaging=0.5)
     before = weights_of(phase.model)
-    losses = [float(fit.learn(photos, np.random.default_rng(2), 1e-3, ALONE).total.detach()) for _ in range(own.steps)]
+    losses = [float(fit.learn(np.random.default_rng(2), 1e-3, ALONE).total.detach()) for _ in range(own.steps)]
     assert losses[-1] < losses[0]
     changed = {n.split(".")[0] for n, t in phase.model.state_dict().items() if not torch.equal(t, before[n])}
     expected = {
+        "context": {"context"},
+        "transform": {"context", "transform"},
         "entropy": {"networks"},
         "synthesis": {"synthesis"},
-        "joint": {"analysis", "networks", "synthesis"},
-        "final": {"networks"},
     }
     assert changed == expected[name]
     average = torch.cat([p.flatten() for p in fit.average.parameters()])
     assert not torch.equal(average, torch.cat([p.flatten() for p in phase.model.parameters()]))
 
 
-@pytest.mark.parametrize("line", ["entropy 4/", "synthesis 2/", "joint 4/"])
-def test_an_interrupted_run_that_goes_on_ends_as_one_that_was_not(line: str, pool: PhotoPool, tmp_path: Path) -> None:
-    settings = replace(QUICK, **{name: replace(PHASE, steps=5) for name in ("entropy", "synthesis", "joint")})
-    plan = Plan(("entropy", "synthesis", "joint"), resumed=False, seed=3)
-    whole = training(tmp_path / "whole.state", pool, plan, settings, silent)
+@pytest.mark.parametrize(
+    ("name", "figures"),
+    [("context", PLANES), ("entropy", PLANES + 1), ("synthesis", LEVELS + 1)],
+)
+def test_a_phase_reports_how_good_the_model_is_at_every_plane_or_level(
+    name: str, figures: int, pool: PhotoPool
+) -> None:
+    """Better the finer; an untrained synthesis gains nothing."""
+    torch.manual_seed(0)
+    phase = PHASES[name](Trainee(), Semantics(), QUICK, pool)
+    phase.prepare(np.random.default_rng(0), fresh=True)
+    line = phase.report(phase.model, [pool.photos[0][None, :, :128, :64].float() / 255])
+    assert "\n" not in line
+    found = [float(x) for x in re.findall(r"(?<![(\d.+-])\d+\.\d+", line)]
+    if name == "context":
+        bits, quality = found[::2], found[1::2]
+        assert bits == sorted(bits)
+        assert quality == sorted(quality)
+        assert len(bits) == figures
+    elif name == "entropy":
+        assert len(found) == figures + 1
+        assert sum(found[:-1]) == pytest.approx(found[-1], abs=0.001)
+    else:
+        assert line.count("(+0.00)") == figures
+        assert found == sorted(found)
+        assert len(found) == figures
+
+
+THREE = ("context", "transform", "entropy")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(pool: PhotoPool, tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+    """What a run of three phases ends with."""
+    plan = Plan(THREE, resumed=False, seed=3)
+    whole = training(tmp_path_factory.mktemp("whole") / "whole.state", pool, plan, FIVE_STEPS, silent)
     whole.run()
+    return weights_of(whole.model)
+
+
+@pytest.mark.parametrize("line", ["context 4/", "transform 2/", "entropy 4/"])
+def test_an_interrupted_run_that_goes_on_ends_as_one_that_was_not(
+    line: str, pool: PhotoPool, uninterrupted: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    plan, state = Plan(THREE, resumed=False, seed=3), tmp_path / "halves.state"
 
     def interrupt(text: str) -> None:
         if text.startswith(line):
             raise KeyboardInterrupt
 
-    halves = training(tmp_path / "halves.state", pool, plan, settings, interrupt)
+    halves = training(state, pool, plan, FIVE_STEPS, interrupt)
     with pytest.raises(KeyboardInterrupt):
         halves.run()
     torch.manual_seed(9)
-    again = Training(
-        Trainee(), plan, settings, pool=pool, held_out=[], worker=ALONE, state=tmp_path / "halves.state", log=silent
-    )
-    again.run(torch.load(tmp_path / "halves.state", weights_only=True))
-    for name, tensor in whole.model.state_dict().items():
+    again = Training(Trainee(), plan, FIVE_STEPS, pool=pool, held_out=[], worker=ALONE, state=state, log=silent)
+    again.run(torch.load(state, weights_only=True))
+    for name, tensor in uninterrupted.items():
         assert torch.equal(again.model.state_dict()[name], tensor), name
 
 
-def test_networks_are_rounded_in_the_last_steps_of_their_phase_and_in_the_final_one() -> None:
+def test_networks_are_rounded_in_the_last_steps_of_their_phase_alone(pool: PhotoPool) -> None:
     model, semantics = Trainee(), Semantics()
     settings = replace(QUICK, rounded_share=0.25, entropy=replace(PHASE, steps=100))
-    entropy, final, joint = (PHASES[name](model, semantics, settings) for name in ("entropy", "final", "joint"))
-    assert [entropy.rounding(step) for step in (0, 74, 75, 99)] == ["none", "none", *["straight-through"] * 2]
-    assert final.rounding(0) == "straight-through"
-    assert joint.rounding(99) == "none"
+    phases = {name: PHASES[name](model, semantics, settings, pool) for name in PHASES}
+    found = [phases["entropy"].rounding(step) for step in (0, 74, 75, 99)]
+    assert found == ["none", "none", *["straight-through"] * 2]
+    assert {phases[name].rounding(99) for name in ("context", "transform", "synthesis")} == {"none"}
+
+
+def test_filters_start_small_where_the_transform_knows_nothing(pool: PhotoPool) -> None:
+    """Of none at all, opacities would learn nothing."""
+    phase = PHASES["transform"](Trainee(), Semantics(), QUICK, pool)
+    weight = phase.model.transform.update.filters.weight
+    phase.prepare(np.random.default_rng(0), fresh=False)
+    assert not weight.any()
+    phase.prepare(np.random.default_rng(0), fresh=True)
+    assert 0 < float(weight.detach().abs().max()) < 0.02
 
 
 def test_the_learning_rate_warms_up_and_falls_like_half_a_cosine() -> None:
@@ -150,7 +203,7 @@ def test_a_run_that_cannot_write_goes_on_from_its_state(
 ) -> None:
     out, lines = tmp_path / "rmpgc.safetensors", list[str]()
     nothing = QUICK.limited(photos=None, steps=0)
-    settings = replace(nothing, final=replace(PHASE, steps=1))
+    settings = replace(nothing, context=replace(PHASE, steps=1))
     options: dict[str, Any] = {"settings": settings, "held_out": None, "seed": 0, "worker": ALONE, "log": lines.append}
     with monkeypatch.context() as broken:
         broken.setitem(sys.modules, "progressive.training.rmpgc_export", None)
@@ -172,13 +225,9 @@ def test_a_loss_that_is_no_number_ends_the_run_in_one_line(
 
 
 def test_states_are_drawn_over_all_conditions(pool: PhotoPool) -> None:
-    phase = PHASES["synthesis"](Trainee(), Semantics(), QUICK)
     photos = pool.draw(np.random.default_rng(0), 1, 128).expand(400, -1, -1, -1)
-    from progressive.training.rmpgc_conditions import BASE, draw_states
-
-    latent = [y.expand(400, -1, -1, -1) for y in phase.model.analysis(photos[:1])]
-    states = draw_states(photos, latent, phase.semantics.importance, np.random.default_rng(1))
-    assert set(states.flatten().tolist()) == set(range(state_of(len(STAGES), LEVELS) + 1))
+    states = draw_states(photos, Semantics().importance, np.random.default_rng(1))
+    assert set(states.flatten().tolist()) == set(range(1, state_of(SCALES, LEVELS) + 1))
     even = (states == states[:, :1, :1]).flatten(1).all(1)
     base = (states == BASE).flatten(1).all(1)
     missing = (states < BASE).flatten(1).all(1)
@@ -205,11 +254,12 @@ def test_crops_are_mirrored_and_photos_set_aside_are_not_trained_on(folder: Path
 
 def test_both_profiles_are_shipped_and_can_be_limited() -> None:
     cpu, gpu = read_settings(SHIPPED, "cpu"), read_settings(SHIPPED, "gpu")
-    assert gpu.mixed_precision > cpu.mixed_precision
+    assert gpu.photos > cpu.photos
+    assert all(gpu.phase(name).batch > cpu.phase(name).batch for name in PHASES)
     limited = cpu.limited(photos=7, steps=0)
     assert limited.photos == 7
     assert [limited.phase(name).steps for name in PHASES] == [0, 0, 0, 0]
-    assert limited.joint.batch == cpu.joint.batch
+    assert limited.entropy.batch == cpu.entropy.batch
 
 
 @pytest.mark.parametrize(
@@ -219,7 +269,13 @@ def test_both_profiles_are_shipped_and_can_be_limited() -> None:
         ("averaging = 0.998", "averageing = 0.998", "averageing is no setting|averaging is missing"),
         ("averaging = 0.998", 'averaging = "much"', "averaging is 'much', which is no float"),
         ("crop = 256", "crop = 100", "crops must be multiples of 64"),
-        ("[cpu.joint]", "[other.joint]", r"\[cpu.joint\]: .* is missing"),
+        ("[cpu.synthesis]", "[other.synthesis]", r"\[cpu.synthesis\]: .* is missing"),
+        ("[cpu.context]", "[cpu.joint]", r"\[cpu.context\]: .* is missing"),
+        ("coded_photos = 500", "coded_photos = 0", "numbers of photos must be above 0"),
+        ("look_weight = 0.1", "look_weight = -0.1", "weights must not be negative"),
+        ("rounded_share = 0.3", "rounded_share = 1.3", "rounded_share must lie in"),
+        ('"synthesis"]', '"joint"]', "resumed_phases are some of context, transform, entropy, synthesis"),
+        ("learning_rate = 5e-3", "learning_rate = 0.0", "learning rates must be above 0"),
         ("[cpu]", "[cpu", "cannot read the settings"),
     ],
 )
@@ -255,7 +311,7 @@ def test_the_command_line_takes_what_the_recipe_takes(call: Callable[..., Any], 
 def test_training_loads_nothing_that_a_bare_machine_lacks() -> None:
     script = (
         "import sys, progressive.training.rmpgc\n"
-        "print({'constriction', 'matplotlib', 'pydantic', 'rich', 'skimage', 'typer'} & set(sys.modules))"
+        "print({'constriction', 'matplotlib', 'pydantic', 'rich', 'scipy', 'skimage', 'typer'} & set(sys.modules))"
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout == "set()\n"

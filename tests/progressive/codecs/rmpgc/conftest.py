@@ -1,17 +1,35 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from frozen_rmpgc import frozen_model
+from torch import Tensor
 
 from progressive.codec import Photo
 from progressive.codecs.rmpgc.codec import CodedPhoto, Rmpgc
-from progressive.codecs.rmpgc.model import Model
+from progressive.codecs.rmpgc.layers import KERNELS, int8_is_fast
+from progressive.codecs.rmpgc.layout import Layout
+from progressive.codecs.rmpgc.model import Coding, Model
+from progressive.codecs.rmpgc.picture import latent_of
 from progressive.photos import sample_photo
+
+
+@pytest.fixture(params=KERNELS, scope="session")
+def kernel(request: pytest.FixtureRequest) -> str:
+    """Every kernel that this machine has."""
+    if request.param == "int8" and not int8_is_fast():
+        pytest.skip("this machine does not multiply bytes")
+    return str(request.param)
 
 
 @pytest.fixture(scope="session")
 def model() -> Model:
     return frozen_model()
+
+
+@pytest.fixture(scope="session")
+def coding(model: Model) -> Coding:
+    return model.coding
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +41,13 @@ def codec(model: Model) -> Rmpgc:
 def photo() -> Photo:
     """Two rows of three blocks."""
     return sample_photo("chelsea")[50:178, 60:252].copy()
+
+
+@pytest.fixture(scope="session")
+def latent(model: Model, photo: Photo) -> list[Tensor]:
+    """Of the photo, in the usual colours."""
+    with torch.inference_mode():
+        return latent_of(photo, Layout(photo.shape[1], photo.shape[0]), model.transform.analyse)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,48 +9,52 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from progressive.codec import Photo
-from progressive.codecs.rmpgc.calibration import expected_slopes, fit_tables, fit_tiers
-from progressive.codecs.rmpgc.coding import LEAST_SIGN, LEAST_ZERO, PARENT_ROWS, PLANE_ROWS, SIGN_ROWS, table_of
-from progressive.codecs.rmpgc.layout import PLANES, TIERS, Layout
-from progressive.codecs.rmpgc.model import Model
-from progressive.codecs.rmpgc.picture import latent_of
+from progressive.codecs.rmpgc.calibration import LEAST_ODDS, expected_slopes, fit
+from progressive.codecs.rmpgc.choices import Choices
+from progressive.codecs.rmpgc.coding import (
+    LEAST_SIGN,
+    LEAST_ZERO,
+    NEVER,
+    PARENT_ROWS,
+    PLANE_ROWS,
+    SIGN_ROWS,
+    look_of,
+    table_of,
+)
+from progressive.codecs.rmpgc.layout import LEVELS, PLANES, SCALES, TIERS
+from progressive.codecs.rmpgc.model import POINT_NAMES, Coding
+from progressive.codecs.rmpgc.probability import ODDS_STEPS
 from progressive.codecs.rmpgc.quantiser import SPLITS, narrowing_gain, outer_gain
 from progressive.codecs.rmpgc.tile import Target, TileState, code_everything
 from progressive.entropy.coders import CostMeter
-from progressive.entropy.tables import TOTAL, FrequencyTable
+from progressive.entropy.tables import TOTAL
 
 EVEN_ODDS = -LEAST_ZERO * SIGN_ROWS - LEAST_SIGN
 """The row where a symbol is zero or not with equal chance, and plus or minus with equal chance."""
 
-
-class Seen:
-    """Rows and symbols that pass, by table."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, list[NDArray[np.intp]]] = {}
-
-    def code(
-        self, table: str, rows: NDArray[np.intp], symbols: NDArray[np.int32], blocks: NDArray[np.intp]
-    ) -> NDArray[np.int32]:
-        self.rows.setdefault(table, []).append(rows)
-        return symbols
+BLOCKS = 6
 
 
-@pytest.fixture(scope="module")
-def latent(model: Model, photo: Photo) -> list[Tensor]:
+@pytest.fixture(scope="module", autouse=True)
+def _without_gradients() -> object:
     with torch.inference_mode():
-        return latent_of(photo, Layout(photo.shape[1], photo.shape[0]), model.analysis)
+        yield
 
 
 @pytest.fixture(scope="module")
-def tiers(model: Model, latent: list[Tensor]) -> dict[int, Tensor]:
-    return fit_tiers(model.networks, model.dequantiser, [latent])
+def fitted(coding: Coding, latent: list[Tensor]) -> Coding:
+    return fit(coding.networks, [latent])
 
 
-@pytest.fixture(scope="module")
-def tables(model: Model, tiers: dict[int, Tensor], latent: list[Tensor]) -> dict[str, Tensor]:
-    return fit_tables(model.networks, tiers, model.dequantiser, [latent])
+def everything(coding: Coding, latent: list[Tensor]) -> tuple[TileState, CostMeter, list[float]]:
+    """The photo coded at every level by an encoder that chooses: its end, its bits, and the squared errors."""
+    state, meter = TileState(2, 3, coding), CostMeter(coding.tables, BLOCKS)
+    target = Target(latent, Choices(latent[0], 0.0, coding.tables, coding.points))
+    errors = []
+    for level in code_everything(state, target, meter):
+        values = [state.values(slice(None), level, scale) for scale in range(SCALES)]
+        errors.append(sum(float((a - b).square().sum()) for a, b in zip(values, target.blocks, strict=True)))
+    return state, meter, errors
 
 
 @pytest.mark.parametrize("plane", range(1, PLANES + 1))
@@ -64,21 +69,35 @@ def test_expected_slopes_are_error_removed_over_bits(plane: int) -> None:
     assert (np.diff(likelier) > 0).all()
 
 
-def test_the_first_tier_has_the_best_slopes_and_half_of_the_bits(
-    model: Model, latent: list[Tensor], tiers: dict[int, Tensor]
-) -> None:
-    seen = Seen()
-    alike = {plane: torch.zeros(PLANE_ROWS, dtype=torch.uint8) for plane in tiers}
-    with torch.inference_mode():
-        state = TileState(*latent[0].shape[2:], model.networks, alike)
-        code_everything(state, Target.of(latent, model.dequantiser, None), seen)
-    assert sorted(tiers) == list(range(1, PLANES + 1))
-    for plane, tier in tiers.items():
-        slopes, later = expected_slopes(plane), tier.numpy().astype(bool)
-        assert slopes[~later].min() >= slopes[later].max()
-        rows = np.concatenate(seen.rows[table_of(plane, 0)])
-        bits = entropy_of_rows(plane)[rows]
-        assert bits[~later[rows]].sum() / bits.sum() == pytest.approx(0.5, abs=0.1)
+def test_the_first_tier_has_the_best_slopes_and_the_least_likely_symbols_never_come(fitted: Coding) -> None:
+    odds = (np.arange(PARENT_ROWS) // SIGN_ROWS + LEAST_ZERO) / ODDS_STEPS
+    assert sorted(fitted.tier_of_row) == list(range(1, PLANES + 1))
+    for plane, tiers in fitted.tier_of_row.items():
+        assert set(tiers.tolist()) == {0, 1, NEVER}
+        never = tiers == NEVER
+        assert np.array_equal(np.flatnonzero(never), np.flatnonzero(odds <= LEAST_ODDS))
+        slopes = expected_slopes(plane)
+        assert slopes[tiers == 0].min() >= slopes[tiers == 1].max()
+
+
+def test_half_of_a_plane_s_bits_come_first(fitted: Coding, latent: list[Tensor]) -> None:
+    """By what the networks say that symbols cost, where all of them come later."""
+    rows: dict[str, list[NDArray[np.intp]]] = {}
+
+    class Seen:
+        def code(
+            self, table: str, seen: NDArray[np.intp], symbols: NDArray[np.int32], _: NDArray[np.intp]
+        ) -> NDArray[np.int32]:
+            rows.setdefault(table, []).append(seen)
+            return symbols
+
+    late = replace(fitted, tier_of_row={p: np.zeros(PLANE_ROWS, np.uint8) for p in fitted.tier_of_row})
+    for _ in code_everything(TileState(2, 3, late), Target(latent, Choices(latent[0])), Seen()):
+        pass
+    for plane, tiers in fitted.tier_of_row.items():
+        found = np.concatenate(rows[table_of(plane, 0)])
+        bits = entropy_of_rows(plane)[found]
+        assert bits[tiers[found] == 0].sum() / bits.sum() == pytest.approx(0.5, abs=0.15)
 
 
 def entropy_of_rows(plane: int) -> NDArray[np.float64]:
@@ -87,33 +106,39 @@ def entropy_of_rows(plane: int) -> NDArray[np.float64]:
         return -p * np.log2(p) - (1 - p) * np.log2(1 - p)
 
     row = np.arange(PLANE_ROWS) % PARENT_ROWS
-    zero, sign = (row // SIGN_ROWS + LEAST_ZERO) / 4, (row % SIGN_ROWS + LEAST_SIGN) / 4
+    zero, sign = (row // SIGN_ROWS + LEAST_ZERO) / ODDS_STEPS, (row % SIGN_ROWS + LEAST_SIGN) / ODDS_STEPS
     certain = (np.arange(PLANE_ROWS) >= PARENT_ROWS) & (SPLITS[plane - 1] == 2)
     return entropy(zero) + np.where(certain, 0, entropy(sign) / (1 + np.exp(-zero)))
 
 
-def test_tables_fit_the_photos_they_were_counted_on(
-    model: Model, tiers: dict[int, Tensor], tables: dict[str, Tensor], latent: list[Tensor]
+def test_tables_and_points_fit_the_photos_they_were_counted_on(
+    coding: Coding, fitted: Coding, latent: list[Tensor]
 ) -> None:
-    def bits(of: dict[str, FrequencyTable]) -> float:
-        meter = CostMeter(of, 6)
-        with torch.inference_mode():
-            state = TileState(*latent[0].shape[2:], model.networks, tiers)
-            code_everything(state, Target.of(latent, model.dequantiser, None), meter)
-        return float(meter.bits.sum())
-
-    fitted = {name: FrequencyTable(t.numpy()) for name, t in tables.items()}
-    assert bits(model.tables | fitted) < 0.8 * bits(model.tables)
-    assert set(tables) == {n for n in model.tables if n != "escape"}
-    assert all((t.sum(1) == TOTAL).all() and (t > 0).all() for t in tables.values())
+    middles = replace(fitted, points={name: np.zeros_like(points) for name, points in fitted.points.items()})
+    others = replace(fitted, tables=coding.tables)
+    _, meter, errors = everything(fitted, latent)
+    assert meter.bits.sum() < 0.8 * everything(others, latent)[1].bits.sum()
+    assert len(errors) == LEVELS + 1
+    for level, error in enumerate(everything(middles, latent)[2]):
+        assert errors[level] < error
+    assert set(fitted.tables) == set(coding.tables)
+    assert all((t.frequencies.sum(1) == TOTAL).all() and (t.frequencies > 0).all() for t in fitted.tables.values())
 
 
-def test_a_row_that_was_never_seen_has_the_distribution_it_was_trained_with(tables: dict[str, Tensor]) -> None:
+def test_points_of_all_tables_and_looks_are_found(fitted: Coding) -> None:
+    assert set(fitted.points) == set(POINT_NAMES)
+    for plane in range(1, PLANES + 1):
+        assert fitted.points[look_of(plane)].shape == (PLANE_ROWS, 2)
+        assert fitted.points[look_of(plane)].any()
+        for tier in range(TIERS):
+            assert fitted.points[table_of(plane, tier)].shape == (PLANE_ROWS, 3)
+            assert fitted.points[table_of(plane, tier)].any()
+
+
+def test_a_row_that_was_never_seen_has_the_distribution_it_was_trained_with(fitted: Coding) -> None:
     for plane in range(1, PLANES + 1):
         for tier in range(TIERS):
-            table = tables[table_of(plane, tier)].double() / TOTAL
-            least = table[0]
-            nonzero = 1 / (1 + math.exp(-LEAST_ZERO / 4))
-            outward = 1 / (1 + math.exp(-LEAST_SIGN / 4))
-            expected = torch.tensor([1 - nonzero, nonzero * outward, nonzero * (1 - outward)])
-            assert (least - expected).abs().max() < 3 / TOTAL
+            least = fitted.tables[table_of(plane, tier)].probabilities[0]
+            nonzero = 1 / (1 + math.exp(-LEAST_ZERO / ODDS_STEPS))
+            outward = 1 / (1 + math.exp(-LEAST_SIGN / ODDS_STEPS))
+            np.testing.assert_allclose(least, [1 - nonzero, nonzero * outward, nonzero * (1 - outward)], atol=3 / TOTAL)

@@ -9,7 +9,7 @@ from skimage import data
 
 from progressive.codecs.rmpgc.codec import Rmpgc
 from progressive.codecs.rmpgc.colours import Colours
-from progressive.codecs.rmpgc.wavelet import analyse
+from progressive.codecs.rmpgc.transform import Transform
 from progressive.container import cut
 from progressive.errors import BitstreamError
 from progressive.metrics import psnr
@@ -47,9 +47,10 @@ def test_detail_gathers_in_luma_and_leaves_one_colour():
     """A photo that varies along red and blue alone needs two axes; the usual ones spread it over three."""
     photo = red_and_blue(np.random.default_rng(0))
 
+    @torch.inference_mode()
     def energies(colours: Colours) -> np.ndarray:
-        latent = analyse(colours.turned(as_tensor(photo)))
-        by_colour = torch.unflatten(latent[3], 1, (3, 3)).square().sum((0, 2, 3, 4))
+        latent = Transform().analyse(colours.turned(as_tensor(photo)))
+        by_colour = torch.unflatten(latent[5], 1, (3, 3)).square().sum((0, 2, 3, 4))
         return (by_colour / by_colour.sum()).numpy()
 
     own, usual = energies(Colours.of(photo)), energies(Colours())

@@ -58,17 +58,17 @@ def test_meaning_counts_most_to_classify_and_not_to_reconstruct(coded: CodedPhot
 
 def test_meaning_moves_blocks_forward(codec: Rmpgc, coded: CodedPhoto) -> None:
     """Half of the enhance bytes hold more of the meaningful blocks' error if the picture is for recognition."""
-    from progressive.codecs.rmpgc.segments import Contents
-
     marked = CodedPhoto(coded.layout, coded.colours, coded.tiles, RIGHT)
 
     def share(context: str) -> float:
         stream = codec.rank(marked, max_payload=300, context=context)
-        enhance = [s for s in stream.segments if s.layer]
-        sizes = np.cumsum([len(s.payload) for s in enhance])
-        early = [Contents.from_bytes(s.payload, coded.layout) for s in enhance[: np.searchsorted(sizes, sizes[-1] / 2)]]
-        levels = [(c.level - 1, b) for c in early for b in c.blocks if b in (2, 5)]
-        return sum(coded.tiles[0].gains[level, block] for level, block in levels)
+        size, decoder = 0, codec.decoder(stream.header)
+        for segment in stream.segments:
+            size += len(segment.payload)
+            if size <= stream.size / 2 or not segment.layer:
+                decoder.push(segment.id, segment.payload)
+        levels = decoder._tiles[0].levels
+        return sum(float(coded.tiles[0].gains[: levels[block], block].sum()) for block in (2, 5))
 
     assert share("classify") > share("reconstruct")
 

@@ -1,25 +1,40 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import warnings
 from pathlib import Path
 
 import pytest
 import torch
-from frozen_rmpgc import frozen_tensors
+from frozen_rmpgc import frozen_model, frozen_tensors
 from safetensors.torch import save
 from torch import Tensor
 
 from progressive.codecs.rmpgc import model as model_module
 from progressive.codecs.rmpgc.codec import Rmpgc
-from progressive.codecs.rmpgc.layers import layers_of
-from progressive.codecs.rmpgc.model import Model, check_known_answer, exact_networks, integers_of, known_answer
+from progressive.codecs.rmpgc.layers import Conv, layers_of
+from progressive.codecs.rmpgc.model import (
+    ARCHITECTURE,
+    Coding,
+    Model,
+    check_known_answer,
+    choose_kernel,
+    exact_networks,
+    integers_of,
+    known_answer,
+)
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
 from progressive.entropy.tables import TOTAL
 from progressive.errors import BitstreamError, UsageError
 from progressive.stream import StreamHeader
 
 NETWORKS = "probability."
+METADATA = {"architecture": ARCHITECTURE}
+
+
+def stored_networks() -> dict[str, Tensor]:
+    return {name.removeprefix(NETWORKS): t for name, t in frozen_tensors().items() if name.startswith(NETWORKS)}
 
 
 def changed(name: str, by: int = 1) -> dict[str, Tensor]:
@@ -33,9 +48,11 @@ def changed(name: str, by: int = 1) -> dict[str, Tensor]:
 @pytest.mark.parametrize(
     "name",
     [
-        "probability.base.3.first.weight",
+        "probability.base.passes.3.see.weight",
         "known_answer",
-        "dequantiser.inward",
+        "points.look2",
+        "points.base_fine",
+        "transform.update.filters.weight",
         "synthesis.leave.bias",
         "tiers.2",
         "tables.base_fine",
@@ -53,10 +70,11 @@ def test_a_missing_tensor_is_named_in_one_line(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "replacement"),
     [
-        ("probability.base.3.first.weight", torch.zeros(3, 3, 1, 1, dtype=torch.int8)),
-        ("probability.base.3.first.bias", torch.full((6,), 2**24, dtype=torch.int32)),
+        ("probability.base.enter.weight", torch.zeros(3, 3, 1, 1, dtype=torch.int8)),
+        ("probability.look.0.bias", torch.full((28, 48), 2**24, dtype=torch.int32)),
         ("tables.plane1.0", torch.full((4, 3), TOTAL // 3, dtype=torch.int16)),
         ("tables.base_fine", torch.zeros(472, 6, dtype=torch.int16)),
+        ("tiers.3", torch.zeros(7, dtype=torch.uint8)),
         ("synthesis.leave.bias", torch.zeros(7)),
     ],
 )
@@ -70,18 +88,36 @@ def test_a_file_that_is_no_weight_file_is_refused_in_one_line(tmp_path: Path) ->
     file = tmp_path / "weights.safetensors"
     with pytest.raises(UsageError, match="no such file"):
         Model.load(file)
-    whole = save(dict(frozen_tensors()))
+    whole = save(dict(frozen_tensors()), METADATA)
     for data in (b"", b"nothing of the kind", whole[: len(whole) // 2]):
         file.write_bytes(data)
         with pytest.raises(UsageError, match=r"cannot read the weights .*train rmpgc"):
             Model.load(file)
     file.write_bytes(whole)
-    assert Model.load(file).id == Model(frozen_tensors()).id
+    assert Model.load(file).id == frozen_model().id
+
+
+@pytest.mark.parametrize(
+    ("metadata", "found"),
+    [({"architecture": "multiscale"}, "multiscale,"), ({"other": "name"}, "without a name"), (None, "without a name")],
+)
+def test_a_file_of_another_architecture_is_refused_with_both_names(
+    tmp_path: Path, metadata: dict[str, str] | None, found: str
+) -> None:
+    file = tmp_path / "weights.safetensors"
+    file.write_bytes(save(dict(frozen_tensors()), metadata))
+    with pytest.raises(UsageError) as raised:
+        Model.load(file)
+    message = str(raised.value)
+    assert f"architecture {found}" in message
+    assert f"this version has {ARCHITECTURE}" in message
+    assert "\n" not in message
 
 
 def test_the_id_names_what_decides_the_latents_and_nothing_else(model: Model) -> None:
-    same = {key: t + 0.5 if t.is_floating_point() else t for key, t in frozen_tensors().items()}
-    drawn_otherwise = Model(same)
+    drawn = {key: t + 0.5 if t.is_floating_point() else t for key, t in frozen_tensors().items()}
+    drawn["points.look1"] = drawn["points.look1"] + 1
+    drawn_otherwise = Model(drawn)
     assert drawn_otherwise.id == model.id
     assert drawn_otherwise.synthesis_id != model.synthesis_id
     other_tiers = Model(changed("tiers.2", by=1 if frozen_tensors()["tiers.2"][0] == 0 else -1))
@@ -89,6 +125,12 @@ def test_the_id_names_what_decides_the_latents_and_nothing_else(model: Model) ->
     tables["tables.plane2.1"] = tables["tables.plane2.1"].flip(1)
     assert len({model.id, other_tiers.id, Model(tables).id}) == 3
     assert other_tiers.synthesis_id == model.synthesis_id
+
+
+def test_each_part_that_makes_pictures_is_named_by_the_other_id(model: Model) -> None:
+    parts = ("points.base_fine", "transform.predict.filters.weight", "synthesis.leave.bias")
+    ids = {Model(changed(name)).synthesis_id for name in parts}
+    assert len(ids | {model.synthesis_id}) == 4
 
 
 def test_a_stream_of_another_model_is_refused_with_both_ids_in_one_line(codec: Rmpgc) -> None:
@@ -100,40 +142,103 @@ def test_a_stream_of_another_model_is_refused_with_both_ids_in_one_line(codec: R
     assert "\n" not in message
 
 
-def test_the_known_answer_is_the_same_on_any_number_of_threads_and_in_any_arithmetic(model: Model) -> None:
-    threads = torch.get_num_threads()
+def test_the_known_answer_is_the_same_in_every_kernel_and_on_any_number_of_threads(kernel: str) -> None:
+    model, threads = frozen_model(kernel), torch.get_num_threads()
+    assert model.coding.networks.kernel == kernel
     try:
         for count in (1, 2):
             torch.set_num_threads(count)
-            check_known_answer(model.networks, model.known_answer)
+            check_known_answer(model.coding.networks, model.known_answer)
     finally:
         torch.set_num_threads(threads)
 
 
-def test_one_unit_of_one_number_of_any_layer_is_told(model: Model) -> None:
-    networks = copy.deepcopy(model.networks)
-    for number, (_, layer) in enumerate(layers_of(networks)):
-        expected = model_module._folded(model_module._sums_of(layer))
-        for numbers in (layer.weight.data.view(-1), layer.bias.data):
-            place = 37 * number % len(numbers)
-            numbers[place] += 1
-            assert model_module._folded(model_module._sums_of(layer)) != expected
-            numbers[place] -= 1
-    check_known_answer(networks, model.known_answer)
-    layer.weight.data.view(-1)[0] += 1
-    with pytest.raises(UsageError, match="do not give their known answer"):
-        check_known_answer(networks, model.known_answer)
-
-
-def test_the_known_answer_is_the_same_without_onednn(model: Model) -> None:
+def test_the_known_answer_is_the_same_without_onednn(coding: Coding, model: Model) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch warns of Intel GPUs
         with torch.backends.mkldnn.flags(enabled=False):
-            check_known_answer(model.networks, model.known_answer)
+            check_known_answer(coding.networks, model.known_answer)
+
+
+def test_one_unit_of_any_weight_is_told(coding: Coding) -> None:
+    """By the sums of its layer: those of every layer, at places all over it."""
+    networks = copy.deepcopy(coding.networks)
+    for number, (_, layer) in enumerate(layers_of(networks)):
+        expected = sums_of(layer)
+        weights = layer.weight.data.view(-1)
+        for place in {0, 37 * number % len(weights), len(weights) - 1}:
+            weights[place] += 1
+            assert sums_of(layer) != expected
+            weights[place] -= 1
+        assert sums_of(layer) == expected
+
+
+def sums_of(layer: Conv) -> int:
+    return int(model_module._folded(model_module._sums_of(layer)))
+
+
+def test_weights_that_are_not_those_of_the_answer_are_refused(kernel: str) -> None:
+    for name in ("probability.base.enter.weight", "probability.planes.up.weight", "probability.look.2.weight"):
+        with pytest.raises(UsageError, match="known answer|does not compute exactly"):
+            Model(changed(name), kernel)
+
+
+def test_every_layer_takes_part_in_the_answer(model: Model) -> None:
+    layers = dict(layers_of(model.coding.networks))
+    outputs, sums = model.known_answer.view(2, len(layers))
+    assert (outputs != 0).all()
+    assert len(set(sums.tolist())) == len(layers)
+
+
+def test_a_kernel_that_is_unknown_or_not_exact_here_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    networks, expected = exact_networks(stored_networks()), frozen_model().known_answer
+    with pytest.raises(UsageError, match="unknown kernel 'bf16': use one of auto, float32, int8"):
+        choose_kernel(networks, expected, "bf16")
+
+    def missing(_: Conv, kernel: str) -> None:
+        if kernel == "int8":
+            raise RuntimeError("no such operator")
+
+    monkeypatch.setattr(Conv, "use", missing)
+    with pytest.raises(UsageError, match="does not compute exactly with bytes: use the kernel float32"):
+        choose_kernel(networks, expected, "int8")
+    monkeypatch.setattr(model_module, "int8_is_fast", lambda: True)
+    choose_kernel(networks, expected, "auto")
+    assert networks.kernel == "float32"
+
+
+def test_bytes_that_do_not_give_the_answer_fall_back_to_floats(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if kernel == "float32":
+        pytest.skip("it is what is fallen back to")
+    networks, expected = exact_networks(stored_networks()), frozen_model().known_answer
+    choose_kernel(networks, expected, "auto")
+    assert networks.kernel == "int8"
+    plain = known_answer
+
+    def off_by_one(of: ProbabilityNetworks) -> Tensor:
+        return plain(of) + (of.kernel == "int8")
+
+    monkeypatch.setattr(model_module, "known_answer", off_by_one)
+    choose_kernel(networks, expected, "auto")
+    assert networks.kernel == "float32"
+    with pytest.raises(UsageError, match="use the kernel float32"):
+        choose_kernel(networks, expected, "int8")
+
+
+def test_where_bytes_are_slow_floats_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_module, "int8_is_fast", lambda: False)
+    networks = exact_networks(stored_networks())
+    choose_kernel(networks, frozen_model().known_answer, "auto")
+    assert networks.kernel == "float32"
+
+
+def test_a_model_survives_its_pickle(model: Model) -> None:
+    again = pickle.loads(pickle.dumps(model))
+    assert (again.id, again.synthesis_id) == (model.id, model.synthesis_id)
 
 
 def test_training_takes_up_the_stored_integers(model: Model) -> None:
-    stored = {name.removeprefix(NETWORKS): t for name, t in frozen_tensors().items() if name.startswith(NETWORKS)}
+    stored = stored_networks()
     networks = ProbabilityNetworks()
     for name, layer in layers_of(networks):
         layer.restore(stored[f"{name}.weight"], stored[f"{name}.bias"], stored[f"{name}.shift"])

@@ -1,118 +1,194 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import pytest
 import torch
+from frozen_rmpgc import frozen_model, frozen_tensors
 from torch import Tensor
 
-from progressive.codecs.rmpgc.layers import layers_of
-from progressive.codecs.rmpgc.layout import BLOCK_SIDES, CHANNELS, LUMA, SCALES
-from progressive.codecs.rmpgc.probability import CARRIED, CHAIN_WIDTHS, ProbabilityNetworks
+from progressive.codecs.rmpgc.layers import UNIT, layers_of
+from progressive.codecs.rmpgc.layout import BLOCK_SIDES, CHANNELS, COLOUR_CHANNELS, LEVELS, SCALES, TIERS
+from progressive.codecs.rmpgc.model import NETWORKS
+from progressive.codecs.rmpgc.probability import (
+    BASE_WIDTH,
+    MEAN_STEPS,
+    ODDS_STEPS,
+    Place,
+    ProbabilityNetworks,
+    places_of,
+)
+
+LEVEL = 1
+"""Looks, and codes the first tier."""
+
+BLOCKS = 2
 
 
 @pytest.fixture(scope="module")
-def networks() -> ProbabilityNetworks:
-    """In exact arithmetic, with random weights."""
-    torch.manual_seed(0)
-    made = ProbabilityNetworks()
-    for name, layer in layers_of(made):
-        layer.freeze(layer.integers(), name)
-    made.exact = True
-    return made.eval()
+def networks(kernel: str) -> ProbabilityNetworks:
+    return frozen_model(kernel).coding.networks
 
 
 def drawn(*shape: int, low: int, high: int) -> Tensor:
-    return torch.randint(low, high + 1, shape, generator=torch.Generator().manual_seed(sum(shape))).float()
+    drawn = torch.randint(low, high + 1, shape, generator=torch.Generator().manual_seed(sum(shape)))
+    return drawn.to(torch.int16)
 
 
-def answering(symbols: Tensor, luma: int, seen: list[Tensor]) -> Callable[[int, Tensor], Tensor]:
-    """A pass coder that knows the symbols and keeps the parameters it is shown."""
-
-    def code(number: int, parameters: Tensor) -> Tensor:
-        seen.append(parameters)
-        if number == 2:
-            return symbols[:, luma:]
-        rows, columns = (torch.arange(n) for n in symbols.shape[2:])
-        return symbols[:, :luma] * ((rows[:, None] + columns) % 2 == number)
-
-    return code
+def of_blocks(low: int, high: int, count: int = BLOCKS) -> list[Tensor]:
+    return [drawn(count, c, s, s, low=low, high=high) for c, s in zip(CHANNELS, BLOCK_SIDES, strict=True)]
 
 
-def plane_parameters(networks: ProbabilityNetworks, scale: int, symbols: Tensor, context: Tensor) -> list[Tensor]:
-    seen: list[Tensor] = []
-    parents = drawn(len(symbols), *symbols.shape[1:], low=-2, high=2)
-    carried = drawn(len(symbols), CARRIED, *symbols.shape[2:], low=0, high=255) if scale else None
+def contexts(count: int = BLOCKS) -> list[Tensor]:
+    return [drawn(count, BASE_WIDTH, s, s, low=0, high=255) for s in BLOCK_SIDES]
+
+
+@dataclass
+class Answering:
+    """A coder that knows all symbols and keeps the parameters that it is shown."""
+
+    symbols: list[Tensor]
+    looks: bool = True
+    before: list[Tensor] | None = None
+    seen: dict[tuple[int, Place], Tensor] = field(default_factory=dict)
+    look: list[Tensor] = field(default_factory=list)
+
+    def looked(self, scale: int, parameters: Tensor) -> None:
+        self.look.append(parameters.clone())
+
+    def known(self, scale: int) -> Tensor:
+        return torch.zeros_like(self.symbols[scale]) if self.before is None else self.before[scale]
+
+    def __call__(self, place: Place, parameters: Tensor) -> Tensor:
+        self.seen[place.scale, place] = parameters.clone()
+        return place.coefficients(self.symbols[place.scale])
+
+
+def base_walk(networks: ProbabilityNetworks, symbols: list[Tensor]) -> Answering:
+    coder, before = Answering(symbols), None
     with torch.inference_mode():
-        coded, _ = networks.code_plane(1, scale, context, parents, carried, answering(symbols, LUMA[scale], seen))
-    assert torch.equal(coded, symbols)
-    return seen
+        for scale in range(SCALES):
+            before = networks.code_base(scale, before, torch.zeros(len(symbols[0]), 1, 1, 1), coder)
+            assert before.shape == (len(symbols[0]), BASE_WIDTH, BLOCK_SIDES[scale], BLOCK_SIDES[scale])
+    return coder
 
 
-@pytest.mark.parametrize("scale", range(1, SCALES))
-def test_parameters_depend_only_on_what_has_been_coded(networks: ProbabilityNetworks, scale: int) -> None:
-    side, luma = BLOCK_SIDES[scale], LUMA[scale]
-    symbols = drawn(1, CHANNELS[scale], side, side, low=-1, high=1)
-    context = drawn(1, CHAIN_WIDTHS[scale], side, side, low=0, high=255)
-    before = plane_parameters(networks, scale, symbols, context)
-    on_first = (torch.arange(side)[:, None] + torch.arange(side)) % 2 == 0
-    second, chroma = symbols.clone(), symbols.clone()
-    second[:, :luma][:, :, ~on_first] *= -1
-    chroma[:, luma:] *= -1
-    after_second = plane_parameters(networks, scale, second, context)
-    assert torch.equal(after_second[0], before[0])
-    assert torch.equal(after_second[1], before[1])
-    assert not torch.equal(after_second[2], before[2])
-    assert all(
-        torch.equal(a, b) for a, b in zip(plane_parameters(networks, scale, chroma, context), before, strict=True)
-    )
+def level_walk(
+    networks: ProbabilityNetworks,
+    symbols: list[Tensor],
+    *,
+    level: int = LEVEL,
+    parents: list[Tensor] | None = None,
+    before: list[Tensor] | None = None,
+) -> Answering:
+    coder = Answering(symbols, looks=(level - 1) % TIERS == 0, before=before)
+    count = len(symbols[0])
+    with torch.inference_mode():
+        networks.code_level(level, contexts(count), parents or of_blocks(-4, 4, count), coder)
+    return coder
 
 
-@pytest.mark.parametrize("scale", range(SCALES))
-def test_blocks_are_alone(networks: ProbabilityNetworks, scale: int) -> None:
+def flipped(symbols: list[Tensor], place: Place) -> list[Tensor]:
+    """Other symbols at one place."""
+    found = [s.clone() for s in symbols]
+    here = place.coefficients(found[place.scale])
+    here.copy_(1 - here)
+    return found
+
+
+WALKS = {"base": base_walk, "level": level_walk}
+
+
+@pytest.mark.parametrize("scale", [0, 3, SCALES - 1])
+@pytest.mark.parametrize("walk", WALKS)
+def test_parameters_depend_on_what_was_coded_before_them_and_on_nothing_else(
+    networks: ProbabilityNetworks, walk: str, scale: int
+) -> None:
+    symbols = of_blocks(-1, 1)
+    plain = WALKS[walk](networks, symbols)
+    order = list(plain.seen)
+    for place in places_of(scale, BLOCK_SIDES[scale], BLOCK_SIDES[scale]):
+        changed = WALKS[walk](networks, flipped(symbols, place))
+        assert list(changed.seen) == order
+        differ = [not torch.equal(plain.seen[key], changed.seen[key]) for key in order]
+        own = order.index((scale, place))
+        assert not any(differ[: own + 1])
+        assert any(differ[own + 1 :]) == (own + 1 < len(order))
+        assert all(torch.equal(a, b) for a, b in zip(plain.look, changed.look, strict=True))
+
+
+def test_a_level_sees_its_number_its_parents_and_the_tier_before(networks: ProbabilityNetworks) -> None:
+    symbols = of_blocks(-1, 1)
+    plain = level_walk(networks, symbols)
+    others = level_walk(networks, symbols, parents=of_blocks(-1, 1))
+    assert len(plain.look) == SCALES
+    assert not any(torch.equal(a, b) for a, b in zip(plain.look, others.look, strict=True))
+    later = level_walk(networks, symbols, level=2)
+    told = level_walk(networks, symbols, level=2, before=of_blocks(-1, 1))
+    assert not later.look
+    walks = [plain, others, later, told, level_walk(networks, symbols, level=LEVELS)]
+    for scale in range(SCALES):
+        each = {tuple(n for key, t in w.seen.items() if key[0] == scale for n in t.flatten().tolist()) for w in walks}
+        assert len(each) == len(walks)
+
+
+def test_blocks_are_alone(networks: ProbabilityNetworks) -> None:
     """A block's parameters in a batch are its parameters alone."""
-    side = BLOCK_SIDES[scale]
-    symbols = drawn(1, CHANNELS[scale], side, side, low=-1, high=1).expand(3, -1, -1, -1)
-    context = drawn(1, CHAIN_WIDTHS[scale], side, side, low=0, high=255).expand(3, -1, -1, -1)
-    parents = drawn(3, CHANNELS[scale], side, side, low=-2, high=2)
-    carried = drawn(3, CARRIED, side, side, low=0, high=255) if scale else None
-    together: list[Tensor] = []
-    alone: list[Tensor] = []
-    with torch.inference_mode():
-        networks.code_plane(2, scale, context, parents, carried, answering(symbols, LUMA[scale], together))
-        one = slice(1, 2)
-        networks.code_plane(
-            2,
-            scale,
-            context[one],
-            parents[one],
-            None if carried is None else carried[one],
-            answering(symbols[one], LUMA[scale], alone),
-        )
-    assert all(torch.equal(a[one], b) for a, b in zip(together, alone, strict=True))
-
-
-def test_the_chain_sees_the_scales_before_and_contexts_all_of_them(networks: ProbabilityNetworks) -> None:
-    def chain(change: int | None) -> tuple[list[Tensor], list[Tensor]]:
-        features: list[Tensor] = []
-        first: list[Tensor] = []
-        like = torch.zeros(1, 1, 2, 2)
+    symbols = of_blocks(-1, 1, 5)
+    together = level_walk(networks, symbols)
+    for one in (0, 3):
+        part = slice(one, one + 1)
+        alone = Answering([s[part] for s in symbols])
         with torch.inference_mode():
-            for scale in range(SCALES):
-                index = drawn(1, CHANNELS[scale], 2 << scale, 2 << scale, low=-3, high=3)
-                if scale == change:
-                    index = -index
-                seen: list[Tensor] = []
-                before = networks.chain_features(scale, features[-1] if features else None, like)
-                features.append(networks.code_base(scale, before, answering(index, LUMA[scale], seen))[1])
-                first.append(seen[0])
-            return first, networks.contexts(features)
+            networks.code_level(LEVEL, [c[part] for c in contexts(5)], [p[part] for p in of_blocks(-4, 4, 5)], alone)
+        for key, parameters in alone.seen.items():
+            assert torch.equal(parameters, together.seen[key][part])
+        assert all(torch.equal(a, b[part]) for a, b in zip(alone.look, together.look, strict=True))
 
-    parameters, contexts = chain(None)
-    changed, changed_contexts = chain(3)
-    assert [torch.equal(a, b) for a, b in zip(parameters, changed, strict=True)] == [True, True, True, True, False]
-    assert not any(torch.equal(a, b) for a, b in zip(contexts, changed_contexts, strict=True))
-    for context, width in zip(contexts, CHAIN_WIDTHS, strict=True):
-        assert context.shape[1] == width
-        assert (context == context.floor()).all()
-        assert 0 <= context.min() <= context.max() <= 255
+
+def test_kernels_give_the_same_integers(networks: ProbabilityNetworks) -> None:
+    reference = frozen_model("float32").coding.networks
+    symbols, far = of_blocks(-1, 1), of_blocks(-63, 63)
+    for walk in (
+        lambda n: base_walk(n, far),
+        lambda n: level_walk(n, symbols, parents=far),
+        lambda n: level_walk(n, symbols, level=LEVELS),
+    ):
+        found, expected = walk(networks), walk(reference)
+        for key, parameters in expected.seen.items():
+            assert torch.equal(found.seen[key], parameters)
+            assert torch.equal(parameters, parameters.floor())
+
+
+def test_training_with_rounding_walks_as_the_codec_does() -> None:
+    """Its outputs are those integers, in units of their steps."""
+    trained = ProbabilityNetworks()
+    for name, layer in layers_of(trained):
+        layer.restore(*(frozen_tensors()[f"{NETWORKS}{name}.{part}"] for part in ("weight", "bias", "shift")))
+    trained.set_rounding("straight-through")
+    exact = frozen_model("float32").coding.networks
+    symbols, parents = of_blocks(-1, 1), of_blocks(-4, 4)
+    floats = [s.float() for s in symbols]
+    base, coded_base = base_walk(trained, [p.float() for p in parents]), base_walk(exact, parents)
+    level, coded_level = Answering(floats), level_walk(exact, symbols, parents=parents)
+    with torch.inference_mode():
+        trained.code_level(LEVEL, [c * UNIT for c in contexts()], [p.float() for p in parents], level)
+    for found, expected, steps in ((base, coded_base, MEAN_STEPS), (level, coded_level, ODDS_STEPS)):
+        for key, parameters in expected.seen.items():
+            assert torch.equal(found.seen[key] * steps, parameters)
+    assert all(torch.equal(a * ODDS_STEPS, b) for a, b in zip(level.look, coded_level.look, strict=True))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (4, 6), (3, 5)])
+@pytest.mark.parametrize("scale", [0, 4, SCALES - 1])
+def test_places_are_every_coefficient_once_and_luma_comes_first(scale: int, size: tuple[int, int]) -> None:
+    times = torch.zeros(1, CHANNELS[scale], *size)
+    places = list(places_of(scale, *size))
+    for place in places:
+        part = place.coefficients(times)
+        assert part.numel()
+        part += 1
+    assert (times == 1).all()
+    colours = [place.colour for place in places]
+    assert colours == sorted(colours)
+    assert len({place.number for place in places if place.colour}) == sum(n > 0 for n in COLOUR_CHANNELS[scale][1:])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from progressive.codecs.rmpgc.records import Recorder
+from progressive.codecs.rmpgc.records import Recorder, encoded
 from progressive.entropy.coders import CostMeter, RangeSymbolDecoder, RangeSymbolEncoder
 from progressive.entropy.tables import TOTAL, FrequencyTable
 
@@ -30,12 +30,23 @@ def recorder() -> Recorder:
     return made
 
 
-def test_all_blocks_are_everything(recorder: Recorder) -> None:
-    assert recorder.encoded_blocks(TABLES, list(range(BLOCKS))) == recorder.encoded(TABLES)
-    encoder = RangeSymbolEncoder(TABLES)
+def written_by(encoder: RangeSymbolEncoder, recorder: Recorder) -> None:
     for table, rows, symbols, owners in recorder.passes:
         encoder.code(table, rows.astype(np.intp), symbols.astype(np.int32), owners)
-    assert recorder.encoded(TABLES) == encoder.to_bytes()
+
+
+def test_all_blocks_are_everything(recorder: Recorder) -> None:
+    encoder = RangeSymbolEncoder(TABLES)
+    written_by(encoder, recorder)
+    assert recorder.encoded_blocks(TABLES, list(range(BLOCKS))) == encoder.to_bytes() == encoded([recorder], TABLES)
+
+
+def test_records_are_coded_one_after_the_other(recorder: Recorder) -> None:
+    other, encoder = Recorder(recorder.passes[1:2]), RangeSymbolEncoder(TABLES)
+    for record in (recorder, other):
+        written_by(encoder, record)
+    assert encoded([recorder, other], TABLES) == encoder.to_bytes() != encoded([other, recorder], TABLES)
+    assert encoded([], TABLES) == b""
 
 
 @pytest.mark.parametrize("chosen", [[0], [1, 4], [0, 2, 3], [4]])
@@ -50,6 +61,7 @@ def test_chosen_blocks_decode_by_themselves(recorder: Recorder, chosen: list[int
 
 def test_a_block_without_symbols_takes_no_bytes(recorder: Recorder) -> None:
     assert recorder.encoded_blocks(TABLES, [3]) == b""
+    assert recorder.encoded_blocks(TABLES, [3, 4]) == recorder.encoded_blocks(TABLES, [4]) != b""
 
 
 def test_bits_are_those_of_the_tables_and_close_to_the_bytes(recorder: Recorder) -> None:
@@ -59,4 +71,4 @@ def test_bits_are_those_of_the_tables_and_close_to_the_bytes(recorder: Recorder)
     bits = recorder.bits(TABLES, BLOCKS)
     np.testing.assert_allclose(bits, meter.bits)
     assert bits[3] == 0
-    assert abs(8 * len(recorder.encoded(TABLES)) - bits.sum()) <= 64
+    assert abs(8 * len(encoded([recorder], TABLES)) - bits.sum()) <= 16
