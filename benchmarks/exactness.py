@@ -300,7 +300,7 @@ def tiles_of(photo: Photo, model: Model) -> Iterator[Latent]:
 
 
 def caught_changes(networks: ProbabilityNetworks, expected: Tensor, seed: int, every: int = 1) -> tuple[int, int]:
-    """In how many layers, every nth of all, the known answer tells one unit more in one weight; and how many these are."""
+    """In how many layers, every nth, the known answer tells one unit more in one weight; and how many these are."""
     random, kernel = np.random.default_rng(seed), networks.kernel
     caught, layers = 0, list(layers_of(networks))[::every]
     for _, layer in layers:
