@@ -47,8 +47,20 @@ def bd_rate(tested: Sequence[RatePoint], anchor: Sequence[RatePoint]) -> BdRate 
     high = min(c[-1][1] for c in curves)
     if low >= high:
         return None
-    means = [_log_rate(c).integrate(low, high) / (high - low) for c in curves]
-    return BdRate(100 * math.expm1(float(means[0] - means[1])), low, high)
+    return BdRate(rate_difference(*curves, low, high), low, high)
+
+
+def rate_difference(tested: Sequence[RatePoint], anchor: Sequence[RatePoint], low: float, high: float) -> float:
+    """`BdRate.percent` over the qualities from `low` to `high`, which both curves reach, or at one quality.
+
+    Raises ValueError if a curve does not rise strictly.
+    """
+    logarithms = [_log_rate(c) for c in (tested, anchor)]
+    if low == high:
+        means = [float(rate(low)) for rate in logarithms]
+    else:
+        means = [float(rate.integrate(low, high)) / (high - low) for rate in logarithms]
+    return 100 * math.expm1(means[0] - means[1])
 
 
 def decibels(similarity: float) -> float:

@@ -103,6 +103,8 @@ class Contexts(Phase):
     """The context model, on the transform as it is."""
 
     name = "context"
+    fineness: tuple[float, float] = FINENESS
+    """Range that steps are drawn from, in halvings of the base's."""
 
     @property
     def trained(self) -> list[nn.Module]:
@@ -116,7 +118,7 @@ class Contexts(Phase):
     def _drawn(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Photos, and halvings of the base's step, [N]."""
         photos = self.pool.draw(rng, self.own.batch, self.own.crop)
-        return photos, torch.from_numpy(rng.uniform(*FINENESS, len(photos))).float().to(photos.device)
+        return photos, torch.from_numpy(rng.uniform(*self.fineness, len(photos))).float().to(photos.device)
 
     def _costs(self, model: Trainee, photos: Tensor, fineness: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Bits, marginal bits, and squared error, of each photo [N]."""
