@@ -54,14 +54,14 @@ class Fragments:
         return Whole(replace(found[0][1], body=body, fragment=0, fragments=1), tuple(i for i, _ in found))
 
     def forget(self, whole: Whole) -> None:
-        """Lets go of the fragments of a whole."""
-        self.count -= len(whole.ids) - 1
+        """Lets go of the fragments of a whole, as far as they are still kept."""
         if whole.contents.form == BASE:
-            self._base.pop(whole.contents.whole, None)
+            self.count -= len(self._base.pop(whole.contents.whole, {}))
         for before, after in pairwise(whole.ids):
-            self._begun.pop(before, None)
+            self.count -= len(self._begun.pop(before, []))
             if self._following.get(before, (0,))[0] == after:
                 del self._following[before]
+                self.count -= 1
 
     def _of_base(self, segment_id: int, piece: Contents) -> list[Piece] | None:
         others = self._base.setdefault(piece.whole, {})
