@@ -64,7 +64,7 @@ def encode(
     coder = load_codec(codec)
     context = context_for(coder, context)
     check_writable(output)
-    pixels = read_photo(photo)
+    pixels = read_photo(photo, tell=lambda line: typer.echo(f"{photo}: {line}"))
     area = pixels.shape[0] * pixels.shape[1]
     limit = int(bpp * area / 8) if bpp is not None else size
     stream = encode_in_context(coder, pixels, max_payload=_segment_size(limit), context=context)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -38,6 +38,18 @@ class Progress:
     share: float
     text: str
     trace: str = ""
+
+
+def once(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """The same, of which only the first of equal lines is told."""
+    told: set[str] = set()
+
+    def first_time(line: str) -> None:
+        if line not in told:
+            told.add(line)
+            tell(line)
+
+    return first_time
 
 
 class Display:

@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from progressive.codec import Photo
+from progressive.deep_tiff import open_deep_tiff
 from progressive.errors import UsageError
 from progressive.files import reason, write_atomically
+from progressive.photo_colours import Tell, to_srgb
+from progressive.png_chunks import SIGNATURE, picture_only, without_text
 from progressive.stream import MAX_PIXELS, MAX_SIDE
 
 SAMPLES = ("astronaut", "chelsea", "coffee", "rocket")
@@ -31,26 +35,29 @@ SUFFIXES = (
 )
 """Which files of a folder are photos."""
 
+_PHOTOMETRIC = 262
+"""TIFF's tag that says what stands for white."""
 
 _ROUNDING = 1e-6
 """Pixels that a side may miss a whole number by because a factor was rounded."""
 
 
-def read_photo(path: Path | str) -> Photo:
+def read_photo(path: Path | str, *, tell: Tell | None = None) -> Photo:
     """The photo in a file, [H, W, 3].
 
-    EXIF rotation is honoured, transparency is laid over white, 16-bit samples are scaled to 8, grey, palette and CMYK
-    become RGB, and of an animation the first frame is taken. Raises UsageError if the file is missing, damaged, no
-    photo, or beyond the limits on pixels and sides, which are checked before any pixel is decoded.
+    EXIF rotation is honoured, colours become sRGB whatever the file says they are, transparency is laid over white,
+    16-bit samples are scaled to 8, grey, palette and CMYK become RGB, and of an animation the first frame is taken.
+    `tell` takes a line for a person if the colours were converted, or if what the file says of them is damaged.
+
+    Raises UsageError if the file is missing, damaged, no photo, of samples that cannot be read right, or beyond the
+    limits on pixels and sides, which are checked before any pixel is decoded.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_formats()) as image:
-                _check_size(path, image.size)
-                image.load()
-                return _to_rgb(ImageOps.exif_transpose(image))
+            with _open(path, tell or _nobody) as image:
+                return _to_rgb(ImageOps.exif_transpose(to_srgb(image, path, tell or _nobody)))
     except UsageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -72,14 +79,15 @@ def find_photos(source: str) -> list[Path]:
     if path.is_file():
         return [path]
     try:
-        candidates = list(path.iterdir()) if path.is_dir() else [Path(p) for p in glob.glob(source, recursive=True)]
+        candidates = _visible(path) if path.is_dir() else [Path(p) for p in glob.glob(source, recursive=True)]
     except OSError as error:
         raise UsageError(f"cannot read {source}: {reason(error)}") from error
     photos = [p for p in candidates if p.suffix.lower() in SUFFIXES and p.is_file()]
     if not photos:
         if path.is_dir() or glob.has_magic(source):
             raise UsageError(f"no photos in {source}: looked for files that end in {' '.join(SUFFIXES)}")
-        raise UsageError(f"cannot read {source}: no such file or folder")
+        what = "not a regular file" if path.exists() else "no such file or folder"
+        raise UsageError(f"cannot read {source}: {what}")
     return sorted(photos, key=_natural_key)
 
 
@@ -133,21 +141,83 @@ def _check_size(path: Path | str, size: tuple[int, int]) -> None:
         )
 
 
+def _open(path: Path | str, tell: Tell) -> Image.Image:
+    """The picture as it lies in the file, decoded, its size checked before."""
+
+    def check_size(size: tuple[int, int]) -> None:
+        _check_size(path, size)
+
+    if (deep := open_deep_tiff(path, check_size)) is not None:
+        return deep
+    try:
+        return _decoded(path, path)
+    except ValueError:  # perhaps for text or a profile beside the picture that is beyond Pillow's limits
+        with Path(path).open("rb") as file:
+            if file.read(len(SIGNATURE)) != SIGNATURE:
+                raise
+            leaner = [without_text(file), picture_only(file)]
+    try:
+        return _decoded(path, leaner[0])
+    except ValueError:
+        image = _decoded(path, leaner[1])
+        tell("what is said beside a picture is too long or damaged, its colours are taken as sRGB")
+        return image
+
+
+def _decoded(path: Path | str, file: Path | str | io.BytesIO) -> Image.Image:
+    image = Image.open(file, formats=_formats())
+    try:
+        _check_size(path, image.size)
+        image.load()
+    except BaseException:
+        image.close()
+        raise
+    return _with_right_samples(image)
+
+
+def _with_right_samples(image: Image.Image) -> Image.Image:
+    """Of 16 bits, where Pillow leaves something to do; raises ValueError if that cannot be done."""
+    if image.mode.startswith("I;16") and isinstance(image, TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == 0:
+        inverted = Image.fromarray(0xFFFF - np.asarray(image).astype(np.uint16))
+        inverted.info, inverted.format = image.info, image.format
+        return inverted
+    key = image.info.get("transparency")
+    if image.mode == "RGB" and isinstance(key, tuple) and max(key) > 0xFF:
+        if (np.asarray(image) == np.array(key) >> 8).all(2).any():
+            raise ValueError("a transparent colour of 16 bits, save it with an alpha channel")
+        del image.info["transparency"]
+    return image
+
+
 def _to_rgb(image: Image.Image) -> Photo:
     if image.mode.startswith(("I", "F")):
-        return _deep_grey_to_rgb(np.asarray(image))
+        return _deep_grey_to_rgb(np.asarray(image), image.info.get("transparency"))
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     return np.array(image.convert("RGB"))
 
 
-def _deep_grey_to_rgb(samples: NDArray[Any]) -> Photo:
-    """Grey samples of 16 bits, which Pillow may hold as 32-bit integers; what has no set white is refused."""
+def _deep_grey_to_rgb(samples: NDArray[Any], transparent: object = None) -> Photo:
+    """Grey samples of 16 bits, which Pillow may hold as 32-bit integers; what has no set white is refused.
+
+    Samples of the value that is `transparent`, if it is a number, are white.
+    """
     if samples.dtype.kind not in "iu" or samples.min() < 0 or samples.max() > 0xFFFF:
         raise ValueError("samples of more than 16 bits, save it with 8 or 16")
     grey = ((samples.astype(np.uint32) * 255 + 0x7FFF) // 0xFFFF).astype(np.uint8)
+    if isinstance(transparent, int):
+        grey[samples == transparent] = 0xFF
     return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def _nobody(line: str) -> None:
+    """Nobody wants to know."""
+
+
+def _visible(folder: Path) -> list[Path]:
+    """What is in a folder, without the files that systems keep there for themselves, such as `._1.png`."""
+    return [path for path in folder.iterdir() if not path.name.startswith(".")]
 
 
 def _natural_key(path: Path) -> list[str | int]:

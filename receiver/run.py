@@ -96,7 +96,7 @@ def receive(options: ReceiverOptions, display: Display) -> None:
     access = replace(options.access, inner_parity=options.settings.inner_parity)
     scheme_of(options.address, access)
     envelope = access.envelope()
-    original = None if options.reference is None else read_photo(options.reference)
+    original = None if options.reference is None else read_photo(options.reference, tell=display.note)
     with display:
         asyncio.run(_receive(access, envelope, options, original, display))
 
