@@ -72,7 +72,8 @@ class ProgressiveCodec(Protocol):
     def encode(self, photo: Photo, *, max_payload: int = 1000) -> LayeredStream:
         """Codes a photo into segments of at most `max_payload` bytes (64 or more), in order of utility per byte.
 
-        Raises UsageError for a photo over `MAX_PIXELS` or a payload limit that is too small.
+        The photo may be all that `progressive.photo_arrays.as_photo` takes for one. Raises UsageError for what it
+        refuses, for a photo over `MAX_PIXELS` and for a payload limit that is too small.
         """
         ...
 

@@ -33,7 +33,7 @@ _CURVES = dict.fromkeys((1, 6, 13, 14, 15), icc.srgb) | {4: icc.power(2.2), 5: i
 """Numbers of ITU-T H.273; the camera's curve of BT.709 is shown as sRGB, which is how pictures are made with it."""
 
 
-def to_srgb(image: Image.Image, path: Path | str, tell: Tell) -> Image.Image:
+def to_srgb(image: Image.Image, path: Path | str | None, tell: Tell) -> Image.Image:
     """The picture in sRGB; as it is if nothing says that its colours are others, or if what says so is damaged."""
     try:
         profile = image.info.get(PROFILE) or _named(image, path)
@@ -101,12 +101,12 @@ def _changes_nothing(transform: object, mode: str) -> bool:
     return bool(np.abs(moved).max() <= SAME_WITHIN)
 
 
-def _named(image: Image.Image, path: Path | str) -> bytes:
+def _named(image: Image.Image, path: Path | str | None) -> bytes:
     """A profile of the colours that a file without one names; empty if it names none, or sRGB."""
     match image.format:
-        case "PNG":
+        case "PNG" if path is not None:
             return _of_png(image, path)
-        case "AVIF" | "JPEG2000":
+        case "AVIF" | "JPEG2000" if path is not None:
             with Path(path).open("rb") as file:
                 return _of_boxes(file.read(_HEAD_BYTES))
         case "JPEG" | "MPO":

@@ -8,18 +8,17 @@ import math
 import re
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL import Image, UnidentifiedImageError
 
 from progressive.codec import Photo
 from progressive.deep_tiff import open_deep_tiff
 from progressive.errors import UsageError
 from progressive.files import reason, write_atomically
-from progressive.photo_colours import Tell, to_srgb
+from progressive.photo_arrays import as_photo
+from progressive.photo_colours import Tell
+from progressive.photo_images import silent, to_photo, with_right_samples
 from progressive.png_chunks import SIGNATURE, picture_only, without_text
 from progressive.stream import MAX_PIXELS, MAX_SIDE
 
@@ -34,9 +33,6 @@ SUFFIXES = (
     *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif"),
 )
 """Which files of a folder are photos."""
-
-_PHOTOMETRIC = 262
-"""TIFF's tag that says what stands for white."""
 
 _ROUNDING = 1e-6
 """Pixels that a side may miss a whole number by because a factor was rounded."""
@@ -56,8 +52,8 @@ def read_photo(path: Path | str, *, tell: Tell | None = None) -> Photo:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with _open(path, tell or _nobody) as image:
-                return _to_rgb(ImageOps.exif_transpose(to_srgb(image, path, tell or _nobody)))
+            with _open(path, tell or silent) as image:
+                return to_photo(image, path=path, tell=tell)
     except UsageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -101,7 +97,11 @@ def sample_photo(name: str = "astronaut") -> Photo:
 
 
 def downscale(photo: Photo, factor: float = 1.0, *, max_pixels: int | None = None) -> Photo:
-    """The photo with its sides divided by `factor` (1 or more), and further until it has at most `max_pixels`."""
+    """The photo with its sides divided by `factor` (1 or more), and further until it has at most `max_pixels`.
+
+    Takes and refuses what `as_photo` does.
+    """
+    photo = as_photo(photo)
     height, width = photo.shape[:2]
     if max_pixels is not None:
         factor = max(factor, math.sqrt(height * width / max_pixels))
@@ -112,9 +112,9 @@ def downscale(photo: Photo, factor: float = 1.0, *, max_pixels: int | None = Non
 
 
 def png_bytes(photo: Photo) -> bytes:
-    """The photo as a PNG file's content."""
+    """The photo as a PNG file's content. Takes and refuses what `as_photo` does."""
     buffer = io.BytesIO()
-    Image.fromarray(photo).save(buffer, "PNG", compress_level=3)
+    Image.fromarray(as_photo(photo)).save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()
 
 
@@ -172,47 +172,7 @@ def _decoded(path: Path | str, file: Path | str | io.BytesIO) -> Image.Image:
     except BaseException:
         image.close()
         raise
-    return _with_right_samples(image)
-
-
-def _with_right_samples(image: Image.Image) -> Image.Image:
-    """Of 16 bits, where Pillow leaves something to do; raises ValueError if that cannot be done."""
-    if image.mode.startswith("I;16") and isinstance(image, TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == 0:
-        inverted = Image.fromarray(0xFFFF - np.asarray(image).astype(np.uint16))
-        inverted.info, inverted.format = image.info, image.format
-        return inverted
-    key = image.info.get("transparency")
-    if image.mode == "RGB" and isinstance(key, tuple) and max(key) > 0xFF:
-        if (np.asarray(image) == np.array(key) >> 8).all(2).any():
-            raise ValueError("a transparent colour of 16 bits, save it with an alpha channel")
-        del image.info["transparency"]
-    return image
-
-
-def _to_rgb(image: Image.Image) -> Photo:
-    if image.mode.startswith(("I", "F")):
-        return _deep_grey_to_rgb(np.asarray(image), image.info.get("transparency"))
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    return np.array(image.convert("RGB"))
-
-
-def _deep_grey_to_rgb(samples: NDArray[Any], transparent: object = None) -> Photo:
-    """Grey samples of 16 bits, which Pillow may hold as 32-bit integers; what has no set white is refused.
-
-    Samples of the value that is `transparent`, if it is a number, are white.
-    """
-    if samples.dtype.kind not in "iu" or samples.min() < 0 or samples.max() > 0xFFFF:
-        raise ValueError("samples of more than 16 bits, save it with 8 or 16")
-    grey = ((samples.astype(np.uint32) * 255 + 0x7FFF) // 0xFFFF).astype(np.uint8)
-    if isinstance(transparent, int):
-        grey[samples == transparent] = 0xFF
-    return np.repeat(grey[:, :, None], 3, axis=2)
-
-
-def _nobody(line: str) -> None:
-    """Nobody wants to know."""
+    return with_right_samples(image)
 
 
 def _visible(folder: Path) -> list[Path]:

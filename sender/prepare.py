@@ -13,6 +13,7 @@ from progressive.codec import Photo, ProgressiveCodec
 from progressive.contexts import encode_in_context
 from progressive.display import once
 from progressive.errors import UsageError
+from progressive.photo_arrays import as_photo
 from progressive.photo_colours import Tell
 from progressive.photos import downscale, find_photos, read_photo, sample_photo
 from progressive.stream import LayeredStream
@@ -121,7 +122,8 @@ def prepare_photo(
     full_size: bool,
     context: str | None = None,
 ) -> PreparedPhoto:
-    """As `prepare`, with a photo that was read, [H, W, 3]."""
+    """As `prepare`, with a photo that was read, [H, W, 3], or all that `as_photo` takes for one."""
+    original = as_photo(original)
     max_payload = max_segment_payload(settings.packet_size, settings.inner_parity, sealed=settings.sealed)
     encode: Encode = partial(encode_in_context, codec, max_payload=max_payload, context=context)
     factor = 1.0 if full_size else _factor_that_could_fit(original, encode, settings)

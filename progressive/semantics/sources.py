@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from progressive.codec import Photo
 from progressive.errors import UsageError
+from progressive.photo_arrays import as_photo
 from progressive.threads import one_thread
 
 if TYPE_CHECKING:
@@ -40,12 +41,14 @@ def importance_map(photo: Photo, source: str = DEFAULT_SOURCE, *, classifier_wei
     `progressive.semantics.classifier.find_weights` says. Raises UsageError for an unknown source and for weights that
     are missing, damaged or another network's.
     """
+    photo = as_photo(photo)
     return upsampled(coarse_importance_map(photo, source, classifier_weights=classifier_weights), photo)
 
 
 def coarse_importance_map(photo: Photo, source: str = DEFAULT_SOURCE, *, classifier_weights: Path | None = None) -> Map:
     """The same at the source's own resolution [h, w], some 200 cells: enough for whoever averages over areas."""
     check_source(source)
+    photo = as_photo(photo)
     if source == DEFAULT_SOURCE:
         from progressive.semantics.importance_network import coarse_importance
 

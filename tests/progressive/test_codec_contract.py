@@ -165,6 +165,17 @@ def test_too_small_a_payload_is_refused(codec: ProgressiveCodec, photo: Photo) -
         codec.encode(photo, max_payload=20)
 
 
+def test_the_same_photo_in_another_form_gives_the_same_stream(codec: ProgressiveCodec, photo: Photo) -> None:
+    small = photo[:40, :50]
+    expected = codec.encode(small)
+    for form in ((small / 255).astype(np.float32), small.astype(np.uint16) * 257, torch.tensor(small).permute(2, 0, 1)):
+        assert codec.encode(form) == expected
+    grey = small[..., 0]
+    assert codec.encode(grey) == codec.encode(np.repeat(grey[..., None], 3, 2))
+    with pytest.raises(UsageError, match="use uint8"):
+        codec.encode(small.astype(np.int64))
+
+
 def test_encoding_is_deterministic(codec: ProgressiveCodec, photo: Photo, stream: LayeredStream) -> None:
     assert codec.encode(photo, max_payload=300) == stream
 

@@ -14,6 +14,7 @@ from progressive.codecs.dual_autoencoder.layout import REGION_SIDES, Layout
 from progressive.codecs.dual_autoencoder.model import Model
 from progressive.codecs.dual_autoencoder.synthesis import Synthesis
 from progressive.errors import BitstreamError, UsageError
+from progressive.photo_arrays import as_photo
 from progressive.stream import MAX_PIXELS, MAX_SEGMENTS, MAX_SIDE, LayeredStream, Segment, StreamHeader
 
 MIN_PAYLOAD = 192
@@ -36,6 +37,7 @@ class DualAutoencoder:
         return "dual_autoencoder"
 
     def encode(self, photo: Photo, *, max_payload: int = 1000) -> LayeredStream:
+        photo = as_photo(photo)
         height, width = photo.shape[:2]
         if not (height and width) or height * width > MAX_PIXELS or max(height, width) > MAX_SIDE:
             raise UsageError(

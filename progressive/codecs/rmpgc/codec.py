@@ -30,6 +30,7 @@ from progressive.codecs.rmpgc.ranking import Draft, drafts_of, ordered
 from progressive.codecs.rmpgc.renderer import Renderer
 from progressive.codecs.rmpgc.segments import LARGEST_PREFIX
 from progressive.errors import BitstreamError, UsageError
+from progressive.photo_arrays import as_photo
 from progressive.semantics.blend import check_context
 from progressive.semantics.coarse_map import CoarseMap
 from progressive.stream import MAX_PIXELS, MAX_SEGMENTS, MAX_SIDE, LayeredStream, StreamHeader
@@ -84,7 +85,7 @@ class Rmpgc:
         """Codes a photo into segments in the order that a context asks for.
 
         Args:
-            photo: [H, W, 3], any size up to MAX_PIXELS.
+            photo: [H, W, 3], any size up to MAX_PIXELS; or what `as_photo` takes for one.
             max_payload: bytes of a segment at most; 60 or more.
             context: `reconstruct` (least squared error), `classify` (what has meaning first) or `hybrid`.
 
@@ -92,6 +93,7 @@ class Rmpgc:
         """
         check_context(context)
         _check_payload(max_payload)
+        photo = as_photo(photo)
         layout, colours = _layout_of(photo), Colours.of(photo)
         importance = None if context == "reconstruct" else _coarse_map(photo)
 
@@ -103,6 +105,7 @@ class Rmpgc:
 
     def analyse(self, photo: Photo) -> CodedPhoto:
         """Codes a photo once, for streams in any context. Raises UsageError for one that is too large."""
+        photo = as_photo(photo)
         layout, colours = _layout_of(photo), Colours.of(photo)
         tiles = self._of_tiles(photo, layout, colours, lambda _, tile: tile)
         return CodedPhoto(layout, colours, tiles, _coarse_map(photo))

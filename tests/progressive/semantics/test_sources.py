@@ -60,3 +60,10 @@ def test_sources_differ(weights: Path) -> None:
 def test_an_unknown_source_is_refused() -> None:
     with pytest.raises(UsageError, match="unknown importance 'gradcam\\+': use one of network"):
         check_source("gradcam+")
+
+
+def test_importance_takes_a_photo_in_another_form_for_what_it_is() -> None:
+    photo = sample_photo()[:128, :128]
+    assert np.array_equal(importance_map((photo / 255).astype(np.float32)), importance_map(photo))
+    with pytest.raises(UsageError, match="use uint8"):
+        coarse_importance_map(photo.astype(np.int64))
