@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +24,7 @@ from progressive.metrics import psnr
 from progressive.photos import downscale, sample_photo
 from progressive.registry import CODECS, codec_name, load_codec
 from progressive.stream import LayeredStream, Segment, StreamHeader
+from progressive.torch_state import neutral
 
 SMALL_PACKETS = 192
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
@@ -158,6 +163,76 @@ def test_segments_fit_the_payload_they_were_asked_to_fit(codec: ProgressiveCodec
     for photo in (noise, extremes, downscale(sample_photo(), max_pixels=40_000)):
         stream = codec.encode(photo, max_payload=max_payload)
         assert max(len(s.payload) for s in stream.segments) <= max_payload
+
+
+@contextmanager
+def as_set(setter: Callable[[Any], object], value: object, before: object) -> Iterator[None]:
+    setter(value)
+    try:
+        yield
+    finally:
+        setter(before)
+
+
+STATES: dict[str, Callable[[], AbstractContextManager[object]]] = {
+    "autocast": lambda: torch.autocast("cpu"),
+    "autocast to float16": lambda: torch.autocast("cpu", dtype=torch.float16),
+    "float64": lambda: as_set(torch.set_default_dtype, torch.float64, torch.float32),
+    "bfloat16": lambda: as_set(torch.set_default_dtype, torch.bfloat16, torch.float32),
+    "meta": lambda: as_set(torch.set_default_device, "meta", None),
+    "meta in a block": lambda: torch.device("meta"),
+    "medium precision": lambda: as_set(torch.set_float32_matmul_precision, "medium", "highest"),
+    "precision of convolutions": lambda: as_set(
+        lambda value: setattr(torch.backends.mkldnn.conv, "fp32_precision", value), "bf16", "none"
+    ),
+    "no oneDNN": lambda: as_set(lambda value: setattr(torch.backends.mkldnn, "enabled", value), False, True),
+    "deterministic": lambda: as_set(torch.use_deterministic_algorithms, True, False),
+    "flushed denormals": lambda: as_set(torch.set_flush_denormal, True, False),
+    "inference": torch.inference_mode,
+    "gradients": torch.enable_grad,
+    "numpy raises": lambda: np.errstate(all="raise"),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_whatever_the_caller_has_set_bytes_and_picture_are_the_same_and_it_stays_set(
+    codec: ProgressiveCodec, photo: Photo, stream: LayeredStream, state: str
+) -> None:
+    def what_is_set() -> list[object]:
+        precisions = [torch.backends.mkldnn.matmul.fp32_precision, torch.backends.mkldnn.conv.fp32_precision]
+        modes = [torch.is_autocast_enabled("cpu"), torch.are_deterministic_algorithms_enabled(), np.geterr()]
+        devices = [torch.get_default_dtype(), torch.get_default_device(), torch.backends.mkldnn.enabled]
+        return [*precisions, *modes, *devices]
+
+    few = stream.segments[:8]
+    expected = decoded(codec, stream.header, list(few))
+    with STATES[state]():
+        inside = what_is_set()
+        fresh: ProgressiveCodec = type(codec)()
+        coded = fresh.encode(photo, max_payload=300)
+        picture = decoded(fresh, stream.header, list(few))
+        assert what_is_set() == inside
+    assert coded == stream
+    assert np.array_equal(picture, expected)
+
+
+def test_what_is_put_aside_stands_again_when_the_last_thread_is_out() -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        first, second = neutral(), neutral()
+        with first:
+            second.__enter__()
+        assert torch.get_default_dtype() == torch.float32
+        second.__exit__(None, None, None)
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_a_codec_can_be_pickled(codec: ProgressiveCodec, photo: Photo, stream: LayeredStream) -> None:
+    again = pickle.loads(pickle.dumps(codec))
+    assert again.encode(photo, max_payload=300) == stream
+    assert np.array_equal(decoded(again, stream.header, [stream.segments[0]]).shape, photo.shape)
 
 
 def test_too_small_a_payload_is_refused(codec: ProgressiveCodec, photo: Photo) -> None:

@@ -21,6 +21,7 @@ from progressive.codecs.dual_autoencoder.synthesis import Synthesis, grey_pictur
 from progressive.entropy.coders import RangeSymbolDecoder
 from progressive.errors import BitstreamError
 from progressive.stream import MAX_SEGMENTS, StreamHeader
+from progressive.torch_state import neutral
 
 
 class DualAutoencoderDecoder:
@@ -49,6 +50,7 @@ class DualAutoencoderDecoder:
         waiting = sum(map(len, self._waiting.values()))
         return DecoderStatus(complete, self._layer, self._decoded, waiting, *self._gaps())
 
+    @neutral()
     def push(self, segment_id: int, payload: bytes) -> bool:
         if not 1 <= segment_id <= MAX_SEGMENTS:
             raise BitstreamError(f"segment id {segment_id} is out of range")
@@ -73,6 +75,7 @@ class DualAutoencoderDecoder:
         begun = known[::side, ::side].repeat(side, 0).repeat(side, 1)[: known.shape[0], : known.shape[1]]
         return 1 - float(begun.mean()), float((begun & ~known).mean())
 
+    @neutral()
     def picture(self) -> Photo:
         if self._state is None or not self._decoded:
             return grey_picture(self._layout)

@@ -35,6 +35,7 @@ from progressive.semantics.blend import check_context
 from progressive.semantics.coarse_map import CoarseMap
 from progressive.stream import MAX_PIXELS, MAX_SEGMENTS, MAX_SIDE, LayeredStream, StreamHeader
 from progressive.threads import one_thread
+from progressive.torch_state import neutral
 
 T = TypeVar("T")
 
@@ -68,10 +69,15 @@ class Rmpgc:
                                                         └─ planes 1.. of each block of 64 pixels ─> enhance
     """
 
+    @neutral()
     def __init__(self, model: Model | None = None) -> None:
         self._model = model or Model.load()
         self._networks = cache(self._networks_on)
         self._renderer = cache(self._renderer_on)
+
+    def __reduce__(self) -> tuple[type[Rmpgc], tuple[Model]]:
+        """Pickles are of the model alone: what it is prepared to on a device is prepared anew."""
+        return type(self), (self._model,)
 
     @property
     def name(self) -> str:
@@ -81,6 +87,7 @@ class Rmpgc:
     def model(self) -> Model:
         return self._model
 
+    @neutral()
     def encode(self, photo: Photo, *, max_payload: int = 1000, context: str = DEFAULT_CONTEXT) -> LayeredStream:
         """Codes a photo into segments in the order that a context asks for.
 
@@ -103,6 +110,7 @@ class Rmpgc:
         found = list(chain.from_iterable(self._of_tiles(photo, layout, colours, drafts)))
         return self._stream(layout, colours, importance, found)
 
+    @neutral()
     def analyse(self, photo: Photo) -> CodedPhoto:
         """Codes a photo once, for streams in any context. Raises UsageError for one that is too large."""
         photo = as_photo(photo)
@@ -110,6 +118,7 @@ class Rmpgc:
         tiles = self._of_tiles(photo, layout, colours, lambda _, tile: tile)
         return CodedPhoto(layout, colours, tiles, _coarse_map(photo))
 
+    @neutral()
     def rank(self, coded: CodedPhoto, *, max_payload: int = 1000, context: str = DEFAULT_CONTEXT) -> LayeredStream:
         """The stream that `encode` would make of the photo for this context. Raises UsageError as it does."""
         check_context(context)
@@ -120,6 +129,7 @@ class Rmpgc:
             drafts += self._drafts(number, tile, coded.layout, importance, context, max_payload)
         return self._stream(coded.layout, coded.colours, importance, drafts)
 
+    @neutral()
     def decoder(self, header: StreamHeader, *, device: str = "cpu") -> RmpgcDecoder:
         """A fresh decoder on `cpu`, `cuda` or another torch device.
 

@@ -17,6 +17,7 @@ from progressive.entropy.coders import RangeSymbolDecoder
 from progressive.errors import BitstreamError
 from progressive.stream import MAX_SEGMENTS, StreamHeader
 from progressive.threads import one_thread
+from progressive.torch_state import neutral
 
 
 class RmpgcDecoder:
@@ -55,6 +56,7 @@ class RmpgcDecoder:
         waiting += sum(map(len, self._fragments.values()))
         return DecoderStatus(complete, self._layer, self._decoded, waiting, *self._gaps())
 
+    @neutral()
     def push(self, segment_id: int, payload: bytes) -> bool:
         if not 1 <= segment_id <= MAX_SEGMENTS:
             raise BitstreamError(f"segment id {segment_id} is out of range")
@@ -77,6 +79,7 @@ class RmpgcDecoder:
         self._picture = None
         return True
 
+    @neutral()
     def picture(self) -> Photo:
         if self._picture is None:
             with torch.inference_mode():
