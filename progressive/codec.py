@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from progressive.stopping import Stop, never
 from progressive.stream import LayeredStream, StreamHeader
 from progressive.units import format_percent
 
@@ -58,8 +59,11 @@ class ProgressiveDecoder(Protocol):
         """Takes one segment; True if the picture will change. Raises BitstreamError if the payload is damaged."""
         ...
 
-    def picture(self) -> Photo:
-        """The best picture of what has been pushed, [H, W, 3]; mid-grey before the first segment."""
+    def picture(self, *, stop: Stop = never) -> Photo:
+        """The best picture of what has been pushed, [H, W, 3]; mid-grey where nothing is known.
+
+        `stop` is asked between the pieces of a large picture; raises StoppedError if it says so.
+        """
         ...
 
 

@@ -23,6 +23,7 @@ from progressive.errors import BitstreamError, UsageError
 from progressive.metrics import psnr
 from progressive.photos import downscale, sample_photo
 from progressive.registry import CODECS, codec_name, load_codec
+from progressive.stopping import StoppedError
 from progressive.stream import LayeredStream, Segment, StreamHeader
 from progressive.torch_state import neutral
 
@@ -310,6 +311,58 @@ def check_damaged(decoder: ProgressiveDecoder, segment_id: int, payload: bytes) 
         assert decoder.status == status
         assert np.array_equal(decoder.picture(), before)
     assert decoder.picture().shape == before.shape
+
+
+def test_work_follows_what_was_received_not_the_size_that_is_claimed(
+    codec: ProgressiveCodec, stream: LayeredStream
+) -> None:
+    flat = codec.encode(np.full((512, 512, 3), 90, np.uint8))
+    decoder = codec.decoder(replace(flat.header, width=4000, height=4000))
+    decoder.push(flat.segments[0].id, flat.segments[0].payload)
+    pieces = 0
+
+    def count() -> bool:
+        nonlocal pieces
+        pieces += 1
+        return False
+
+    picture = decoder.picture(stop=count)
+    assert pieces == 1
+    assert np.abs(picture[:448, :448].astype(int) - 90).max() < 10
+    assert (picture[640:] == 128).all()
+    assert (picture[:, 640:] == 128).all()
+
+
+def test_a_picture_that_nobody_wants_any_more_is_given_up_and_can_be_had_later(
+    codec: ProgressiveCodec, stream: LayeredStream
+) -> None:
+    decoder = codec.decoder(stream.header)
+    for segment in stream.segments[:3]:
+        decoder.push(segment.id, segment.payload)
+    with pytest.raises(StoppedError):
+        decoder.picture(stop=lambda: True)
+    assert np.array_equal(decoder.picture(), decoded(codec, stream.header, list(stream.segments[:3])))
+
+
+def test_many_that_wait_are_not_all_tried_again_with_every_segment(
+    codec: ProgressiveCodec, stream: LayeredStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder: Any = codec.decoder(replace(stream.header, segment_count=0xFFFF))
+    forged = stream.segments[-1].payload
+    for number in range(500):
+        assert not decoder.push(1000 + number, forged[:-2] + number.to_bytes(2, "big"))
+    tries, one_try = 0, decoder._try
+
+    def count(*arguments: object) -> bool:
+        nonlocal tries
+        tries += 1
+        return bool(one_try(*arguments))
+
+    monkeypatch.setattr(decoder, "_try", count)
+    first = [segment for segment in stream.segments if segment.id != stream.segments[-1].id][:25]
+    for segment in first:
+        decoder.push(segment.id, segment.payload)
+    assert tries < 4 * 500
 
 
 @given(parameters=st.binary(max_size=20), count=st.integers(0, 0xFFFF))
