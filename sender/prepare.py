@@ -17,7 +17,7 @@ from progressive.photo_arrays import as_photo
 from progressive.photo_colours import Tell
 from progressive.photos import downscale, find_photos, read_photo, sample_photo
 from progressive.stream import LayeredStream
-from progressive.units import format_bandwidth, format_percent, format_size, format_time
+from progressive.units import counted, format_bandwidth, format_percent, format_size, format_time
 from progressive.wire.placement import Placement
 from sender.order import order_segments
 from sender.packetizer import max_segment_payload, packetize
@@ -81,7 +81,7 @@ class PreparedPhoto:
         """What will be sent, in one line."""
         header, segments = self.stream.header, self.stream.segments
         size = format_size(self.stream.size, digits=3)
-        return self.note or f"{self.name}: {header.width}x{header.height}, {len(segments)} segments, {size}"
+        return self.note or f"{self.name}: {header.width}x{header.height}, {counted(len(segments), 'segment')}, {size}"
 
 
 def find_sources(source: str | None, tell: Tell | None = None) -> list[Source]:

@@ -19,7 +19,8 @@ from channel_sim.experiments.tables import summary_page
 from channel_sim.experiments.telling import telling
 from channel_sim.experiments.workers import workers_at
 from progressive.errors import UsageError
-from progressive.files import check_writable, reason, write_atomically
+from progressive.files import check_writable, reason, write_result
+from progressive.units import counted
 
 FILES = ("cases.csv", RECORD, "summary.md")
 
@@ -79,7 +80,7 @@ def sweep_file(options: SweepOptions, laboratory: Laboratory | None = None) -> s
         "summary.md": summary_page(experiment, results, list(figures)).encode(),
     }
     write_all(options.output, figures | contents)
-    return f"{len(results.rows)} cases -> {', '.join(str(options.output / name) for name in FILES)}"
+    return f"{counted(len(results.rows), 'case')} -> {', '.join(str(options.output / name) for name in FILES)}"
 
 
 def _broadcast_file(options: SweepOptions, laboratory: Laboratory) -> str:
@@ -95,13 +96,13 @@ def _broadcast_file(options: SweepOptions, laboratory: Laboratory) -> str:
         "summary.md": broadcast_page(results, list(figures)).encode(),
     }
     write_all(options.output, figures | contents)
-    return f"{len(results.records)} cases -> {', '.join(str(options.output / name) for name in FILES)}"
+    return f"{counted(len(results.records), 'case')} -> {', '.join(str(options.output / name) for name in FILES)}"
 
 
 def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Each file whole; raises UsageError or RunError."""
+    """Each file whole; raises RunError."""
     for name, content in contents.items():
-        write_atomically(folder / name, content)
+        write_result(folder / name, content)
 
 
 def make_folder(folder: Path) -> None:
