@@ -77,7 +77,7 @@ def sweep_file(options: SweepOptions, laboratory: Laboratory | None = None) -> s
     contents = {
         "cases.csv": csv_of(results.rows),
         RECORD: record_of(experiment, laboratory.identities(experiment.sources), results.tuned),
-        "summary.md": summary_page(experiment, results, list(figures)).encode(),
+        "summary.md": summary_page(experiment, results, list(figures)).encode(errors="backslashreplace"),
     }
     write_all(options.output, figures | contents)
     return f"{counted(len(results.rows), 'case')} -> {', '.join(str(options.output / name) for name in FILES)}"
@@ -93,7 +93,7 @@ def _broadcast_file(options: SweepOptions, laboratory: Laboratory) -> str:
     contents = {
         "cases.csv": broadcast_csv(results),
         RECORD: record_of(broadcast, laboratory.identities([SOURCE])),
-        "summary.md": broadcast_page(results, list(figures)).encode(),
+        "summary.md": broadcast_page(results, list(figures)).encode(errors="backslashreplace"),
     }
     write_all(options.output, figures | contents)
     return f"{counted(len(results.records), 'case')} -> {', '.join(str(options.output / name) for name in FILES)}"

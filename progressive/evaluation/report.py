@@ -80,7 +80,7 @@ def save(folder: Path, curves: Sequence[Curve], summary: Summary, protocol: str,
         "curves": [asdict(c) for c in curves],
     }
     markdown, as_json, figure = (folder / name for name in FILES)
-    write_result(markdown, f"{text(summary, protocol)}\n".encode())
+    write_result(markdown, f"{text(summary, protocol)}\n".encode(errors="backslashreplace"))
     write_result(as_json, json.dumps(_finite(record), indent=1, allow_nan=False).encode())
     write_result(figure, plot(curves, summary))
 
