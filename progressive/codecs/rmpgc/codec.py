@@ -30,10 +30,12 @@ from progressive.codecs.rmpgc.ranking import Draft, drafts_of, ordered
 from progressive.codecs.rmpgc.renderer import Renderer
 from progressive.codecs.rmpgc.segments import LARGEST_PREFIX
 from progressive.errors import BitstreamError, UsageError
+from progressive.photo_arrays import as_photo
 from progressive.semantics.blend import check_context
 from progressive.semantics.coarse_map import CoarseMap
 from progressive.stream import MAX_PIXELS, MAX_SEGMENTS, MAX_SIDE, LayeredStream, StreamHeader
 from progressive.threads import one_thread
+from progressive.torch_state import neutral
 
 T = TypeVar("T")
 
@@ -67,10 +69,15 @@ class Rmpgc:
                                                         └─ planes 1.. of each block of 64 pixels ─> enhance
     """
 
+    @neutral()
     def __init__(self, model: Model | None = None) -> None:
         self._model = model or Model.load()
         self._networks = cache(self._networks_on)
         self._renderer = cache(self._renderer_on)
+
+    def __reduce__(self) -> tuple[type[Rmpgc], tuple[Model]]:
+        """Pickles are of the model alone: what it is prepared to on a device is prepared anew."""
+        return type(self), (self._model,)
 
     @property
     def name(self) -> str:
@@ -80,11 +87,12 @@ class Rmpgc:
     def model(self) -> Model:
         return self._model
 
+    @neutral()
     def encode(self, photo: Photo, *, max_payload: int = 1000, context: str = DEFAULT_CONTEXT) -> LayeredStream:
         """Codes a photo into segments in the order that a context asks for.
 
         Args:
-            photo: [H, W, 3], any size up to MAX_PIXELS.
+            photo: [H, W, 3], any size up to MAX_PIXELS; or what `as_photo` takes for one.
             max_payload: bytes of a segment at most; 60 or more.
             context: `reconstruct` (least squared error), `classify` (what has meaning first) or `hybrid`.
 
@@ -92,6 +100,7 @@ class Rmpgc:
         """
         check_context(context)
         _check_payload(max_payload)
+        photo = as_photo(photo)
         layout, colours = _layout_of(photo), Colours.of(photo)
         importance = None if context == "reconstruct" else _coarse_map(photo)
 
@@ -101,12 +110,15 @@ class Rmpgc:
         found = list(chain.from_iterable(self._of_tiles(photo, layout, colours, drafts)))
         return self._stream(layout, colours, importance, found)
 
+    @neutral()
     def analyse(self, photo: Photo) -> CodedPhoto:
         """Codes a photo once, for streams in any context. Raises UsageError for one that is too large."""
+        photo = as_photo(photo)
         layout, colours = _layout_of(photo), Colours.of(photo)
         tiles = self._of_tiles(photo, layout, colours, lambda _, tile: tile)
         return CodedPhoto(layout, colours, tiles, _coarse_map(photo))
 
+    @neutral()
     def rank(self, coded: CodedPhoto, *, max_payload: int = 1000, context: str = DEFAULT_CONTEXT) -> LayeredStream:
         """The stream that `encode` would make of the photo for this context. Raises UsageError as it does."""
         check_context(context)
@@ -117,6 +129,7 @@ class Rmpgc:
             drafts += self._drafts(number, tile, coded.layout, importance, context, max_payload)
         return self._stream(coded.layout, coded.colours, importance, drafts)
 
+    @neutral()
     def decoder(self, header: StreamHeader, *, device: str = "cpu") -> RmpgcDecoder:
         """A fresh decoder on `cpu`, `cuda` or another torch device.
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from progressive.codec import DecoderStatus, Photo
 from progressive.codecs.rmpgc.colours import Colours
-from progressive.codecs.rmpgc.layout import Layout
+from progressive.codecs.rmpgc.layout import STAGES, Layout
 from progressive.codecs.rmpgc.model import Model
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.renderer import Renderer
@@ -15,8 +15,11 @@ from progressive.codecs.rmpgc.segments import Contents
 from progressive.codecs.rmpgc.tile import LevelResult, TileState
 from progressive.entropy.coders import RangeSymbolDecoder
 from progressive.errors import BitstreamError
+from progressive.stopping import Stop, never
 from progressive.stream import MAX_SEGMENTS, StreamHeader
 from progressive.threads import one_thread
+from progressive.torch_state import neutral
+from progressive.waiting import Waiting
 
 
 class RmpgcDecoder:
@@ -40,7 +43,8 @@ class RmpgcDecoder:
         self._tiles: dict[int, TileState] = {}
         self._seen: set[int] = set()
         self._fragments: dict[Contents, dict[int, Contents]] = {}
-        self._waiting: dict[int, list[tuple[Contents, int]]] = {}
+        self._fragment_count = 0
+        self._waiting: Waiting[Contents] = Waiting()
         self._decoded, self._layer = 0, -1
         self._picture: Photo | None = None
 
@@ -51,10 +55,10 @@ class RmpgcDecoder:
     @property
     def status(self) -> DecoderStatus:
         complete = len(self._tiles) == self._layout.tiles and all(t.base_complete for t in self._tiles.values())
-        waiting = sum(count for waiting in self._waiting.values() for _, count in waiting)
-        waiting += sum(map(len, self._fragments.values()))
+        waiting = self._waiting.count + self._fragment_count
         return DecoderStatus(complete, self._layer, self._decoded, waiting, *self._gaps())
 
+    @neutral()
     def push(self, segment_id: int, payload: bytes) -> bool:
         if not 1 <= segment_id <= MAX_SEGMENTS:
             raise BitstreamError(f"segment id {segment_id} is out of range")
@@ -68,19 +72,21 @@ class RmpgcDecoder:
         self._seen.add(segment_id)
         if contents is None:
             self._fragments.setdefault(piece.whole, {})[piece.fragment] = piece
+            self._fragment_count += 1
             return False
-        self._fragments.pop(piece.whole, None)
+        self._fragment_count -= len(self._fragments.pop(piece.whole, {}))
         if not decoded:
-            self._waiting.setdefault(contents.tile, []).append((contents, piece.fragments))
+            self._wait(contents, piece.fragments)
             return False
-        self._retry(contents.tile)
+        self._retry(contents)
         self._picture = None
         return True
 
-    def picture(self) -> Photo:
+    @neutral()
+    def picture(self, *, stop: Stop = never) -> Photo:
         if self._picture is None:
             with torch.inference_mode():
-                self._picture = self._renderer.picture(self._layout, self._tiles, self._colours)
+                self._picture = self._renderer.picture(self._layout, self._tiles, self._colours, stop)
         return self._picture.copy()
 
     def _gaps(self) -> tuple[float, float]:
@@ -95,7 +101,8 @@ class RmpgcDecoder:
         if piece.fragments == 1:
             return piece
         others = self._fragments.get(piece.whole, {})
-        if piece.fragment in others or any(o.fragments != piece.fragments for o in others.values()):
+        first = next(iter(others.values()), piece)  # all of them agree
+        if piece.fragment in others or first.fragments != piece.fragments:
             raise BitstreamError("a fragment contradicts another")
         if len(others) + 1 < piece.fragments:
             return None
@@ -103,19 +110,29 @@ class RmpgcDecoder:
         code = b"".join(pieces[i].code for i in range(piece.fragments))
         return Contents(piece.tile, piece.step, piece.blocks, code)
 
-    def _retry(self, number: int) -> None:
-        """Decodes what waited for this tile to move on; what proves damaged then is dropped."""
-        moved = True
+    def _wait(self, contents: Contents, segments: int) -> None:
+        """Until the tile's next stage, or until the first of its blocks that is behind has moved on."""
+        tile = self._tiles.get(contents.tile)
+        if tile is None or not tile.base_complete:
+            self._waiting.put((contents.tile, None, min(contents.step, len(STAGES)) - 1), contents, segments)
+        else:
+            behind = next(block for block in contents.blocks if tile.levels[block] != contents.level - 1)
+            self._waiting.put((contents.tile, behind, contents.level - 1), contents, segments)
+
+    def _retry(self, decoded: Contents) -> None:
+        """Decodes what waited for what has just been decoded, and so on; what proves damaged then is dropped."""
+        moved = [decoded]
         while moved:
-            moved = False
-            for contents, count in sorted(self._waiting.pop(number, []), key=lambda w: w[0].step):
-                try:
-                    decoded = self._try(contents, count)
-                except BitstreamError:
-                    continue
-                moved |= decoded
-                if not decoded:
-                    self._waiting.setdefault(number, []).append((contents, count))
+            one = moved.pop()
+            for block in one.blocks or (None,):
+                for contents, count in self._waiting.take((one.tile, block, one.level if one.blocks else one.step)):
+                    try:
+                        if self._try(contents, count):
+                            moved.append(contents)
+                        else:
+                            self._wait(contents, count)
+                    except BitstreamError:
+                        continue
 
     def _try(self, contents: Contents, segments: int) -> bool:
         """Decodes what was in so many segments if all it needs is here.
