@@ -6,6 +6,7 @@ import random
 import select
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from progressive.wire.placement import Placement, header_data
 from progressive.wire.records import HEADER_ID, Record, write_records
 
 MOST_RECORDED = 4000
+BEHIND_S = 1.0
+"""What is played again is so old at least: who is faster than the link takes the answers, if nothing else."""
+
 WAIT_S = 0.02
 """From one hostile datagram to the next: fifty a second, many times as many as are honest."""
 
@@ -38,6 +42,7 @@ class _Attack:
     def __init__(self, entrance: tuple[str, int], target: tuple[str, int], seed: int) -> None:
         self.over, self.sent = threading.Event(), [0]
         self._entrance, self._target, self._rng = entrance, target, random.Random(seed)
+        self._passing: deque[tuple[float, bytes]] = deque()
         self._recorded: deque[bytes] = deque(maxlen=MOST_RECORDED)
         self._near, self._far, self._hostile = (_socket() for _ in range(3))
         self.address = UdpAddress("127.0.0.1", self._near.getsockname()[1])
@@ -48,12 +53,14 @@ class _Attack:
             ready, _, _ = select.select([self._near, self._far], [], [], WAIT_S)
             if self._near in ready:
                 datagram, sender = self._near.recvfrom(2048)
-                self._recorded.append(datagram)
+                self._passing.append((time.monotonic(), datagram))
                 self._far.sendto(datagram, self._entrance)
             if self._far in ready:
                 answer = self._far.recv(2048)
                 if sender is not None:
                     self._near.sendto(answer, sender)
+            while self._passing and time.monotonic() - self._passing[0][0] > BEHIND_S:
+                self._recorded.append(self._passing.popleft()[1])
             self._hostile.sendto(self._datagram(), self._target)
             self.sent[0] += 1
 

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from channel_sim.experiments.ready import FOLDER, experiment_path, names
 from channel_sim.link import LinkSettings
 from channel_sim.packet_words import KINDS
 from channel_sim.presets import PRESETS
 from channel_sim.spec import parse_channel
 from progressive.cli import run
+from progressive.display import say
 from progressive.units import parse_bandwidth, parse_size, parse_time
 
 app = typer.Typer(help="Simulated channels.", add_completion=False)
@@ -67,7 +69,7 @@ def show(
         packet_size=parse_size(packet_size),
         seed=seed,
     )
-    print(draw(watch, spec, output))
+    say(draw(watch, spec, output))
 
 
 @app.command()
@@ -121,12 +123,12 @@ def validate(
     """Compares every model with its closed form; status 1 if one does not hold."""
     from channel_sim.validation.page import write_page
 
-    print(write_page(output))
+    say(write_page(output))
 
 
 @app.command()
 def sweep(
-    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The experiment: see examples/*.toml.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help=f"Or one of {', '.join(names())}.")],
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="Processes on this machine.")] = 1,
     dask: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster that works instead.")
@@ -147,12 +149,14 @@ def sweep(
     from channel_sim.experiments.command import SweepOptions, sweep_file
 
     folder = output or Path("out") / (file.stem + ("_quick" if quick else ""))
-    print(sweep_file(SweepOptions(file, folder, workers, dask, quick=quick)))
+    say(sweep_file(SweepOptions(experiment_path(file), folder, workers, dask, quick=quick)))
 
 
 @app.command()
 def experiments(
-    files: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of the experiment files.")] = Path("examples"),
+    files: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Of the experiment files.", show_default="the ready ones")
+    ] = FOLDER,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="For experiments.md and its figures.")
     ] = Path("docs"),
@@ -169,7 +173,7 @@ def experiments(
     from channel_sim.experiments.command import our_laboratory
     from channel_sim.experiments.page.write import write_page
 
-    print(write_page(files, output, folder, our_laboratory(), workers=workers, dask=dask, quick=quick))
+    say(write_page(files, output, folder, our_laboratory(), workers=workers, dask=dask, quick=quick))
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,9 @@ from numpy.typing import NDArray
 
 from channel_sim.link import Fate, Link, LinkSettings, Passage
 from progressive.errors import UsageError
+from progressive.figures import figure_png
 from progressive.files import check_writable, write_atomically
-from progressive.units import format_bandwidth, format_percent, format_time
+from progressive.units import counted, format_bandwidth, format_percent, format_time
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,9 +106,7 @@ def draw(watch: Watch, title: str, path: Path) -> str:
     axes[2].set_xlim(0, watch.duration_s)
     for each in figure.axes:
         each.grid(alpha=0.3)
-    png = BytesIO()
-    figure.savefig(png, format="png", dpi=100)
-    write_atomically(path, png.getvalue())
+    write_atomically(path, figure_png(figure, dpi=100))
     return f"{_in_words(watch, passages)} -> {path}"
 
 
@@ -161,4 +159,4 @@ def _in_words(watch: Watch, passages: list[Passage]) -> str:
     )
     bits = 8 * watch.packet_size * (counts[Fate.DELIVERED] + counts[Fate.DAMAGED])
     received = format_bandwidth(bits / watch.duration_s, digits=3)
-    return f"{len(passages)} packets in {format_time(watch.duration_s)}: {shares}, {received}"
+    return f"{counted(len(passages), 'packet')} in {format_time(watch.duration_s)}: {shares}, {received}"

@@ -14,7 +14,6 @@ In a TOML file `KIND = VALUE` and `[KIND]` tables of `KEY = VALUE` are parts, an
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from channel_sim.packet_words import KINDS
 from channel_sim.parts import Choices, Part, Value, composed, merged, parts_of_table
 from channel_sim.presets import PRESETS
 from progressive.errors import UsageError
-from progressive.files import read_bytes
+from progressive.files import read_toml
 
 MAX_FILE_BYTES = 1_000_000
 
@@ -69,8 +68,8 @@ def _choices_of(part: Part) -> Choices:
 
 
 def _choices_in(part: Part) -> Choices:
-    if part.text in PRESETS:
-        return Choices(preset=PRESETS[part.text].fields)
+    if (name := part.text.lower()) in PRESETS:
+        return Choices(preset=PRESETS[name].fields)
     if part.kind not in KINDS:
         kinds = ", ".join(f"{kind}:" for kind in KINDS)
         raise part.at_fault(
@@ -81,9 +80,8 @@ def _choices_in(part: Part) -> Choices:
 
 def _choices_of_file(path: Path) -> Choices:
     """What a TOML file gives; the paths of traces in it may be relative to its folder."""
-    text = read_bytes(path, limit=MAX_FILE_BYTES).decode("utf-8", errors="replace")
+    table = read_toml(path, limit=MAX_FILE_BYTES)
     try:
-        table = tomllib.loads(text)
         trace = table.get("trace")
         holder, key = (trace, "path") if isinstance(trace, dict) else (table, "trace")
         name = holder.get(key)
@@ -91,5 +89,5 @@ def _choices_of_file(path: Path) -> Choices:
             holder[key] = str(path.parent / name)
         parts = parts_of_table(table)
         return merged((part, _choices_in(part)) for part in parts)
-    except (UsageError, tomllib.TOMLDecodeError) as error:
+    except UsageError as error:
         raise UsageError(f"{path}: {error}") from None

@@ -20,13 +20,14 @@ from progressive.container import (
     cut,
     file_size,
     read_stream,
-    write_stream,
+    stream_to_bytes,
 )
 from progressive.contexts import context_for, encode_in_context
+from progressive.display import say
 from progressive.errors import BitstreamError, RunError, UsageError
-from progressive.files import check_writable, read_bytes
+from progressive.files import check_writable, read_bytes, write_result
 from progressive.keys import write_new_key
-from progressive.photos import read_photo, write_png
+from progressive.photos import png_bytes, read_photo
 from progressive.registry import CODECS, DEFAULT_CODEC, codec_name, load_codec
 from progressive.semantics.blend import DEFAULT_CONTEXT
 from progressive.semantics.sources import DEFAULT_SOURCE, SOURCES
@@ -64,15 +65,15 @@ def encode(
     coder = load_codec(codec)
     context = context_for(coder, context)
     check_writable(output)
-    pixels = read_photo(photo)
+    pixels = read_photo(photo, tell=lambda line: say(f"{photo}: {line}"))
     area = pixels.shape[0] * pixels.shape[1]
     limit = int(bpp * area / 8) if bpp is not None else size
     stream = encode_in_context(coder, pixels, max_payload=_segment_size(limit), context=context)
     if limit is not None:
         stream = _cut_to_what_shows(coder, stream, limit)
-    write_stream(output, stream)
+    write_result(output, stream_to_bytes(stream))
     written = file_size(stream)
-    typer.echo(
+    say(
         f"{output}: {pixels.shape[1]}x{pixels.shape[0]}, {_segments(len(stream.segments))}, "
         f"{_rate(written, area)} by {codec}{f' for {context}' if context else ''}"
     )
@@ -92,10 +93,10 @@ def decode(
     status = decoder.status
     if (contents.damaged or refused) and not status.decoded:
         raise RunError(f"{file} is damaged and nothing of it can be shown")
-    write_png(output, decoder.picture())
+    write_result(output, png_bytes(decoder.picture()))
     size_in_words = f"{contents.header.width}x{contents.header.height}"
     facts = (size_in_words, _how_much(contents, status.decoded), status.gaps_in_words())
-    typer.echo(f"{output}: {', '.join(filter(None, facts))}")
+    say(f"{output}: {', '.join(filter(None, facts))}")
 
 
 @app.command()
@@ -159,7 +160,7 @@ def evaluate(
         lpips_weights=lpips_weights,
         reuse=tuple(reuse or ()),
     )
-    command.evaluate(source, settings, output=output, log=typer.echo)
+    command.evaluate(source, settings, output=output, log=say)
 
 
 @app.command()
@@ -190,7 +191,7 @@ def train(
         raise UsageError(f"{network} is trained without --{name.replace('_', '-')}: leave it out")
     file = out or WEIGHTS_FOLDER / recipe.weights
     check_writable(file)
-    run_recipe(data, file, **given, photos=photos, steps=steps, seed=seed, resume=resume, log=typer.echo)
+    run_recipe(data, file, **given, photos=photos, steps=steps, seed=seed, resume=resume, log=say)
 
 
 @app.command()
@@ -204,7 +205,7 @@ def importance(
     """Draw where in a photo meaning and detail are, and what a codec would send first."""
     from progressive.semantics import command
 
-    command.draw(photo, output, source=source, context=context, classifier_weights=classifier_weights, log=typer.echo)
+    command.draw(photo, output, source=source, context=context, classifier_weights=classifier_weights, log=say)
 
 
 @app.command()
@@ -226,7 +227,7 @@ def compare(
         classifier_weights=classifier_weights,
         lpips_weights=lpips_weights,
         as_json=as_json,
-        log=typer.echo,
+        log=say,
     )
 
 
@@ -241,7 +242,7 @@ def quality(
     """Print how soon a stream was good: quality over time and over bytes, its area, when it reached what."""
     from progressive.metrics import command
 
-    command.over_time(report, until_s=until, as_json=as_json, log=typer.echo)
+    command.over_time(report, until_s=until, as_json=as_json, log=say)
 
 
 @app.command()
@@ -256,7 +257,7 @@ def accuracy(
     """Print how many photos of a labelled folder a classifier still recognises."""
     from progressive.metrics import command
 
-    command.accuracy(folder, labels=labels, classifier_weights=classifier_weights, as_json=as_json, log=typer.echo)
+    command.accuracy(folder, labels=labels, classifier_weights=classifier_weights, as_json=as_json, log=say)
 
 
 @app.command()
@@ -272,7 +273,7 @@ def codecs() -> None:
 def keygen(file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")]) -> None:
     """Make a key for --key-file: both ends need a copy, nobody else may have one."""
     write_new_key(file)
-    typer.echo(f"{file}: a new key; copy it to the other end over a safe way, such as scp")
+    say(f"{file}: a new key; copy it to the other end over a safe way, such as scp")
 
 
 def main() -> None:

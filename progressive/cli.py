@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -9,12 +10,14 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 import typer
 
 from progressive.background import is_computing
+from progressive.display import printable
 from progressive.errors import ProgressiveError, UsageError
 from progressive.settings_file import take_environment
 
@@ -40,6 +43,7 @@ def run(app: typer.Typer, *, program: str = "") -> NoReturn:
         app: the command or commands.
         program: name under which the environment holds values for the options; none are taken if it is empty.
     """
+    _open_streams()
     try:
         with gentle_termination() as terminated:
             status = _status(app, program)
@@ -96,10 +100,9 @@ def _status(app: typer.Typer, program: str) -> int:
     except typer.TyperException as error:
         message = error.format_message().rstrip(".")
         return _refuse(f"{message} (see --help)", error.exit_code) if message else error.exit_code
-    except UsageError as error:
-        return _refuse(str(error), EXIT_WRONG_CALL)
     except ProgressiveError as error:
-        return _refuse(str(error), EXIT_FAILED)
+        tell_error(error)
+        return EXIT_WRONG_CALL if isinstance(error, UsageError) else EXIT_FAILED
     except BrokenPipeError:
         return EXIT_FAILED
     except OSError as error:
@@ -110,11 +113,28 @@ def _status(app: typer.Typer, program: str) -> int:
     return result if isinstance(result, int) else EXIT_DONE
 
 
+def tell_error(error: ProgressiveError) -> None:
+    """Prints why a run failed on standard error, unless that was done already."""
+    if not error.told:
+        error.told = True
+        _refuse(str(error), EXIT_FAILED)
+
+
 def _refuse(message: str, status: int) -> int:
     """Prints the message on one line, free of control characters that a file name or a peer could bring."""
-    line = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
-    sys.stderr.write(f"error: {line}\n")
+    sys.stderr.write(f"error: {printable(' '.join(message.split()))}\n")
     return status
+
+
+def _open_streams() -> None:
+    """Output may be closed, and then goes nowhere, or know few letters: what it cannot write is a `?`."""
+    for name in ("stdin", "stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            nowhere = Path(os.devnull).open("r" if name == "stdin" else "w", encoding="utf-8")  # noqa: SIM115
+            setattr(sys, name, nowhere)
+        elif name != "stdin" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _flush_quietly() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from progressive.errors import BitstreamError
+from progressive.stopping import Stop, never
 from progressive.stream import LayeredStream, StreamHeader
 from progressive.units import format_percent
 
@@ -83,8 +84,11 @@ class ProgressiveDecoder(Protocol):
         """Takes segments, (id, payload) each, as `push` would one after the other, if possible faster."""
         ...
 
-    def picture(self) -> Photo:
-        """The best picture of what has been pushed, [H, W, 3]; mid-grey before the first segment."""
+    def picture(self, *, stop: Stop = never) -> Photo:
+        """The best picture of what has been pushed, [H, W, 3]; mid-grey where nothing is known.
+
+        `stop` is asked between the pieces of a large picture; raises StoppedError if it says so.
+        """
         ...
 
 
@@ -97,7 +101,8 @@ class ProgressiveCodec(Protocol):
     def encode(self, photo: Photo, *, max_payload: int = 1000) -> LayeredStream:
         """Codes a photo into segments of at most `max_payload` bytes (64 or more), in order of utility per byte.
 
-        Raises UsageError for a photo over `MAX_PIXELS` or a payload limit that is too small.
+        The photo may be all that `progressive.photo_arrays.as_photo` takes for one. Raises UsageError for what it
+        refuses, for a photo over `MAX_PIXELS` and for a payload limit that is too small.
         """
         ...
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -38,6 +38,29 @@ class Progress:
     share: float
     text: str
     trace: str = ""
+
+
+def printable(text: str) -> str:
+    """The text as a terminal may show it: what is no character, such as an escape sequence in a name, is a `?`."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
+
+
+def say(text: str) -> None:
+    """A line on standard output."""
+    sys.stdout.write(f"{printable(text)}\n")
+    sys.stdout.flush()
+
+
+def once(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """The same, of which only the first of equal lines is told."""
+    told: set[str] = set()
+
+    def first_time(line: str) -> None:
+        if line not in told:
+            told.add(line)
+            tell(line)
+
+    return first_time
 
 
 class Display:
@@ -77,7 +100,7 @@ class Display:
 
     @staticmethod
     def _print(text: str, stream: IO[str]) -> None:
-        stream.write(f"{text}\n")
+        stream.write(f"{printable(text)}\n")
         stream.flush()
 
 
@@ -167,13 +190,13 @@ class LiveDisplay(Display):
 
         table = Table.grid(padding=(0, 2))
         for name, value in settings.items():
-            table.add_row(Text(name, style="dim"), Text(value))
+            table.add_row(Text(name, style="dim"), Text(printable(value)))
         self._live.console.print(table)
 
     def note(self, text: str) -> None:
         from rich.text import Text
 
-        self._live.console.print(Text(text))
+        self._live.console.print(Text(printable(text)))
 
     def event(self, record: Mapping[str, Any], text: str) -> None:
         """The figures in `progress` say it already."""
@@ -189,8 +212,8 @@ class LiveDisplay(Display):
         from rich.text import Text
 
         line = Table.grid(padding=(0, 2))
-        line.add_row(Text(row.name, style="bold"), ProgressBar(total=1.0, completed=row.share, width=28))
-        parts: list[RenderableType] = [line, Text(row.text)]
+        line.add_row(Text(printable(row.name), style="bold"), ProgressBar(total=1.0, completed=row.share, width=28))
+        parts: list[RenderableType] = [line, Text(printable(row.text))]
         if row.trace:
             trace = Text()
             for mark in row.trace[-(self._console.width - 1) :]:

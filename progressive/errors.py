@@ -6,7 +6,13 @@ damaged file, sent nonsense. On receive only the last two may happen, and they a
 
 
 class ProgressiveError(Exception):
-    """Base of every error this project raises on purpose; its text is one line for a person to read."""
+    """Base of every error this project raises on purpose; its text is one line for a person to read.
+
+    Fields:
+        told: whether a person has read it already.
+    """
+
+    told = False
 
 
 class UsageError(ProgressiveError):

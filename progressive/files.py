@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from progressive.errors import ProgressiveError, RunError, UsageError
 
@@ -40,6 +42,25 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise _write_error(path, error) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_result(path: Path, data: bytes) -> None:
+    """As `write_atomically`, at the end of work before which the place was fine: RunError, whatever is wrong now."""
+    try:
+        write_atomically(path, data)
+    except UsageError as error:
+        raise RunError(f"{error}: it was there when the run began") from error
+
+
+def read_toml(path: Path, *, limit: int) -> dict[str, Any]:
+    """The content of a TOML file of at most `limit` bytes; raises UsageError if it cannot be read or is none."""
+    data = read_bytes(path, limit=limit)
+    try:
+        return tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from None
+    except RecursionError:
+        raise UsageError(f"{path} is not TOML that can be read: it is nested too deeply") from None
 
 
 def check_writable(path: Path) -> None:

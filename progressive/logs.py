@@ -27,7 +27,8 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         entry = {"time": time, "level": record.levelname.lower(), "message": record.getMessage()}
-        return json.dumps(entry | getattr(record, "fields", {}), ensure_ascii=False)
+        line = json.dumps(entry | getattr(record, "fields", {}), ensure_ascii=False)
+        return line.encode(errors="backslashreplace").decode()  # a name that is no UTF-8 stays JSON
 
 
 class _TellingOnce(logging.Handler):

@@ -16,7 +16,7 @@ from typing import Any
 
 from progressive.codec import Photo
 from progressive.errors import RunError, UsageError
-from progressive.files import check_writable, reason, write_atomically
+from progressive.files import check_writable, reason, write_result
 from progressive.photos import downscale, png_bytes
 
 _OF_A_RUN = re.compile(r"refinement_[0-9]+\.png|final\.png|timeline\.png|report\.json")
@@ -87,6 +87,8 @@ class OutputFolder:
                     file.unlink()
         except OSError as error:
             raise self._refusal(f"cannot write into the folder {self.path}: {reason(error)}") from error
+        except UsageError as error:
+            raise self._refusal(str(error)) from error
 
     def remove_if_empty(self) -> None:
         """Takes the folder away again after a run that had nothing to write."""
@@ -103,7 +105,7 @@ class OutputFolder:
             self._make()
             path = self._refinement_path(len(self._refinements))
             self._last_png = png
-            write_atomically(path, png)
+            write_result(path, png)
             self._refinements.append(refinement)
             self._shown.append((refinement, thumbnail))
             if len(self._shown) > MOST_THUMBNAILS:
@@ -142,7 +144,7 @@ class OutputFolder:
         text = json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False)
         if self._last_png:
             self._write_final()
-        self._write("report.json", f"{text}\n".encode())
+        self._write("report.json", f"{text}\n".encode(errors="backslashreplace"))  # a name that is no UTF-8 stays JSON
         if self._shown and timeline:
             from progressive.timeline import draw_timeline
 
@@ -165,7 +167,7 @@ class OutputFolder:
         dispensable = (self._refinement_path(number) for number in range(len(self._refinements) - 1))
         while True:
             try:
-                return write_atomically(self.path / name, data)
+                return write_result(self.path / name, data)
             except RunError as error:
                 if getattr(error.__cause__, "errno", None) not in _NO_ROOM:
                     raise

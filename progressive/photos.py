@@ -8,15 +8,18 @@ import math
 import re
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from progressive.codec import Photo
+from progressive.deep_tiff import open_deep_tiff
 from progressive.errors import UsageError
 from progressive.files import reason, write_atomically
+from progressive.photo_arrays import as_photo
+from progressive.photo_colours import Tell
+from progressive.photo_images import silent, to_photo, with_right_samples
+from progressive.png_chunks import SIGNATURE, picture_only, without_text
 from progressive.stream import MAX_PIXELS, MAX_SIDE
 
 SAMPLES = ("astronaut", "chelsea", "coffee", "rocket")
@@ -31,26 +34,26 @@ SUFFIXES = (
 )
 """Which files of a folder are photos."""
 
-
 _ROUNDING = 1e-6
 """Pixels that a side may miss a whole number by because a factor was rounded."""
 
 
-def read_photo(path: Path | str) -> Photo:
+def read_photo(path: Path | str, *, tell: Tell | None = None) -> Photo:
     """The photo in a file, [H, W, 3].
 
-    EXIF rotation is honoured, transparency is laid over white, 16-bit samples are scaled to 8, grey, palette and CMYK
-    become RGB, and of an animation the first frame is taken. Raises UsageError if the file is missing, damaged, no
-    photo, or beyond the limits on pixels and sides, which are checked before any pixel is decoded.
+    EXIF rotation is honoured, colours become sRGB whatever the file says they are, transparency is laid over white,
+    16-bit samples are scaled to 8, grey, palette and CMYK become RGB, and of an animation the first frame is taken.
+    `tell` takes a line for a person if the colours were converted, or if what the file says of them is damaged.
+
+    Raises UsageError if the file is missing, damaged, no photo, of samples that cannot be read right, or beyond the
+    limits on pixels and sides, which are checked before any pixel is decoded.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_formats()) as image:
-                _check_size(path, image.size)
-                image.load()
-                return _to_rgb(ImageOps.exif_transpose(image))
+            with _open(path, tell or silent) as image:
+                return to_photo(image, path=path, tell=tell)
     except UsageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -72,14 +75,15 @@ def find_photos(source: str) -> list[Path]:
     if path.is_file():
         return [path]
     try:
-        candidates = list(path.iterdir()) if path.is_dir() else [Path(p) for p in glob.glob(source, recursive=True)]
+        candidates = _visible(path) if path.is_dir() else [Path(p) for p in glob.glob(source, recursive=True)]
     except OSError as error:
         raise UsageError(f"cannot read {source}: {reason(error)}") from error
     photos = [p for p in candidates if p.suffix.lower() in SUFFIXES and p.is_file()]
     if not photos:
         if path.is_dir() or glob.has_magic(source):
             raise UsageError(f"no photos in {source}: looked for files that end in {' '.join(SUFFIXES)}")
-        raise UsageError(f"cannot read {source}: no such file or folder")
+        what = "not a regular file" if path.exists() else "no such file or folder"
+        raise UsageError(f"cannot read {source}: {what}")
     return sorted(photos, key=_natural_key)
 
 
@@ -93,7 +97,11 @@ def sample_photo(name: str = "astronaut") -> Photo:
 
 
 def downscale(photo: Photo, factor: float = 1.0, *, max_pixels: int | None = None) -> Photo:
-    """The photo with its sides divided by `factor` (1 or more), and further until it has at most `max_pixels`."""
+    """The photo with its sides divided by `factor` (1 or more), and further until it has at most `max_pixels`.
+
+    Takes and refuses what `as_photo` does.
+    """
+    photo = as_photo(photo)
     height, width = photo.shape[:2]
     if max_pixels is not None:
         factor = max(factor, math.sqrt(height * width / max_pixels))
@@ -104,9 +112,9 @@ def downscale(photo: Photo, factor: float = 1.0, *, max_pixels: int | None = Non
 
 
 def png_bytes(photo: Photo) -> bytes:
-    """The photo as a PNG file's content."""
+    """The photo as a PNG file's content. Takes and refuses what `as_photo` does."""
     buffer = io.BytesIO()
-    Image.fromarray(photo).save(buffer, "PNG", compress_level=3)
+    Image.fromarray(as_photo(photo)).save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()
 
 
@@ -133,21 +141,43 @@ def _check_size(path: Path | str, size: tuple[int, int]) -> None:
         )
 
 
-def _to_rgb(image: Image.Image) -> Photo:
-    if image.mode.startswith(("I", "F")):
-        return _deep_grey_to_rgb(np.asarray(image))
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    return np.array(image.convert("RGB"))
+def _open(path: Path | str, tell: Tell) -> Image.Image:
+    """The picture as it lies in the file, decoded, its size checked before."""
+
+    def check_size(size: tuple[int, int]) -> None:
+        _check_size(path, size)
+
+    if (deep := open_deep_tiff(path, check_size)) is not None:
+        return deep
+    try:
+        return _decoded(path, path)
+    except ValueError:  # perhaps for text or a profile beside the picture that is beyond Pillow's limits
+        with Path(path).open("rb") as file:
+            if file.read(len(SIGNATURE)) != SIGNATURE:
+                raise
+            leaner = [without_text(file), picture_only(file)]
+    try:
+        return _decoded(path, leaner[0])
+    except ValueError:
+        image = _decoded(path, leaner[1])
+        tell("what is said beside a picture is too long or damaged, its colours are taken as sRGB")
+        return image
 
 
-def _deep_grey_to_rgb(samples: NDArray[Any]) -> Photo:
-    """Grey samples of 16 bits, which Pillow may hold as 32-bit integers; what has no set white is refused."""
-    if samples.dtype.kind not in "iu" or samples.min() < 0 or samples.max() > 0xFFFF:
-        raise ValueError("samples of more than 16 bits, save it with 8 or 16")
-    grey = ((samples.astype(np.uint32) * 255 + 0x7FFF) // 0xFFFF).astype(np.uint8)
-    return np.repeat(grey[:, :, None], 3, axis=2)
+def _decoded(path: Path | str, file: Path | str | io.BytesIO) -> Image.Image:
+    image = Image.open(file, formats=_formats())
+    try:
+        _check_size(path, image.size)
+        image.load()
+    except BaseException:
+        image.close()
+        raise
+    return with_right_samples(image)
+
+
+def _visible(folder: Path) -> list[Path]:
+    """What is in a folder, without the files that systems keep there for themselves, such as `._1.png`."""
+    return [path for path in folder.iterdir() if not path.name.startswith(".")]
 
 
 def _natural_key(path: Path) -> list[str | int]:

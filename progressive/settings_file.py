@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from progressive.errors import UsageError
-from progressive.files import read_bytes
+from progressive.files import read_toml
 
 DEFAULT_FILE = "progressive.toml"
 """Read from the working folder where no other file is named."""
@@ -40,15 +39,14 @@ def _read_settings(context: typer.Context, path: Path | None) -> Path | None:
         if name not in parameters:
             known = ", ".join(sorted(parameters))
             raise UsageError(f"{file}: {name!r} is no setting of the {command.name}: use some of {known}")
+    if path is None and table:
+        typer.echo(f"settings from {file} in this folder: {', '.join(table)}", err=True)
     context.default_map = {parameters[name].name: value for name, value in table.items()}
     return path
 
 
 def _table(file: Path, program: str) -> dict[str, Any]:
-    try:
-        content = tomllib.loads(read_bytes(file, limit=MAX_BYTES).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} is not TOML: {error}") from None
+    content = read_toml(file, limit=MAX_BYTES)
     table = content.get(program, {})
     if not isinstance(table, dict) or not set(content) <= {"sender", "receiver"}:
         raise UsageError(f"{file}: put settings into the tables [sender] and [receiver]")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from progressive.codec import Photo
+from progressive.figures import figure_png
 from progressive.units import format_size
 
 if TYPE_CHECKING:
@@ -41,16 +41,14 @@ def draw_timeline(shown: Sequence[tuple[Refinement, Photo]], *, title: str = "")
     figure = Figure(figsize=(10, height), dpi=160, facecolor="white")
     FigureCanvasAgg(figure)
     if title:
-        figure.text(0.012, 1 - 0.24 / height, title, size=12, weight="bold", color=_INK, va="center")
+        figure.text(0.012, 1 - 0.24 / height, title, size=12, weight="bold", color=_INK, va="center", parse_math=False)
     for column, index in enumerate(chosen):
         left = (column + (PICTURES - len(chosen)) / 2) / PICTURES
         bottom = (foot + plot + caption) / height
         box = (left + 0.006, bottom, 1 / PICTURES - 0.012, row_height / height)
         _draw_picture(figure.add_axes(box), shown[index][1], refinements[index], column + 1)
     _draw_curves(figure.add_axes((0.075, foot / height, 0.855, plot / height)), refinements, chosen)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return figure_png(figure)
 
 
 def choose_pictures(refinements: Sequence[Refinement], count: int) -> list[int]:

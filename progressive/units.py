@@ -213,3 +213,8 @@ def format_distance(distance_m: float, *, digits: int | None = None) -> str:
 def format_speed(speed_mps: float, *, digits: int | None = None) -> str:
     """`1.4 m/s`: exact, or with this many significant digits."""
     return _SPEED.format(speed_mps, {"m/s": 0}, digits)
+
+
+def counted(number: int, noun: str) -> str:
+    """Such as `1 case` or `2 cases`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -16,7 +16,7 @@ from progressive.registry import DEFAULT_CODEC, load_codec
 from progressive.transport.access import Access
 from progressive.transport.drive import drive
 from progressive.transport.schemes import ReceivingTransport, open_receiver, scheme_of
-from progressive.units import format_time
+from progressive.units import counted, format_time
 from progressive.wire.envelope import Envelope
 from receiver.canvases import Canvases
 from receiver.events import (
@@ -96,7 +96,7 @@ def receive(options: ReceiverOptions, display: Display) -> None:
     access = replace(options.access, inner_parity=options.settings.inner_parity)
     scheme_of(options.address, access)
     envelope = access.envelope()
-    original = None if options.reference is None else read_photo(options.reference)
+    original = None if options.reference is None else read_photo(options.reference, tell=display.note)
     with display:
         asyncio.run(_receive(access, envelope, options, original, display))
 
@@ -240,7 +240,9 @@ class _Run:
         self._photos = number
         header = event.header
         whole = "" if placement is None else f" of {placement.width}x{placement.height}, the rest as before"
-        self._display.note(f"photo {number}: {header.width}x{header.height}{whole}, {header.segment_count} segments")
+        self._display.note(
+            f"photo {number}: {header.width}x{header.height}{whole}, {counted(header.segment_count, 'segment')}"
+        )
 
     def _drop(self, reason: str) -> None:
         """Says once why streams of this kind are not shown; others may be."""

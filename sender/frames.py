@@ -12,6 +12,7 @@ import numpy as np
 
 from progressive.codec import Photo
 from progressive.errors import UsageError
+from progressive.photo_colours import Tell
 from progressive.stream import MAX_PIXELS
 from sender.prepare import Source, find_sources
 
@@ -138,20 +139,23 @@ def is_sequence(source: str | None, every_s: float | None) -> bool:
     return every_s is not None or is_video(source) or is_camera(source)
 
 
-def open_frames(source: str | None, every_s: float | None, clock: Callable[[], float]) -> Frames:
+def open_frames(
+    source: str | None, every_s: float | None, clock: Callable[[], float], tell: Tell | None = None
+) -> Frames:
     """The frames of a sequence.
 
     Args:
         source: photo, folder or glob; a video file; a camera.
         every_s: how far photos come apart, in seconds; None for what has times of its own.
         clock: seconds since the start, for a camera.
+        tell: takes what a person should know about how photos are read.
 
     Raises UsageError if the source cannot be read, is given two times, or is None.
     """
     if source is None:
         raise UsageError("--every is for photos that come one after the other: name a folder, or leave --every out")
     if not (is_video(source) or is_camera(source)):
-        return photo_frames(find_sources(source), every_s or 0.0)
+        return photo_frames(find_sources(source, tell), every_s or 0.0)
     if every_s is not None:
         raise UsageError(f"{source} has times of its own: leave --every out")
     return video_frames(source) if is_video(source) else camera_frames(source, clock)
@@ -168,8 +172,8 @@ def is_video(source: str | None) -> bool:
 
 
 def is_camera(source: str | None) -> bool:
-    """Whether a source is live: a device or an address."""
-    return source is not None and (source.startswith("/dev/") or "://" in source)
+    """Whether a source is live: a device of characters, as cameras are, or an address."""
+    return source is not None and ("://" in source or Path(source).is_char_device())
 
 
 def video_frames(path: str) -> TimedFrames:

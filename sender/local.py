@@ -207,7 +207,7 @@ def _stream_locally(options: SenderOptions, display: Display, channel: LinkSetti
     if is_sequence(options.source, options.every_s):
         _stream_frames(options, codec, display, links, clock, str(channel))
         return
-    sources = find_sources(options.source)
+    sources = find_sources(options.source, display.note)
     several = len(sources) > 1
     if several:
         OutputFolder(options.output)  # a folder in it for each photo; an earlier run's files must not lie beside them
@@ -260,7 +260,7 @@ def _stream_frames(
     def elapsed_s() -> float:
         return clock() - started_s
 
-    frames = open_frames(options.source, options.every_s, elapsed_s)
+    frames = open_frames(options.source, options.every_s, elapsed_s, display.note)
     sequence = FrameSequence(
         frames,
         codec,

@@ -11,10 +11,13 @@ from pathlib import Path
 
 from progressive.codec import Photo, ProgressiveCodec
 from progressive.contexts import encode_in_context
+from progressive.display import once
 from progressive.errors import UsageError
+from progressive.photo_arrays import as_photo
+from progressive.photo_colours import Tell
 from progressive.photos import downscale, find_photos, read_photo, sample_photo
 from progressive.stream import LayeredStream
-from progressive.units import format_bandwidth, format_percent, format_size, format_time
+from progressive.units import counted, format_bandwidth, format_percent, format_size, format_time
 from progressive.wire.placement import Placement
 from sender.order import order_segments
 from sender.packetizer import max_segment_payload, packetize
@@ -46,10 +49,12 @@ class Source:
 
     name: str
     path: Path | None
+    tell: Tell | None = None
+    """Takes what a person should know about how it was read."""
 
     def read(self) -> Photo:
         """The photo, [H, W, 3]; raises UsageError if it cannot be read."""
-        return sample_photo(self.name) if self.path is None else read_photo(self.path)
+        return sample_photo(self.name) if self.path is None else read_photo(self.path, tell=self.tell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +81,20 @@ class PreparedPhoto:
         """What will be sent, in one line."""
         header, segments = self.stream.header, self.stream.segments
         size = format_size(self.stream.size, digits=3)
-        return self.note or f"{self.name}: {header.width}x{header.height}, {len(segments)} segments, {size}"
+        return self.note or f"{self.name}: {header.width}x{header.height}, {counted(len(segments), 'segment')}, {size}"
 
 
-def find_sources(source: str | None) -> list[Source]:
-    """The photos that a file name, a folder or a glob stands for; raises UsageError if there is none."""
+def find_sources(source: str | None, tell: Tell | None = None) -> list[Source]:
+    """The photos that a file name, a folder or a glob stands for; raises UsageError if there is none.
+
+    `tell` takes what a person should know about how they are read, each line once.
+    """
     if source is None:
         return [Source(SAMPLE, None)]
     paths = find_photos(source)
     names = _unique_names(path.stem for path in paths)
-    return [Source(name, path) for name, path in zip(names, paths, strict=True)]
+    tell = tell and once(tell)
+    return [Source(name, path, tell) for name, path in zip(names, paths, strict=True)]
 
 
 def prepare(
@@ -113,7 +122,8 @@ def prepare_photo(
     full_size: bool,
     context: str | None = None,
 ) -> PreparedPhoto:
-    """As `prepare`, with a photo that was read, [H, W, 3]."""
+    """As `prepare`, with a photo that was read, [H, W, 3], or all that `as_photo` takes for one."""
+    original = as_photo(original)
     max_payload = max_segment_payload(settings.packet_size, settings.inner_parity, sealed=settings.sealed)
     encode: Encode = partial(encode_in_context, codec, max_payload=max_payload, context=context)
     factor = 1.0 if full_size else _factor_that_could_fit(original, encode, settings)

@@ -72,7 +72,7 @@ def _check(options: SenderOptions) -> None:
 async def _publish(address: MqttAddress, options: SenderOptions, display: Display) -> None:
     codec = load_codec(options.codec)
     options = replace(options, context=context_for(codec, options.context, default=DEFAULT_CONTEXT))
-    photos = Photos(find_sources(options.source), options, codec, display)
+    photos = Photos(find_sources(options.source, display.note), options, codec, display)
     async with _connected(address, options, display) as transport:
         display.settings(options.in_words())
         display.note(f"publishing at {transport.address}")

@@ -93,7 +93,7 @@ async def _stream(addresses: Sequence[UdpAddress], options: SenderOptions, displ
 async def _stream_photos(
     addresses: Sequence[UdpAddress], options: SenderOptions, codec: ProgressiveCodec, display: Display
 ) -> None:
-    sources = find_sources(options.source)
+    sources = find_sources(options.source, display.note)
     targets = await _open_targets(addresses, broadcast=options.settings.serve is not None)
     photos = Photos(sources, options, codec, display)
     display.settings(options.in_words())
@@ -118,7 +118,7 @@ async def _stream_frames(
     """Frame after frame; the receivers' pictures are followed for all of them together."""
     loop = asyncio.get_running_loop()
     started_s = loop.time()
-    frames = open_frames(options.source, options.every_s, lambda: loop.time() - started_s)
+    frames = open_frames(options.source, options.every_s, lambda: loop.time() - started_s, display.note)
     targets = await _open_targets(addresses, broadcast=options.settings.serve is not None)
     display.settings(options.in_words())
     stop = threading.Event()

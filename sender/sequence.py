@@ -13,7 +13,7 @@ from PIL import Image
 from progressive.codec import Photo, ProgressiveCodec
 from progressive.errors import RunError, UsageError
 from progressive.stream import LayeredStream
-from progressive.units import format_time
+from progressive.units import counted, format_time
 from progressive.wire.placement import CANVASES, Placement
 from sender.changes import Region, block_errors, changed_region
 from sender.frames import Frame, Frames, frames_in_words
@@ -217,7 +217,8 @@ class FrameSequence:
         stream = encode_part(region.of(scaled), self._codec, self._settings, context=self._context)
         height, width = scaled.shape[:2]
         placement = Placement(canvas.stream_id, width, height, region.left, region.top)
-        note = f"{name}: {region.width}x{region.height} of {width}x{height} changed, {len(stream.segments)} segments"
+        segments = counted(len(stream.segments), "segment")
+        note = f"{name}: {region.width}x{region.height} of {width}x{height} changed, {segments}"
         return PreparedPhoto(name, photo, scaled, stream, note, placement)
 
     def _prepare_whole(self, name: str, photo: Photo) -> PreparedPhoto:

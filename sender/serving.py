@@ -66,7 +66,7 @@ async def serve_photos(options: SenderOptions, display: Display) -> None:
     _check(options)
     codec = load_codec(options.codec)
     options = replace(options, context=context_for(codec, options.context, default=DEFAULT_CONTEXT))
-    photos = Photos(find_sources(options.source), options, codec, display)
+    photos = Photos(find_sources(options.source, display.note), options, codec, display)
     course = Course(photos)
     settings = options.settings
     buffer_bytes = max(8 * settings.packet_size, int(BUFFERED_S * settings.bandwidth_bps / 8))

@@ -11,6 +11,7 @@ Legend: R receivers, F fates, N slots, S source packets.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +27,7 @@ from channel_sim.experiments.material import Material
 from channel_sim.experiments.systems import material_of
 from channel_sim.population import draw_fates
 from channel_sim.spec import parse_channel
+from progressive.errors import UsageError
 from progressive.loss_model import LossModel
 from progressive.wire.protection import BlockShape, Goal, Plan, plan_protection
 
@@ -106,6 +108,7 @@ def try_broadcast(broadcast: Broadcast, channel: str, photo: str, seed: int, cac
     fates = _fates(broadcast, channel, slots, seed)
     chosen_on, measured_on = fates[:, : broadcast.trials], fates[:, broadcast.trials :]
 
+    _check_rates(broadcast, material, photo, pixels)
     plans = candidates(material, int(broadcast.rate_bpp * pixels / 8), chosen_on)
     expected = np.array([_psnrs(material, plan, chosen_on) for plan in plans.values()])
     measured = np.array([_psnrs(material, plan, measured_on) for plan in plans.values()])
@@ -124,6 +127,19 @@ def try_broadcast(broadcast: Broadcast, channel: str, photo: str, seed: int, cac
             *_quality_of_bytes(material), 1 - measured_on.mean(axis=(1, 2)), broadcast.rate_bpp * pixels / 8
         ),
     }
+
+
+def _check_rates(broadcast: Broadcast, material: Material, photo: str, pixels: int) -> None:
+    """Raises UsageError for a rate that does not buy the first packet of a photo."""
+    first = material.sizes[0]
+    least = math.ceil(1e4 * 8 * first / pixels) / 1e4
+    for key, rates in (("rate", (broadcast.rate_bpp,)), ("simulcast", broadcast.simulcast_bpp)):
+        for rate_bpp in rates:
+            if int(rate_bpp * pixels / 8) < first:
+                raise UsageError(
+                    f"{key}: {rate_bpp:g} bits a pixel of {photo} are less than its first packet of {first} bytes: "
+                    f"use {least:g} or more, or a smaller packet_size"
+                )
 
 
 def candidates(material: Material, budget_bytes: int, lost: Bools) -> dict[str, Plan]:

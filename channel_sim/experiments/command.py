@@ -19,7 +19,8 @@ from channel_sim.experiments.tables import summary_page
 from channel_sim.experiments.telling import telling
 from channel_sim.experiments.workers import workers_at
 from progressive.errors import UsageError
-from progressive.files import check_writable, reason, write_atomically
+from progressive.files import check_writable, reason, write_result
+from progressive.units import counted
 
 FILES = ("cases.csv", RECORD, "summary.md")
 
@@ -76,10 +77,10 @@ def sweep_file(options: SweepOptions, laboratory: Laboratory | None = None) -> s
     contents = {
         "cases.csv": csv_of(results.rows),
         RECORD: record_of(experiment, laboratory.identities(experiment.sources), results.tuned),
-        "summary.md": summary_page(experiment, results, list(figures)).encode(),
+        "summary.md": summary_page(experiment, results, list(figures)).encode(errors="backslashreplace"),
     }
     write_all(options.output, figures | contents)
-    return f"{len(results.rows)} cases -> {', '.join(str(options.output / name) for name in FILES)}"
+    return f"{counted(len(results.rows), 'case')} -> {', '.join(str(options.output / name) for name in FILES)}"
 
 
 def _broadcast_file(options: SweepOptions, laboratory: Laboratory) -> str:
@@ -92,16 +93,16 @@ def _broadcast_file(options: SweepOptions, laboratory: Laboratory) -> str:
     contents = {
         "cases.csv": broadcast_csv(results),
         RECORD: record_of(broadcast, laboratory.identities([SOURCE])),
-        "summary.md": broadcast_page(results, list(figures)).encode(),
+        "summary.md": broadcast_page(results, list(figures)).encode(errors="backslashreplace"),
     }
     write_all(options.output, figures | contents)
-    return f"{len(results.records)} cases -> {', '.join(str(options.output / name) for name in FILES)}"
+    return f"{counted(len(results.records), 'case')} -> {', '.join(str(options.output / name) for name in FILES)}"
 
 
 def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Each file whole; raises UsageError or RunError."""
+    """Each file whole; raises RunError."""
     for name, content in contents.items():
-        write_atomically(folder / name, content)
+        write_result(folder / name, content)
 
 
 def make_folder(folder: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from channel_sim.experiments.case import System
+from progressive.figures import figure_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,8 +126,7 @@ def png_of(figure: Figure) -> bytes:
     """A small PNG, the same for the same figure."""
     from PIL import Image
 
-    drawn, small = BytesIO(), BytesIO()
-    figure.savefig(drawn, format="png")
-    with Image.open(drawn) as image:
+    small = BytesIO()
+    with Image.open(BytesIO(figure_png(figure))) as image:
         image.convert("RGB").quantize(COLOURS_IN_FILE, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
     return small.getvalue()

@@ -23,7 +23,6 @@ photos = ["skimage:astronaut"]
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
@@ -38,7 +37,7 @@ from channel_sim.experiments.laboratory import Laboratory
 from channel_sim.experiments.photo_names import find_names, spread
 from channel_sim.spec import parse_channel
 from progressive.errors import UsageError
-from progressive.files import read_bytes
+from progressive.files import read_toml
 from progressive.units import parse_bandwidth, parse_decibel, parse_time
 
 MAX_FILE_BYTES = 1_000_000
@@ -133,11 +132,7 @@ Read = TypeVar("Read")
 
 def read_tables(path: Path) -> dict[str, Any]:
     """The content of a TOML file; raises UsageError if it cannot be read."""
-    text = read_bytes(path, limit=MAX_FILE_BYTES).decode("utf-8", errors="replace")
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: {error}") from None
+    return read_toml(path, limit=MAX_FILE_BYTES)
 
 
 def checked(model: type[FileModel], tables: dict[str, Any], *, quick: bool) -> FileModel:

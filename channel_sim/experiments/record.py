@@ -59,9 +59,10 @@ def check_record(folder: Path, experiment: Experiment | Broadcast) -> None:
     now = json.loads(json.dumps(_settings(experiment)))
     try:
         before = dict(json.loads(path.read_bytes())["experiment"])
-    except (OSError, ValueError, LookupError, TypeError):
+        lacking = [key for key in before if key not in FREE and not _contains(now.get(key), before[key])]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         raise UsageError(f"{path} is not the record of an experiment: give another --output") from None
-    if lacking := [key for key in before if key not in FREE and not _contains(now.get(key), before[key])]:
+    if lacking:
         raise UsageError(
             f"{folder} holds an experiment with other {', '.join(lacking)}, {before.get('title')!r}: "
             "give another --output"

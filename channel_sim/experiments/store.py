@@ -25,7 +25,7 @@ class Store:
         """What was put under a key; None if nothing was, or if its file is damaged."""
         try:
             return json.loads(self._path(key).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
 
     def put(self, key: str, value: Any) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from channel_sim.validation import TOPICS
 from channel_sim.validation.check import Check
 from progressive.errors import RunError, UsageError
+from progressive.figures import figure_png
 from progressive.files import check_writable, reason, write_atomically
 
 if TYPE_CHECKING:
@@ -79,8 +80,7 @@ def _drawn(topic: Topic) -> bytes:
 
     figure = Figure(figsize=(9, 3.6), dpi=90, layout="constrained")
     topic.draw(figure)
-    drawn, small = BytesIO(), BytesIO()
-    figure.savefig(drawn, format="png")
-    with Image.open(drawn) as image:
+    small = BytesIO()
+    with Image.open(BytesIO(figure_png(figure))) as image:
         image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
     return small.getvalue()

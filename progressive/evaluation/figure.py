@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
 
 from progressive.evaluation.curves import Curve, Quality
 from progressive.evaluation.summary import Row, Summary, mean_rows, photo_rows
+from progressive.figures import figure_png
 
 _LABELS: dict[Quality, str] = {"psnr": "PSNR (dB)", "ms_ssim": "MS-SSIM", "lpips": "LPIPS"}
 _DRAWN = 60
@@ -36,9 +36,7 @@ def plot(curves: Sequence[Curve], summary: Summary) -> bytes:
         axes.set(xlabel="bits a pixel, whole files", ylabel=_LABELS[quality])
         axes.grid(alpha=0.3)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", frameon=False)
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=100)
-    return file.getvalue()
+    return figure_png(figure, dpi=100)
 
 
 def _stream_means(curves: Sequence[Curve], system: str, rates: Sequence[float]) -> list[Row]:

@@ -14,7 +14,7 @@ from progressive.evaluation.bootstrap import Estimate
 from progressive.evaluation.curves import Curve
 from progressive.evaluation.figure import plot
 from progressive.evaluation.summary import Row, Summary
-from progressive.files import write_atomically
+from progressive.files import write_result
 
 FILES = ("evaluation.md", "evaluation.json", "evaluation.png")
 FEW_PHOTOS = 4
@@ -80,9 +80,9 @@ def save(folder: Path, curves: Sequence[Curve], summary: Summary, protocol: str,
         "curves": [asdict(c) for c in curves],
     }
     markdown, as_json, figure = (folder / name for name in FILES)
-    write_atomically(markdown, f"{text(summary, protocol)}\n".encode())
-    write_atomically(as_json, json.dumps(_finite(record), indent=1, allow_nan=False).encode())
-    write_atomically(figure, plot(curves, summary))
+    write_result(markdown, f"{text(summary, protocol)}\n".encode(errors="backslashreplace"))
+    write_result(as_json, json.dumps(_finite(record), indent=1, allow_nan=False).encode())
+    write_result(figure, plot(curves, summary))
 
 
 def _cells(row: Row) -> list[str]:

@@ -22,6 +22,7 @@ from progressive.metrics.pairs import check_pair
 from progressive.semantics.classifier import VARIABLE as CLASSIFIER_VARIABLE
 from progressive.semantics.classifier import Classifier, cache_folder, load_classifier
 from progressive.semantics.preprocessing import as_rgb
+from progressive.torch_state import neutral
 
 VARIABLE = "PROGRESSIVE_LPIPS"
 """Environment variable that names the file of linear layers."""
@@ -63,6 +64,7 @@ class PerceptualDistance:
         """The published distance is on torchvision's weights; on Caffe's it is another, not to be compared with it."""
         return "LPIPS (SqueezeNet-Caffe)" if self.classifier.preprocessing.order == "BGR" else "LPIPS (SqueezeNet)"
 
+    @neutral()
     def __call__(self, picture: Photo, original: Photo) -> float | None:
         """The distance between two [H, W, 3] pictures at full resolution, zero or more, 0 if they are equal.
 
@@ -83,6 +85,7 @@ class PerceptualDistance:
         return distance
 
 
+@neutral()
 def load_perceptual_distance(
     linear_weights: Path | None = None, classifier_weights: Path | None = None
 ) -> PerceptualDistance:

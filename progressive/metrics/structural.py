@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from progressive.codec import Photo
 from progressive.metrics.pairs import check_pair
 from progressive.threads import one_thread
+from progressive.torch_state import neutral
 
 MS_SSIM_SHORTEST_SIDE = 161
 """Five scales of an 11-sample window need (11 - 1) * 2**4 + 1 pixels on the short side."""
@@ -41,6 +42,7 @@ def ssim_map(picture: Photo, original: Photo) -> NDArray[np.float64] | None:
     return sum(channels, np.zeros(picture.shape[:2])) / 3
 
 
+@neutral()
 def ms_ssim(picture: Photo, original: Photo) -> float | None:
     """Multi-scale structural similarity (Wang et al. 2003) of two [H, W, 3] pictures, mean of R, G, B, 0..1.
 

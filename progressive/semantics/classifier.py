@@ -23,6 +23,7 @@ from progressive.errors import ProgressiveError, UsageError
 from progressive.files import read_bytes, write_atomically
 from progressive.semantics.preprocessing import Preprocessing, describe
 from progressive.semantics.squeezenet import CLASSES, SqueezeNet
+from progressive.torch_state import neutral
 
 VARIABLE = "PROGRESSIVE_CLASSIFIER"
 """Environment variable that names the weight file."""
@@ -45,6 +46,7 @@ class Classifier:
     preprocessing: Preprocessing
     class_names: tuple[str, ...]
 
+    @neutral()
     def probabilities(self, photos: Sequence[Photo]) -> NDArray[np.float32]:
         """Of each class, [N, 1000], for photos of any sizes, each resized to a square."""
         with torch.inference_mode():
@@ -52,6 +54,7 @@ class Classifier:
             return scores.softmax(1).numpy()
 
 
+@neutral()
 def load_classifier(weights: Path | None = None) -> Classifier:
     """The classifier with the weights that `find_weights` finds.
 

@@ -26,7 +26,7 @@ def draw(
     """Draws and writes the maps; raises UsageError for unknown names, missing weights or an unwritable output."""
     check_context(context)
     check_writable(output)
-    original = read_photo(photo)
+    original = read_photo(photo, tell=lambda line: log(f"{photo}: {line}"))
     shown = downscale(original, max_pixels=MAX_PIXELS)
     sim = importance_map(shown, source, classifier_weights=classifier_weights)
     from progressive.semantics.figure import draw_importance

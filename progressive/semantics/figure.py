@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from progressive.codec import Photo
+from progressive.figures import figure_png
 from progressive.semantics.blend import contextual_importance, otsu_threshold
 from progressive.semantics.complexity import photo_complexity
 from progressive.semantics.grids import Map, block_average
@@ -66,9 +66,7 @@ def draw_importance(photo: Photo, sim: Map, *, source: str, context: str) -> byt
     _draw_heat(panel(2, "LCM: detail", f"spread of the coefficients of {SIDE}x{SIDE} blocks"), photo, _spread(lcm))
     _draw_heat(panel(3, "what goes first", f"context {context}: {_BY_CONTEXT[context]}"), photo, ranks(blend))
     _draw_scale(figure, panel_in / width_in, height_in)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return figure_png(figure)
 
 
 def ranks(values: Map) -> NDArray[np.float64]:

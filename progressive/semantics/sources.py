@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from progressive.codec import Photo
 from progressive.errors import UsageError
+from progressive.photo_arrays import as_photo
 from progressive.threads import one_thread
+from progressive.torch_state import neutral
 
 if TYPE_CHECKING:
     from progressive.semantics.classifier import Classifier
@@ -33,6 +35,7 @@ TOP_CLASSES = 5
 Map = NDArray[np.float32]
 
 
+@neutral()
 def importance_map(photo: Photo, source: str = DEFAULT_SOURCE, *, classifier_weights: Path | None = None) -> Map:
     """How much each pixel of a photo [H, W, 3] matters: float32 [H, W] in 0..1, finite whatever the photo.
 
@@ -40,12 +43,15 @@ def importance_map(photo: Photo, source: str = DEFAULT_SOURCE, *, classifier_wei
     `progressive.semantics.classifier.find_weights` says. Raises UsageError for an unknown source and for weights that
     are missing, damaged or another network's.
     """
+    photo = as_photo(photo)
     return upsampled(coarse_importance_map(photo, source, classifier_weights=classifier_weights), photo)
 
 
+@neutral()
 def coarse_importance_map(photo: Photo, source: str = DEFAULT_SOURCE, *, classifier_weights: Path | None = None) -> Map:
     """The same at the source's own resolution [h, w], some 200 cells: enough for whoever averages over areas."""
     check_source(source)
+    photo = as_photo(photo)
     if source == DEFAULT_SOURCE:
         from progressive.semantics.importance_network import coarse_importance
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 from safetensors.numpy import save as serialise
 from torch import Tensor
 
@@ -84,12 +83,13 @@ def train(
 
 def run(data: Sequence[Path], out: Path, *, recipe: Recipe, resume: bool, log: Log) -> None:
     """`train` with every setting of the recipe open."""
+    resumed = Model.load(out).tensors if resume else {}
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
     photos = load_photos(data, limit=recipe.photos, seed=recipe.seed)
     log(f"{len(photos)} photos, {sum(p.shape[0] * p.shape[1] for p in photos) / 1e6:.0f} megapixels")
-    if resume:
-        tensors: Tensors = dict(load_file(out))
+    if resumed:
+        tensors: Tensors = resumed
     else:
         tensors = _fit_linear(photos, recipe, rng, log)
         tensors |= _fit_tables(photos, tensors, rng, log)

@@ -14,6 +14,7 @@ from errno import EADDRINUSE
 from types import TracebackType
 from typing import Self
 
+from progressive.cli import tell_error
 from progressive.descriptors import accepted_at_once
 from progressive.display import Display, Displays, QuietDisplay
 from progressive.errors import ProgressiveError, UsageError
@@ -130,7 +131,8 @@ def viewed(display: Display, address: str | None, name: str) -> Iterator[Display
         try:
             yield Displays([display, ViewerDisplay(viewer.gallery, name)])
         except ProgressiveError as error:
-            display.note(f"error: {error}")
+            if sys.stdout.isatty():  # whoever looks at the page that stays wants to know now, not afterwards
+                tell_error(error)
             viewer.stay(display)
             raise
         else:

@@ -212,6 +212,11 @@ def test_a_refusal_names_the_place_and_what_is_known(spec: str, says: str) -> No
     assert "\n" not in str(refusal.value)
 
 
+def test_presets_are_known_however_they_are_written() -> None:
+    assert parse_channel("EP4") == parse_channel("ep4")
+    assert parse_channel("Pedestrian + delay:80ms") == parse_channel("pedestrian+delay:80ms")
+
+
 def test_what_a_part_says_replaces_what_a_preset_chose() -> None:
     walker = PRESETS["pedestrian"].settings
     far = replace(walker, delay_s=0.2)
@@ -282,7 +287,7 @@ def test_a_trace_named_in_toml_lies_beside_it(tmp_path: Path, text: str) -> None
         ("colour = 1", r"unknown part 'colour': use none, ep1"),
         ("codel = false", "codel: 'False' is not understood"),
         ('rate = ["1kbps"]', "rate: .* is not understood: use text"),
-        ("a = 1\nrate = x", "my.toml: Invalid value .*line 2"),
+        ("a = 1\nrate = x", "my.toml is not TOML: Invalid value .*line 2"),
         ('"my.toml" = true', "unknown part 'my.toml'"),
     ],
 )

@@ -109,3 +109,29 @@ cli.run(app)
     with process:
         assert process.stderr.read() == b""
     assert process.returncode in (0, 1)
+
+
+@pytest.mark.parametrize(("redirection", "encoding"), [(">&-", "utf-8"), (">&- 2>&-", "utf-8"), ("", "ascii")])
+def test_output_that_is_closed_or_knows_few_letters_is_no_failure(redirection: str, encoding: str) -> None:
+    script = (
+        "import typer\nfrom progressive import cli\nfrom progressive.display import Display, say\napp = typer.Typer()\n"
+        "@app.command()\ndef f() -> None:\n    Display().note('照片 \\udcff')\n    say('x')\ncli.run(app)\n"
+    )
+    process = subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, script],
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": encoding},
+        check=False,
+    )
+    assert (process.returncode, process.stderr) == (0, b"")
+    assert process.stdout == (b"" if redirection else b"?? ?\nx\n")
+
+
+def test_an_error_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def command() -> None:
+        error = RunError("no sender came")
+        cli.tell_error(error)
+        raise error
+
+    assert status_of(command, monkeypatch) == 1
+    assert capsys.readouterr().err == "error: no sender came\n"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +23,9 @@ from progressive.errors import BitstreamError, UsageError
 from progressive.metrics import psnr
 from progressive.photos import downscale, sample_photo
 from progressive.registry import CODECS, codec_name, load_codec
+from progressive.stopping import StoppedError
 from progressive.stream import LayeredStream, Segment, StreamHeader
+from progressive.torch_state import neutral
 
 SMALL_PACKETS = 192
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
@@ -160,9 +166,90 @@ def test_segments_fit_the_payload_they_were_asked_to_fit(codec: ProgressiveCodec
         assert max(len(s.payload) for s in stream.segments) <= max_payload
 
 
+@contextmanager
+def as_set(setter: Callable[[Any], object], value: object, before: object) -> Iterator[None]:
+    setter(value)
+    try:
+        yield
+    finally:
+        setter(before)
+
+
+STATES: dict[str, Callable[[], AbstractContextManager[object]]] = {
+    "autocast": lambda: torch.autocast("cpu"),
+    "autocast to float16": lambda: torch.autocast("cpu", dtype=torch.float16),
+    "float64": lambda: as_set(torch.set_default_dtype, torch.float64, torch.float32),
+    "bfloat16": lambda: as_set(torch.set_default_dtype, torch.bfloat16, torch.float32),
+    "meta": lambda: as_set(torch.set_default_device, "meta", None),
+    "meta in a block": lambda: torch.device("meta"),
+    "medium precision": lambda: as_set(torch.set_float32_matmul_precision, "medium", "highest"),
+    "precision of convolutions": lambda: as_set(
+        lambda value: setattr(torch.backends.mkldnn.conv, "fp32_precision", value), "bf16", "none"
+    ),
+    "no oneDNN": lambda: as_set(lambda value: setattr(torch.backends.mkldnn, "enabled", value), False, True),
+    "deterministic": lambda: as_set(torch.use_deterministic_algorithms, True, False),
+    "flushed denormals": lambda: as_set(torch.set_flush_denormal, True, False),
+    "inference": torch.inference_mode,
+    "gradients": torch.enable_grad,
+    "numpy raises": lambda: np.errstate(all="raise"),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_whatever_the_caller_has_set_bytes_and_picture_are_the_same_and_it_stays_set(
+    codec: ProgressiveCodec, photo: Photo, stream: LayeredStream, state: str
+) -> None:
+    def what_is_set() -> list[object]:
+        precisions = [torch.backends.mkldnn.matmul.fp32_precision, torch.backends.mkldnn.conv.fp32_precision]
+        modes = [torch.is_autocast_enabled("cpu"), torch.are_deterministic_algorithms_enabled(), np.geterr()]
+        devices = [torch.get_default_dtype(), torch.get_default_device(), torch.backends.mkldnn.enabled]
+        return [*precisions, *modes, *devices]
+
+    few = stream.segments[:8]
+    expected = decoded(codec, stream.header, list(few))
+    with STATES[state]():
+        inside = what_is_set()
+        fresh: ProgressiveCodec = type(codec)()
+        coded = fresh.encode(photo, max_payload=300)
+        picture = decoded(fresh, stream.header, list(few))
+        assert what_is_set() == inside
+    assert coded == stream
+    assert np.array_equal(picture, expected)
+
+
+def test_what_is_put_aside_stands_again_when_the_last_thread_is_out() -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        first, second = neutral(), neutral()
+        with first:
+            second.__enter__()
+        assert torch.get_default_dtype() == torch.float32
+        second.__exit__(None, None, None)
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_a_codec_can_be_pickled(codec: ProgressiveCodec, photo: Photo, stream: LayeredStream) -> None:
+    again = pickle.loads(pickle.dumps(codec))
+    assert again.encode(photo, max_payload=300) == stream
+    assert np.array_equal(decoded(again, stream.header, [stream.segments[0]]).shape, photo.shape)
+
+
 def test_too_small_a_payload_is_refused(codec: ProgressiveCodec, photo: Photo) -> None:
     with pytest.raises(UsageError, match="larger packets"):
         codec.encode(photo, max_payload=20)
+
+
+def test_the_same_photo_in_another_form_gives_the_same_stream(codec: ProgressiveCodec, photo: Photo) -> None:
+    small = photo[:40, :50]
+    expected = codec.encode(small)
+    for form in ((small / 255).astype(np.float32), small.astype(np.uint16) * 257, torch.tensor(small).permute(2, 0, 1)):
+        assert codec.encode(form) == expected
+    grey = small[..., 0]
+    assert codec.encode(grey) == codec.encode(np.repeat(grey[..., None], 3, 2))
+    with pytest.raises(UsageError, match="use uint8"):
+        codec.encode(small.astype(np.int64))
 
 
 def test_encoding_is_deterministic(codec: ProgressiveCodec, photo: Photo, stream: LayeredStream) -> None:
@@ -224,6 +311,58 @@ def check_damaged(decoder: ProgressiveDecoder, segment_id: int, payload: bytes) 
         assert decoder.status == status
         assert np.array_equal(decoder.picture(), before)
     assert decoder.picture().shape == before.shape
+
+
+def test_work_follows_what_was_received_not_the_size_that_is_claimed(
+    codec: ProgressiveCodec, stream: LayeredStream
+) -> None:
+    flat = codec.encode(np.full((512, 512, 3), 90, np.uint8))
+    decoder = codec.decoder(replace(flat.header, width=4000, height=4000))
+    decoder.push(flat.segments[0].id, flat.segments[0].payload)
+    pieces = 0
+
+    def count() -> bool:
+        nonlocal pieces
+        pieces += 1
+        return False
+
+    picture = decoder.picture(stop=count)
+    assert pieces == 1
+    assert np.abs(picture[:448, :448].astype(int) - 90).max() < 10
+    assert (picture[640:] == 128).all()
+    assert (picture[:, 640:] == 128).all()
+
+
+def test_a_picture_that_nobody_wants_any_more_is_given_up_and_can_be_had_later(
+    codec: ProgressiveCodec, stream: LayeredStream
+) -> None:
+    decoder = codec.decoder(stream.header)
+    for segment in stream.segments[:3]:
+        decoder.push(segment.id, segment.payload)
+    with pytest.raises(StoppedError):
+        decoder.picture(stop=lambda: True)
+    assert np.array_equal(decoder.picture(), decoded(codec, stream.header, list(stream.segments[:3])))
+
+
+def test_many_that_wait_are_not_all_tried_again_with_every_segment(
+    codec: ProgressiveCodec, stream: LayeredStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder: Any = codec.decoder(replace(stream.header, segment_count=0xFFFF))
+    forged = stream.segments[-1].payload
+    for number in range(500):
+        assert not decoder.push(1000 + number, forged[:-2] + number.to_bytes(2, "big"))
+    tries, one_try = 0, decoder._try
+
+    def count(*arguments: object) -> bool:
+        nonlocal tries
+        tries += 1
+        return bool(one_try(*arguments))
+
+    monkeypatch.setattr(decoder, "_try", count)
+    first = [segment for segment in stream.segments if segment.id != stream.segments[-1].id][:25]
+    for segment in first:
+        decoder.push(segment.id, segment.payload)
+    assert tries < 4 * 500
 
 
 @given(parameters=st.binary(max_size=20), count=st.integers(0, 0xFFFF))

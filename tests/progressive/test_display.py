@@ -1,10 +1,11 @@
 import io
 import json
+import re
 import sys
 
 import pytest
 
-from progressive.display import Display, JsonDisplay, LiveDisplay, Progress, QuietDisplay, make_display
+from progressive.display import Display, JsonDisplay, LiveDisplay, Progress, QuietDisplay, make_display, say
 
 
 class Terminal(io.StringIO):
@@ -62,3 +63,13 @@ def test_a_terminal_shows_settings_figures_and_the_fates_of_packets(monkeypatch:
     text = terminal.getvalue()
     for part in ("50 kbit/s", "[bold]nobody", "astronaut", "received 3", "■", "done"):
         assert part in text
+
+
+def test_escape_sequences_of_names_never_reach_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Display().note("a\x1b[31m\x9b\u202eb\nc")
+    say("\x1b]0;title\x07")
+    with LiveDisplay() as live:
+        live.settings({"source": "a\x1b[31m"})
+        live.note("a\x1b[31m")
+        live.progress([Progress("a\x1b[31m", 0.5, "\x1b[31m")])
+    assert not re.findall("\x1b\\[31m|[\x9b\u202e\x07]", capsys.readouterr().out)

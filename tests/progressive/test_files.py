@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from progressive.errors import RunError, UsageError
-from progressive.files import check_writable, read_bytes, write_atomically
+from progressive.files import check_writable, read_bytes, read_toml, write_atomically, write_result
 
 
 def test_content_is_replaced_and_nothing_else_left(tmp_path: Path) -> None:
@@ -61,3 +61,17 @@ def test_two_threads_write_into_one_folder(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write_atomically, contents.keys(), contents.values()))
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == contents
+
+
+def test_a_place_that_went_away_while_work_was_done_is_a_failed_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="it was there when the run began"):
+        write_result(tmp_path / "gone" / "a.png", b"picture")
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "a = 1\nb", "\udcff"])
+def test_a_file_that_is_no_toml_is_refused_in_a_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.toml"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(UsageError, match="is not TOML") as refusal:
+        read_toml(path, limit=1 << 20)
+    assert "\n" not in str(refusal.value)

@@ -2,6 +2,7 @@ import errno
 import io
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -179,3 +180,27 @@ def test_a_picture_that_comes_after_the_end_is_not_written(tmp_path: Path) -> No
     output.finish({}, 1)
     assert output.add_refinement(grey(1), Refinement(0, 1, 0)) is None
     assert names(tmp_path) == {"report.json"}
+
+
+def test_names_in_any_letters_are_drawn_without_a_warning(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = OutputFolder(tmp_path)
+    folder.add_refinement(np.zeros((20, 30, 3), np.uint8), Refinement(0.0, 100, 0))
+    for title in ("照片", "صورة", "a$^2$ and $\\frac{$", "ab\tc"):
+        folder.finish({}, 100, title=title)
+    assert "font" not in capfd.readouterr().err
+
+
+def test_a_folder_removed_while_the_run_goes_on_is_a_failed_run(tmp_path: Path) -> None:
+    folder = OutputFolder(tmp_path / "out")
+    folder.add_refinement(np.zeros((20, 30, 3), np.uint8), Refinement(0.0, 100, 0))
+    shutil.rmtree(tmp_path / "out")
+    with pytest.raises(RunError):
+        folder.add_refinement(np.zeros((20, 30, 3), np.uint8), Refinement(1.0, 200, 0))
+    with pytest.raises(RunError):
+        folder.finish({}, 200)
+
+
+def test_a_photo_whose_name_is_not_utf_8_has_a_report(tmp_path: Path) -> None:
+    folder = OutputFolder(tmp_path)
+    folder.finish({"source": "photo_\udcff.png"}, 100)
+    assert json.loads((tmp_path / "report.json").read_bytes())["settings"] == {"source": "photo_\udcff.png"}

@@ -1,4 +1,5 @@
 import contextlib
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -144,7 +145,7 @@ def test_a_damaged_photo_is_read_or_refused(tmp_path_factory: pytest.TempPathFac
 
 
 def test_a_folder_or_a_glob_lists_its_photos_in_natural_order(tmp_path: Path) -> None:
-    for name in ("10.png", "2.PNG", "1.jpg", "readme.md"):
+    for name in ("10.png", "2.PNG", "1.jpg", "readme.md", "._1.png", ".hidden.jpg"):
         (tmp_path / name).touch()
     (tmp_path / "folder.png").mkdir()
     assert [p.name for p in photos.find_photos(str(tmp_path))] == ["1.jpg", "2.PNG", "10.png"]
@@ -159,6 +160,9 @@ def test_a_source_without_photos_is_refused(tmp_path: Path) -> None:
         photos.find_photos(str(tmp_path / "*.png"))
     with pytest.raises(UsageError, match="no such file"):
         photos.find_photos(str(tmp_path / "missing.png"))
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(UsageError, match="not a regular file"):
+        photos.find_photos(str(tmp_path / "pipe.png"))
 
 
 @pytest.mark.parametrize("name", photos.SAMPLES)

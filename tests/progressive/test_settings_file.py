@@ -125,3 +125,17 @@ def test_the_viewer_needs_no_address(
 ) -> None:
     assert call(main, *arguments).status == 0
     assert (taken["view"], taken["source"]) == (view, source)
+
+
+def test_a_file_of_the_working_folder_is_not_used_in_silence(call: CommandLine, empty_folder: Path) -> None:
+    file = write(empty_folder / "progressive.toml", '[sender]\nbandwidth = "1kbps"\nseed = 4\n')
+    assert call(main).err == "settings from progressive.toml in this folder: bandwidth, seed\n"
+    assert call(main, "--settings", file).err == ""
+    write(file, "[receiver]\nview = '1'\n")
+    assert call(main).err == ""
+
+
+def test_a_file_nested_too_deeply_is_refused_in_a_line(call: CommandLine, empty_folder: Path) -> None:
+    write(empty_folder / "progressive.toml", "sender = " + "[" * 100_000)
+    outcome = call(main)
+    assert (outcome.status, outcome.err.count("\n")) == (2, 1)

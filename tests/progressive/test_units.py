@@ -181,3 +181,7 @@ def test_any_text_is_a_quantity_or_a_usage_error(text: str) -> None:
     ):
         with contextlib.suppress(UsageError):
             parse(text)
+
+
+def test_one_is_not_plural() -> None:
+    assert [units.counted(number, "case") for number in (0, 1, 2)] == ["0 cases", "1 case", "2 cases"]

@@ -243,7 +243,7 @@ def test_an_unreadable_photo_among_several_is_named_and_the_others_are_sent(
 ) -> None:
     (photos / f"{place}.png").write_bytes(b"not a photo")
     receiver = Receiver(tmp_path / "out")
-    with pytest.raises(RunError, match=f"1 of 3 photos could not be read: {place}"):
+    with pytest.raises(RunError, match=f"1 of 3 photos were not sent: {place}"):
         stream_to_receivers(options(photos, receiver.address), Recorder())
     assert receiver.result() is None
     assert (tmp_path / "out" / "photo_02" / "final.png").exists()

@@ -185,5 +185,6 @@ def test_what_is_a_sequence(tmp_path):
     assert not is_sequence(None, None)
     assert is_sequence(str(tmp_path), 1.0)
     assert is_sequence("flight.MP4", None)
-    assert is_sequence("/dev/video0", None)
+    assert is_sequence("/dev/null", None)  # of characters, as cameras are
+    assert not is_sequence("/dev/shm/photo.png", None)
     assert is_sequence("rtsp://camera/stream", None)

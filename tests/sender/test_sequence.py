@@ -221,7 +221,7 @@ def test_a_folder_as_a_sequence_from_end_to_end(call, tmp_path):
 @pytest.mark.parametrize(
     ("source", "options", "said"),
     [
-        ("/dev/video0", ["--fast"], "leave --fast out"),
+        ("/dev/null", ["--fast"], "leave --fast out"),
         ("missing.mp4", [], "cannot read missing.mp4"),
         (None, ["--every", "soon"], "'soon' is not a time"),
     ],

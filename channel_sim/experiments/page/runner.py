@@ -89,7 +89,7 @@ class Runner:
 
 def command_of(name: str) -> str:
     """How a user runs an experiment file."""
-    return f"`python -m channel_sim sweep examples/{name} --workers 2`"
+    return f"`python -m channel_sim sweep {name} --workers 2`"
 
 
 def target(wanted: str, measured: str) -> str:

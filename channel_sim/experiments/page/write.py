@@ -25,9 +25,9 @@ INTRODUCTION = """\
 # Experiments: how the whole system stands
 
 Written by `{command}`; every figure and every sentence with one is computed from the runs. The experiments are files
-in `examples/`, each of which runs by itself by the command below its plots. Everything is seeded: the same versions
-give the same figures for any number of workers. SHA-256 of the weights of `rmpgc`: {identity}..; progressive {version},
-torch {torch}, Python {python}.
+in `channel_sim/experiments/ready/`, each of which runs by itself by the command below its plots. Everything is seeded:
+the same versions give the same figures for any number of workers. SHA-256 of the weights of `rmpgc`: {identity}..;
+progressive {version}, torch {torch}, Python {python}.
 """
 
 

@@ -14,7 +14,9 @@ from progressive.codecs.dual_autoencoder.layout import REGION_SIDES, Layout
 from progressive.codecs.dual_autoencoder.model import Model
 from progressive.codecs.dual_autoencoder.synthesis import Synthesis
 from progressive.errors import BitstreamError, UsageError
+from progressive.photo_arrays import as_photo
 from progressive.stream import MAX_PIXELS, MAX_SEGMENTS, MAX_SIDE, LayeredStream, Segment, StreamHeader
+from progressive.torch_state import neutral
 
 MIN_PAYLOAD = 192
 """A base segment of the smallest tile fits this whatever the photo, since no symbol costs more than 14 bits."""
@@ -27,15 +29,22 @@ class DualAutoencoder:
                                        └─ what G1 leaves ─ G2 (8 outputs) ─> planes: detailed blocks, ever finer
     """
 
+    @neutral()
     def __init__(self, model: Model | None = None) -> None:
         self._model = model or Model.load()
         self._synthesis = cache(lambda device: Synthesis(self._model, device))
+
+    def __reduce__(self) -> tuple[type[DualAutoencoder], tuple[Model]]:
+        """Pickles are of the model alone: what it is prepared to on a device is prepared anew."""
+        return type(self), (self._model,)
 
     @property
     def name(self) -> str:
         return "dual_autoencoder"
 
+    @neutral()
     def encode(self, photo: Photo, *, max_payload: int = 1000) -> LayeredStream:
+        photo = as_photo(photo)
         height, width = photo.shape[:2]
         if not (height and width) or height * width > MAX_PIXELS or max(height, width) > MAX_SIDE:
             raise UsageError(
@@ -68,6 +77,7 @@ class DualAutoencoder:
         header = StreamHeader(number, self._model.id, layout.width, layout.height, len(kept), layout.to_parameters())
         return LayeredStream(header, kept)
 
+    @neutral()
     def decoder(self, header: StreamHeader, *, device: str = "cpu") -> DualAutoencoderDecoder:
         if header.model_id != self._model.id:
             raise BitstreamError(

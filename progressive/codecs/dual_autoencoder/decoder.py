@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 from progressive.codec import DecoderStatus, Photo, Pushed, pushed_one_by_one
 from progressive.codecs.dual_autoencoder.layout import Layout
@@ -21,7 +21,10 @@ from progressive.codecs.dual_autoencoder.state import Component, empty_state, ti
 from progressive.codecs.dual_autoencoder.synthesis import Synthesis, grey_picture
 from progressive.entropy.coders import RangeSymbolDecoder
 from progressive.errors import BitstreamError
+from progressive.stopping import Stop, never
 from progressive.stream import MAX_SEGMENTS, StreamHeader
+from progressive.torch_state import neutral
+from progressive.waiting import Waiting
 
 
 class DualAutoencoderDecoder:
@@ -36,7 +39,7 @@ class DualAutoencoderDecoder:
         self._layout = Layout.from_header(header)
         self._state: list[Component] | None = None
         self._seen: set[int] = set()
-        self._waiting: dict[int, list[Contents]] = {}
+        self._waiting: Waiting[Contents] = Waiting()
         self._decoded = 0
         self._layer = -1
 
@@ -47,9 +50,9 @@ class DualAutoencoderDecoder:
     @property
     def status(self) -> DecoderStatus:
         complete = self._state is not None and all(bool(c.known.all()) for c in self._state)
-        waiting = sum(map(len, self._waiting.values()))
-        return DecoderStatus(complete, self._layer, self._decoded, waiting, *self._gaps())
+        return DecoderStatus(complete, self._layer, self._decoded, self._waiting.count, *self._gaps())
 
+    @neutral()
     def push(self, segment_id: int, payload: bytes) -> bool:
         if not 1 <= segment_id <= MAX_SEGMENTS:
             raise BitstreamError(f"segment id {segment_id} is out of range")
@@ -61,9 +64,9 @@ class DualAutoencoderDecoder:
         decoded = self._try(contents)
         self._seen.add(segment_id)
         if not decoded:
-            self._waiting.setdefault(contents.tile, []).append(contents)
+            self._wait(contents)
             return False
-        self._retry(contents.tile)
+        self._retry(contents)
         return True
 
     def push_all(self, segments: Iterable[tuple[int, bytes]]) -> Pushed:
@@ -77,24 +80,50 @@ class DualAutoencoderDecoder:
         begun = known[::side, ::side].repeat(side, 0).repeat(side, 1)[: known.shape[0], : known.shape[1]]
         return 1 - float(begun.mean()), float((begun & ~known).mean())
 
-    def picture(self) -> Photo:
+    @neutral()
+    def picture(self, *, stop: Stop = never) -> Photo:
         if self._state is None or not self._decoded:
             return grey_picture(self._layout)
-        return self._synthesis.picture(self._state, self._layout)
+        return self._synthesis.picture(self._state, self._layout, stop)
 
-    def _retry(self, tile: int) -> None:
-        """Decodes what waited for this tile to move on; what proves damaged then is dropped."""
-        moved = True
+    def _wait(self, contents: Contents) -> None:
+        """Until the tile's coarse base, or all of its base, or the first of its regions that is behind, is there."""
+        assert self._state is not None
+        luma = tile_of(self._state, self._layout.window(contents.tile))[0]
+        if not luma.known[0, 0]:
+            self._waiting.put((contents.tile, COARSE), contents)
+        elif not luma.known.all():
+            self._waiting.put((contents.tile, FINE), contents)
+        else:
+            assert contents.regions is not None
+            side, columns = self._layout.region, contents.regions.shape[1]
+            places = ((region, divmod(region, columns)) for region in contents.named())
+            plane = contents.stage - FIRST_PLANE
+            behind = next(r for r, (down, across) in places if luma.level[down * side, across * side] != plane)
+            self._waiting.put((contents.tile, behind, contents.stage - 1), contents)
+
+    def _moved_on(self, contents: Contents) -> list[Hashable]:
+        """What may have waited for this."""
+        if contents.regions is not None:
+            return [(contents.tile, region, contents.stage) for region in contents.named()]
+        assert self._state is not None
+        whole = tile_of(self._state, self._layout.window(contents.tile))[0].known.all()
+        coarse: list[Hashable] = [(contents.tile, COARSE)] if contents.stage == COARSE else []
+        return [*coarse, (contents.tile, FINE)] if whole else coarse
+
+    def _retry(self, decoded: Contents) -> None:
+        """Decodes what waited for what has just been decoded, and so on; what proves damaged then is dropped."""
+        moved = [decoded]
         while moved:
-            moved = False
-            for contents in sorted(self._waiting.pop(tile, []), key=lambda c: c.stage):
-                try:
-                    decoded = self._try(contents)
-                except BitstreamError:
-                    continue
-                moved |= decoded
-                if not decoded:
-                    self._waiting.setdefault(tile, []).append(contents)
+            for key in self._moved_on(moved.pop()):
+                for contents, _ in self._waiting.take(key):
+                    try:
+                        if self._try(contents):
+                            moved.append(contents)
+                        else:
+                            self._wait(contents)
+                    except BitstreamError:
+                        continue
 
     def _try(self, contents: Contents) -> bool:
         """Decodes a segment if all it needs is here; raises BitstreamError, with nothing changed, if it is damaged."""

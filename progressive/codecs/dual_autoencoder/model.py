@@ -11,16 +11,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors.numpy import load
 
 from progressive.codecs.dual_autoencoder.layout import BLOCK, OUTPUTS, PIXELS, PLANES
 from progressive.entropy.tables import FrequencyTable
 from progressive.errors import UsageError
+from progressive.files import read_bytes
 
 Floats = NDArray[np.float32]
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "dual_autoencoder.safetensors"
 KINDS = ("luma", "chroma")
+MAX_WEIGHT_BYTES = 10 * 2**20
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,11 @@ class Model:
             if name.startswith("filter.")
         }
 
+    @property
+    def tensors(self) -> dict[str, NDArray[np.generic]]:
+        """As in the weight file."""
+        return dict(self._tensors)
+
     @cached_property
     def id(self) -> bytes:
         """Eight bytes that name what decides the latents and their meaning; the smoothing filter is free to improve."""
@@ -104,16 +111,36 @@ class Model:
     def load(cls, path: Path = WEIGHTS) -> Model:
         """Raises UsageError if the file is missing, damaged, or of another model."""
         try:
-            tensors = load_file(path)
-        except (OSError, SafetensorError) as error:
+            tensors = load(read_bytes(path, limit=MAX_WEIGHT_BYTES))
+            check_weights(tensors)
+            return cls(tensors)
+        except (SafetensorError, LookupError, TypeError, ValueError) as error:
             raise UsageError(
                 f"cannot read the weights {path} ({error}): reinstall the package, or train them with "
                 "'python -m progressive train dual_autoencoder --data DIR'"
             ) from error
-        for kind in KINDS:
-            if tensors.get(f"{kind}.g2", np.zeros(0)).shape[1:] != (OUTPUTS, PIXELS):
-                raise UsageError(f"{path} does not hold weights of dual_autoencoder")
-        return cls(tensors)
+
+
+def check_weights(tensors: Mapping[str, NDArray[np.generic]]) -> None:
+    """Raises KeyError or ValueError unless these are all the tensors of a model, of the right shapes and finite."""
+    from progressive.codecs.dual_autoencoder import lattice
+    from progressive.codecs.dual_autoencoder.detail import table_shapes
+    from progressive.codecs.dual_autoencoder.smoothing import SmoothingFilter
+
+    expected: dict[str, tuple[int, ...]] = {}
+    for kind in KINDS:
+        experts = len(tensors[f"{kind}.g2"])
+        shapes = {"g1_encoder": (PIXELS,), "g1_decoder": (9, PIXELS), "g2": (experts, OUTPUTS, PIXELS)}
+        expected |= {f"{kind}.{name}": shape for name, shape in (shapes | {"centroids": (PLANES, 2)}).items()}
+        tables = table_shapes(kind, experts) | {f"{kind}.base": (lattice.ROWS, lattice.SYMBOLS)}
+        expected |= {f"tables.{name}": shape for name, shape in tables.items()}
+    if any(name.startswith("filter.") for name in tensors):
+        expected |= {f"filter.{name}": tuple(t.shape) for name, t in SmoothingFilter().state_dict().items()}
+    for name, shape in expected.items():
+        if tensors[name].shape != shape:
+            raise ValueError(f"{name} is {tensors[name].shape}, not {shape}")
+        if not np.isfinite(tensors[name].astype(np.float64)).all():
+            raise ValueError(f"{name} has values that are no numbers")
 
 
 def kind_of(component: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from progressive.codec import Photo
 from progressive.codecs.dual_autoencoder import colour, lattice
@@ -11,6 +12,7 @@ from progressive.codecs.dual_autoencoder.layout import BLOCK, CHROMA_GAIN, Layou
 from progressive.codecs.dual_autoencoder.model import Autoencoders, Floats, Model, from_blocks, kind_of
 from progressive.codecs.dual_autoencoder.smoothing import HALO, SmoothingFilter
 from progressive.codecs.dual_autoencoder.state import Component, empty_state, tile_of
+from progressive.stopping import Stop, check, never
 
 STRIP = 128
 """Rows of blocks that are made at a time, so that memory hardly grows with the photo."""
@@ -30,26 +32,39 @@ class Synthesis:
             self._filter.load_state_dict({name: torch.from_numpy(t) for name, t in model.filter.items()})
         self._filter.to(self._device).eval()
 
-    def picture(self, state: list[Component], layout: Layout) -> Photo:
-        """The photo that a state shows, [H, W, 3]. Missing parts of the base are interpolated."""
-        filled = filled_in(state, layout)
-        photo = np.empty((layout.height, layout.width, 3), np.uint8)
-        for top in range(0, layout.rows, STRIP):
-            rows = photo[top * BLOCK : (top + STRIP) * BLOCK]
-            rows[:] = self._strip(filled, layout, top)[: len(rows)]
+    def picture(self, state: list[Component], layout: Layout, stop: Stop = never) -> Photo:
+        """The photo that a state shows, [H, W, 3]: mid-grey in tiles of which nothing is known; what else is missing
+        of the base is interpolated. Raises StoppedError if `stop`, asked before each strip, says so.
+        """
+        photo = grey_picture(layout)
+        begun = begun_tiles(state, layout)
+        if begun.all():
+            filled = filled_in(state, layout)
+            for top in range(0, layout.rows, STRIP):
+                check(stop)
+                self._show(photo, filled, layout, Window(top, 0, min(STRIP, layout.rows - top), layout.columns))
+            return photo
+        filled = filled_in(state, layout, begun)
+        for number in np.flatnonzero(begun):
+            check(stop)
+            self._show(photo, filled, layout, layout.window(int(number)))
         return photo
 
-    def _strip(self, state: list[Component], layout: Layout, top: int) -> Photo:
-        """The pixels of STRIP rows of blocks, computed with as many rows around as they depend on."""
-        first, last = max(0, top - STRIP_HALO), min(layout.rows, top + STRIP + STRIP_HALO)
-        window = Window(first, 0, last - first, layout.columns)
+    def _show(self, photo: Photo, state: list[Component], layout: Layout, window: Window) -> None:
+        """Puts the pixels of a window into the photo, computed with as many blocks around as they depend on."""
+        top, left = max(0, window.top - STRIP_HALO), max(0, window.left - STRIP_HALO)
+        bottom = min(layout.rows, window.top + window.height + STRIP_HALO)
+        right = min(layout.columns, window.left + window.width + STRIP_HALO)
         planes = []
-        for index, component in enumerate(tile_of(state, window)):
+        for index, component in enumerate(tile_of(state, Window(top, left, bottom - top, right - left))):
             blocks = linear_synthesis(component, self._model.autoencoders[kind_of(index)], chroma=index > 0)
             if index == 0:
                 blocks = self._smooth(blocks, component)
             planes.append(from_blocks(blocks))
-        return colour.to_photo(planes, layout.width)[(top - first) * BLOCK :]
+        first, end = window.left * BLOCK, min((window.left + window.width) * BLOCK, layout.width)
+        place = photo[window.top * BLOCK : (window.top + window.height) * BLOCK, first:end]
+        pixels = colour.to_photo(planes, end - left * BLOCK)
+        place[:] = pixels[(window.top - top) * BLOCK :, (window.left - left) * BLOCK :][: len(place)]
 
     def _smooth(self, blocks: Floats, component: Component) -> Floats:
         tensor = torch.from_numpy(np.ascontiguousarray(blocks)).permute(2, 0, 1)[None].to(self._device)
@@ -71,15 +86,24 @@ def linear_synthesis(component: Component, autoencoders: Autoencoders, *, chroma
     return blocks
 
 
-def filled_in(state: list[Component], layout: Layout) -> list[Component]:
-    """The state with the missing parts of the base interpolated; the state itself where nothing is missing."""
+def begun_tiles(state: list[Component], layout: Layout) -> NDArray[np.bool_]:
+    """Of which tiles something is known: a tile's first block is in all that comes of it, [tiles]."""
+    begun: NDArray[np.bool_] = state[0].known[:: layout.tile, :: layout.tile].ravel()
+    return begun
+
+
+def filled_in(state: list[Component], layout: Layout, begun: NDArray[np.bool_] | None = None) -> list[Component]:
+    """The state with the missing parts of the base interpolated in the tiles that are begun, in all if left out.
+
+    The state itself where nothing is missing.
+    """
     if all(component.known.all() for component in state):
         return state
     filled = empty_state(layout)
-    for source, copy in zip(state, filled, strict=True):
-        copy.assign(source)
-    for number in range(layout.tiles):
-        for component in tile_of(filled, layout.window(number)):
+    for number in range(layout.tiles) if begun is None else np.flatnonzero(begun):
+        window = layout.window(int(number))
+        for component, source in zip(tile_of(filled, window), tile_of(state, window), strict=True):
+            component.assign(source)
             if not component.known.all():
                 lattice.interpolate(component.base, component.known)
                 component.calm[~component.known] = component.base[~component.known]

@@ -1,4 +1,4 @@
-"""Segments that cannot be decoded yet: fragments of others, and those that wait for what they refer to.
+"""Fragments of segments, until all of one are there.
 
 All of it in constant time for each segment that is kept, whatever a peer sends.
 """
@@ -101,21 +101,3 @@ class Fragments:
 def _continues(last: Contents, piece: Contents) -> bool:
     """Whether a fragment comes after another, to which it refers."""
     return (piece.fragment, piece.fragments, piece.form) == (last.fragment + 1, last.fragments, last.form)
-
-
-@dataclass
-class Waiting:
-    """Whole segments by what they wait for: the id of another one, or (tile, scale) of the base. Field: ids held."""
-
-    count: int = 0
-    _by_need: dict[int | tuple[int, int], list[Whole]] = field(default_factory=dict)
-
-    def add(self, need: int | tuple[int, int], whole: Whole) -> None:
-        self.count += len(whole.ids)
-        self._by_need.setdefault(need, []).append(whole)
-
-    def released(self, need: int | tuple[int, int]) -> list[Whole]:
-        """Those that waited for this."""
-        found = self._by_need.pop(need, [])
-        self.count -= sum(len(whole.ids) for whole in found)
-        return found

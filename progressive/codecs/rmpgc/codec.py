@@ -23,10 +23,12 @@ from progressive.codecs.rmpgc.ranking import Draft, drafts_of, ordered
 from progressive.codecs.rmpgc.renderer import Renderer
 from progressive.codecs.rmpgc.segments import largest_prefix
 from progressive.errors import BitstreamError, UsageError
+from progressive.photo_arrays import as_photo
 from progressive.semantics.blend import check_context
 from progressive.semantics.coarse_map import CoarseMap
 from progressive.stream import MAX_PIXELS, MAX_SEGMENTS, MAX_SIDE, LayeredStream, StreamHeader
 from progressive.threads import one_thread
+from progressive.torch_state import neutral
 
 MIN_PAYLOAD = 4 * largest_prefix((TILE // BLOCK) ** 2)
 """Smaller segments would be mostly prefix."""
@@ -58,10 +60,15 @@ class Rmpgc:
                                                         └─ planes 1.. of each block of 64 pixels ─> enhance
     """
 
+    @neutral()
     def __init__(self, model: Model | None = None) -> None:
         self._model = model or Model.load()
         self._coding = cache(self._model.coding_on)
         self._renderer = cache(self._renderer_on)
+
+    def __reduce__(self) -> tuple[type[Rmpgc], tuple[Model]]:
+        """Pickles are of the model alone: what it is prepared to on a device is prepared anew."""
+        return type(self), (self._model,)
 
     @property
     def name(self) -> str:
@@ -71,11 +78,12 @@ class Rmpgc:
     def model(self) -> Model:
         return self._model
 
+    @neutral()
     def encode(self, photo: Photo, *, max_payload: int = 1000, context: str = DEFAULT_CONTEXT) -> LayeredStream:
         """Codes a photo into segments in the order that a context asks for.
 
         Args:
-            photo: [H, W, 3], any size up to MAX_PIXELS.
+            photo: [H, W, 3], any size up to MAX_PIXELS; or what `as_photo` takes for one.
             max_payload: bytes of a segment at most; `MIN_PAYLOAD` or more.
             context: `reconstruct` (least squared error), `classify` (what has meaning first) or `hybrid`.
 
@@ -83,16 +91,20 @@ class Rmpgc:
         """
         check_context(context)
         _check_payload(max_payload)
+        photo = as_photo(photo)
         layout, colours = _layout_of(photo), Colours.of(photo)
         importance = None if context == "reconstruct" else _coarse_map(photo)
         coded = CodedPhoto(layout, colours, self._coded_tiles(photo, layout, colours), importance)
         return self.rank(coded, max_payload=max_payload, context=context)
 
+    @neutral()
     def analyse(self, photo: Photo) -> CodedPhoto:
         """Codes a photo once, for streams in any context. Raises UsageError for one that is too large."""
+        photo = as_photo(photo)
         layout, colours = _layout_of(photo), Colours.of(photo)
         return CodedPhoto(layout, colours, self._coded_tiles(photo, layout, colours), _coarse_map(photo))
 
+    @neutral()
     def rank(self, coded: CodedPhoto, *, max_payload: int = 1000, context: str = DEFAULT_CONTEXT) -> LayeredStream:
         """The stream that `encode` would make of the photo for this context. Raises UsageError as it does."""
         check_context(context)
@@ -103,6 +115,7 @@ class Rmpgc:
             drafts += self._drafts(number, tile, coded.layout, importance, context, max_payload)
         return self._stream(coded.layout, coded.colours, importance, drafts)
 
+    @neutral()
     def decoder(self, header: StreamHeader, *, device: str = "cpu") -> RmpgcDecoder:
         """A fresh decoder on `cpu`, `cuda` or another torch device.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 
 from progressive.codec import DecoderStatus, Photo, Pushed
-from progressive.codecs.rmpgc.assembly import Fragments, Waiting, Whole
+from progressive.codecs.rmpgc.assembly import Fragments, Whole
 from progressive.codecs.rmpgc.colours import Colours
 from progressive.codecs.rmpgc.layout import Layout
 from progressive.codecs.rmpgc.levels import Job, decode_levels
@@ -17,8 +17,11 @@ from progressive.codecs.rmpgc.segments import BASE, Contents, Listed, layer_of
 from progressive.codecs.rmpgc.tile import TileState
 from progressive.entropy.coders import RangeSymbolDecoder
 from progressive.errors import BitstreamError
+from progressive.stopping import Stop, never
 from progressive.stream import MAX_SEGMENTS, StreamHeader
 from progressive.threads import one_thread
+from progressive.torch_state import neutral
+from progressive.waiting import Waiting
 
 
 class RmpgcDecoder:
@@ -35,7 +38,8 @@ class RmpgcDecoder:
         self._tiles: dict[int, TileState] = {}
         self._seen: set[int] = set()
         self._listed: dict[int, Listed] = {}
-        self._fragments, self._waiting = Fragments(), Waiting()
+        self._fragments = Fragments()
+        self._waiting: Waiting[Whole] = Waiting()
         self._decoded, self._layer = 0, -1
         self._picture: Photo | None = None
 
@@ -49,20 +53,23 @@ class RmpgcDecoder:
         waiting = self._fragments.count + self._waiting.count
         return DecoderStatus(complete, self._layer, self._decoded, waiting, *self._gaps())
 
+    @neutral()
     def push(self, segment_id: int, payload: bytes) -> bool:
         changed, errors = self._push([(segment_id, payload)])
         if errors:
             raise errors[0]
         return changed
 
+    @neutral()
     def push_all(self, segments: Iterable[tuple[int, bytes]]) -> Pushed:
         changed, errors = self._push(segments)
         return Pushed(changed, len(errors))
 
-    def picture(self) -> Photo:
+    @neutral()
+    def picture(self, *, stop: Stop = never) -> Photo:
         if self._picture is None:
             with torch.inference_mode():
-                self._picture = self._renderer.picture(self._layout, self._tiles, self._colours)
+                self._picture = self._renderer.picture(self._layout, self._tiles, self._colours, stop)
         return self._picture.copy()
 
     def _gaps(self) -> tuple[float, float]:
@@ -126,7 +133,7 @@ class RmpgcDecoder:
                 of = self._listed[need]
                 return [Job(whole, self._tiles[of.tile], of, contents.body)]
         self._fragments.forget(whole)
-        self._waiting.add(need, whole)
+        self._waiting.put(need, whole, len(whole.ids))
         return []
 
     def _tile(self, number: int) -> TileState:
@@ -165,4 +172,4 @@ class RmpgcDecoder:
         needs: list[int | tuple[int, int]] = list(job.whole.ids)
         if job.whole.contents.form == BASE:
             needs.append((job.of.tile, job.whole.contents.scales[1] + 1))
-        return [whole for need in needs for whole in self._waiting.released(need)]
+        return [whole for need in needs for whole, _ in self._waiting.take(need)]

@@ -18,6 +18,7 @@ from progressive.codecs.rmpgc.picture import pieces, to_photo, with_margin
 from progressive.codecs.rmpgc.precision import fast_floats
 from progressive.codecs.rmpgc.synthesis import MISSING, state_of
 from progressive.codecs.rmpgc.tile import TileState
+from progressive.stopping import Stop, check, never
 
 
 class Renderer:
@@ -27,13 +28,20 @@ class Renderer:
         self._device = torch.device(device)
         self._transform, self._synthesis = model.transform.to(self._device), model.synthesis.to(self._device)
 
-    def picture(self, layout: Layout, tiles: Mapping[int, TileState], colours: Colours) -> Photo:
-        """The picture of a photo's tiles, [H, W, 3], in these colours; mid-grey where nothing is known."""
+    def picture(self, layout: Layout, tiles: Mapping[int, TileState], colours: Colours, stop: Stop = never) -> Photo:
+        """The picture of a photo's tiles, [H, W, 3], in these colours; mid-grey where nothing is known.
+
+        Raises StoppedError if `stop`, asked before each piece, says so.
+        """
         picture = np.full((layout.height, layout.width, 3), 128, np.uint8)
         if not tiles:
             return picture
         states = self._states(layout, tiles)
-        for piece in pieces(layout):
+        for whole in pieces(layout):
+            piece = _known_part(whole, states)
+            if piece is None:
+                continue
+            check(stop)
             around = with_margin(piece, layout)
             here = states[around.slices(1)]
             values = self._values(layout, tiles, around)
@@ -87,6 +95,16 @@ class Renderer:
             chosen = torch.from_numpy(blocks[here])
             values[torch.from_numpy(here)] = tile.values(chosen, int(level), scale).to(self._device)
         return values
+
+
+def _known_part(piece: Window, states: Tensor) -> Window | None:
+    """The rectangle about what is known of a piece: no work for what nobody has sent; None if nothing is known."""
+    rows, columns = np.nonzero((states[piece.slices(1)] != MISSING).cpu().numpy())
+    if not len(rows):
+        return None
+    top, left = int(rows.min()), int(columns.min())
+    height, width = int(rows.max()) + 1 - top, int(columns.max()) + 1 - left
+    return Window(piece.top + top, piece.left + left, height, width)
 
 
 def _spread_brightness(lowest: Tensor, known: Tensor) -> None:

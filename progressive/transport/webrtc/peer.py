@@ -96,6 +96,9 @@ class PeerTransport:
     async def wait_closed(self) -> None:
         if self._closing is not None:
             await asyncio.wait([self._closing], timeout=CLOSING_S)
+            if not self._closing.done():  # a task that nobody waits for is complained of at the end
+                self._closing.cancel()
+                await asyncio.wait([self._closing])
 
     @property
     def is_hostile(self) -> bool:

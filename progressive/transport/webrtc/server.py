@@ -169,8 +169,7 @@ class WebRtcServer:
             raise Refusal(503, f"no address to answer with in {ANSWER_S:.0f} s: are the ICE servers there?") from None
         finally:
             if not answer:
-                del self._peers[name]
-                peer.close()
+                self._run(self._let_go(name, peer))
         self._count += 1
         self._joining[name] = request.remote or ""
         self._run(self._look_after(name, f"receiver {self._count} ({request.remote})", peer, offer))
@@ -223,8 +222,14 @@ class WebRtcServer:
             self.statistics.failed += 1
             self._say(f"{words} did not connect (ICE failed): is there a firewall or another network between?")
         finally:
-            peer.close()
+            await self._let_go(name, peer)
+
+    async def _let_go(self, name: str, peer: PeerTransport) -> None:
+        """Ends a connection; its place is free, and it is no longer ours to close, once that is done."""
+        peer.close()
+        try:
             await peer.wait_closed()
+        finally:
             self._joining.pop(name, None)
             self._peers.pop(name, None)
 

@@ -181,3 +181,12 @@ def test_what_cannot_be_is_named_in_a_line(old: str, new: str, words: str, tmp_p
     assert words in str(error.value)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("key", "line"), [("rate", "rate = 0.01"), ("simulcast", "simulcast = [0.01, 0.6]")])
+def test_a_rate_that_buys_no_packet_is_refused_with_one_that_does(key: str, line: str, tmp_path: Path) -> None:
+    path = tmp_path / "broadcast.toml"
+    text = FILE.replace("rate = 0.74", line) if key == "rate" else FILE.replace("simulcast = [0.1, 0.6]", line)
+    path.write_text(text)
+    with pytest.raises(UsageError, match=f"^{key}: 0.01 bits a pixel .* less than its first packet .* or more"):
+        try_broadcast(read_broadcast(path), "rayleigh:snr={}dB,doppler=10Hz", "skimage:astronaut@128x128", 0, tmp_path)

@@ -7,9 +7,9 @@ from fake_systems import FAKE
 
 from channel_sim.experiments.experiment_file import read_experiment
 from channel_sim.experiments.page.write import write_page
+from channel_sim.experiments.ready import FOLDER, experiment_path, names
 from progressive.errors import UsageError
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
 SWEEP = """\
 title = "TITLE"
 photos = ["skimage:astronaut", "skimage:coffee"]
@@ -58,7 +58,7 @@ def test_the_page_states_what_was_measured(files: Path, tmp_path: Path) -> None:
     assert "simulcast, with all of its bytes, is -0.50 dB from the broadcast" in text
     assert "chosen photo by photo: `pet` (stripes, any packet of which serves as well as another)" in text
     assert "+0.020 dB off in the mean over 1,040 decodes" in text
-    assert "python -m channel_sim sweep examples/fading_sweep.toml" in text
+    assert "python -m channel_sim sweep fading_sweep.toml" in text
 
 
 def test_a_wrong_file_is_told_before_anything_runs(files: Path, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_the_ready_files_are_right(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     from channel_sim.experiments.command import our_laboratory
 
     monkeypatch.setenv("PROGRESSIVE_DATA", str(tmp_path))
-    shutil.copytree(EXAMPLES, tmp_path / "examples")
+    shutil.copytree(FOLDER, tmp_path / "examples")
     (tmp_path / "kodak").mkdir()
     for path in sorted((tmp_path / "examples").glob("*.toml")):
         if is_broadcast(path):
@@ -85,3 +85,18 @@ def test_the_ready_files_are_right(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             assert str(experiment.systems[0]) == "rmpgc planned"
         with pytest.raises(UsageError, match="photos: no photos 'kodak' in"):
             (read_broadcast(path) if is_broadcast(path) else read_experiment(path, our_laboratory()))
+
+
+def test_ready_files_ship_with_the_package_and_are_found_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import channel_sim
+
+    monkeypatch.chdir(tmp_path)
+    assert FOLDER.is_relative_to(Path(channel_sim.__file__).parent)
+    assert (FOLDER / "__init__.py").is_file()  # without it, no wheel would have the folder
+    assert set(names()) >= {"planning_sweep.toml", "systems.toml", "broadcast.toml", "loss_sweep.toml"}
+    assert experiment_path(Path("systems.toml")) == FOLDER / "systems.toml"
+    assert experiment_path(Path("elsewhere/systems.toml")) == Path("elsewhere/systems.toml")
+    (tmp_path / "systems.toml").touch()
+    assert experiment_path(Path("systems.toml")) == Path("systems.toml")

@@ -129,3 +129,8 @@ def test_pictures_that_cannot_be_compared_are_refused(metric: object) -> None:
         metric(original, original.transpose(1, 0, 2))  # type: ignore[operator]
     with pytest.raises(UsageError, match="uint8"):
         metric(original.astype(float), original)  # type: ignore[operator]
+
+
+def test_what_is_no_picture_is_refused() -> None:
+    with pytest.raises(UsageError, match="cannot measure a list"):
+        psnr([[1]], [[1]])  # type: ignore[arg-type]

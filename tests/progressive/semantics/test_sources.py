@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from progressive.errors import UsageError
+from progressive.metrics import ms_ssim
 from progressive.photos import sample_photo
 from progressive.semantics.activation_maps import METHODS
 from progressive.semantics.classifier import VARIABLE
@@ -60,3 +61,23 @@ def test_sources_differ(weights: Path) -> None:
 def test_an_unknown_source_is_refused() -> None:
     with pytest.raises(UsageError, match="unknown importance 'gradcam\\+': use one of network"):
         check_source("gradcam+")
+
+
+def test_importance_takes_a_photo_in_another_form_for_what_it_is() -> None:
+    photo = sample_photo()[:128, :128]
+    assert np.array_equal(importance_map((photo / 255).astype(np.float32)), importance_map(photo))
+    with pytest.raises(UsageError, match="use uint8"):
+        coarse_importance_map(photo.astype(np.int64))
+
+
+def test_importance_and_similarity_are_the_same_whatever_the_caller_has_set() -> None:
+    photo = sample_photo()[:192, :192]
+    darker = (photo * 0.9).astype(np.uint8)
+    expected, similarity = importance_map(photo), ms_ssim(photo, darker)
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.autocast("cpu"):
+            assert np.array_equal(importance_map(photo), expected)
+            assert ms_ssim(photo, darker) == similarity
+    finally:
+        torch.set_default_dtype(torch.float32)
