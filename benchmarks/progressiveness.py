@@ -112,7 +112,7 @@ def shown(transform: Transform, latent: list[Tensor], index: list[Tensor], photo
 
 def bin_means(values: Tensor, index: Tensor) -> Tensor:
     """For each coefficient the mean of those that have its index."""
-    _, place = index.unique(return_inverse=True)
+    _, place = torch.unique(index, return_inverse=True)
     sums = torch.zeros(int(place.max()) + 1, device=values.device).double()
     counts = torch.bincount(place.flatten())
     sums.index_add_(0, place.flatten(), values.flatten().double())

@@ -47,7 +47,7 @@ def bd_rate(tested: Sequence[RatePoint], anchor: Sequence[RatePoint]) -> BdRate 
     high = min(c[-1][1] for c in curves)
     if low >= high:
         return None
-    return BdRate(rate_difference(*curves, low, high), low, high)
+    return BdRate(rate_difference(curves[0], curves[1], low, high), low, high)
 
 
 def rate_difference(tested: Sequence[RatePoint], anchor: Sequence[RatePoint], low: float, high: float) -> float:
