@@ -131,7 +131,7 @@ def test_a_photo_cut_anywhere_is_read_or_refused(tmp_path: Path, photo: Photo, n
     assert refused > 10
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_damaged_photo_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged.png"

@@ -1,6 +1,7 @@
 """Connections that take long to close leave no task behind that nobody waits for."""
 
 import asyncio
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
@@ -36,8 +37,8 @@ async def test_a_server_that_is_closed_waits_for_offers_that_it_could_not_answer
     async def no_answer(*_: object) -> str:
         raise TimeoutError
 
-    async def any_offer(_: object) -> None:
-        return None
+    async def any_offer(_: object) -> SimpleNamespace:
+        return SimpleNamespace(near=lambda _: None)
 
     monkeypatch.setattr(RTCPeerConnection, "close", stuck)
     monkeypatch.setattr(peer, "CLOSING_S", 0.2)
