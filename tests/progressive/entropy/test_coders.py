@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from progressive.entropy.coders import CostMeter, CountCollector, RangeSymbolDecoder, RangeSymbolEncoder
+from progressive.entropy.coders import (
+    CostMeter,
+    CountCollector,
+    JointDecoder,
+    RangeSymbolDecoder,
+    RangeSymbolEncoder,
+)
 from progressive.entropy.tables import PRECISION_BITS, TOTAL, FrequencyTable, frequencies_from_counts
 from progressive.errors import BitstreamError
 
@@ -154,6 +160,26 @@ def test_frequencies_are_positive_and_sum_exactly(counts: list[float]) -> None:
 def test_a_table_that_does_not_sum_is_refused() -> None:
     with pytest.raises(ValueError, match="must sum"):
         FrequencyTable(np.full((2, 3), 100))
+
+
+@pytest.mark.parametrize("damaged", [None, 0, 1, 2])
+def test_decoders_read_as_one_and_a_damaged_one_stops_no_other(damaged: int | None) -> None:
+    """Three codes, of two, one and three blocks."""
+    tables, counts, rng = make_tables(0), (2, 1, 3), np.random.default_rng(0)
+    owners = np.repeat(np.arange(6), [3, 0, 5, 2, 2, 4])
+    batches = drawn(1, [len(owners)] * 4, tables)
+    ends = np.cumsum(counts)
+    ours = [np.isin(owners, range(end - count, end)) for count, end in zip(counts, ends, strict=True)]
+    codes = [coded(tables, [(name, rows[own], s[own]) for name, rows, s in batches])[0] for own in ours]
+    if damaged is not None:
+        codes[damaged] = bytes(rng.integers(1, 256, len(codes[damaged]) + 3, np.uint8))
+    joint = JointDecoder([RangeSymbolDecoder(tables, code) for code in codes], counts)
+    found = [joint.code(name, rows, np.zeros(0, np.int32), owners) for name, rows, _ in batches]
+    assert joint.finish() == [number != damaged for number in range(3)]
+    for symbols, (_, _, expected) in zip(found, batches, strict=True):
+        for number, own in enumerate(ours):
+            if number != damaged:
+                assert np.array_equal(symbols[own], expected[own])
 
 
 def test_counting_counts() -> None:

@@ -126,7 +126,7 @@ def trained(optimiser_of: type[torch.optim.Optimizer], steps: int) -> float:
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    return float(loss)
+    return float(loss.detach())
 
 
 def test_a_small_problem_is_solved() -> None:

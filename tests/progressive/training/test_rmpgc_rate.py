@@ -116,7 +116,8 @@ def test_both_tiers_are_every_symbol_once(networks: ProbabilityNetworks, latent:
             cost = LevelCost(level, symbols, parents)
             networks.code_level(level, contexts, parents, cost)
             later.append(cost.later)
-            assert (cost.bits.sum(1) > 0).all()
+            assert cost.bits.shape == cost.look_bits.shape == (SCALES,)
+            assert cost.bits.sum() > 0
             for scale in range(SCALES):
                 expected = symbols[scale] * ~cost.later[scale] if level == 4 else torch.zeros_like(symbols[scale])
                 assert torch.equal(cost.known(scale), expected)

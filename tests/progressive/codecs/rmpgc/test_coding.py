@@ -38,6 +38,9 @@ from progressive.errors import BitstreamError
 
 BLOCKS = 2
 SCALE = 3
+ONE_COEFFICIENT = next(places_of(0, 1, 1))
+"""The first pass over the lowest band of a block."""
+
 FAR = 200
 """Outputs of the networks beyond all rows of the tables."""
 
@@ -47,8 +50,8 @@ def drawn(*shape: int, low: int, high: int, seed: int) -> Tensor:
 
 
 def parameters_of(place: Place, count: int, side: int, *, low: int, high: int) -> Tensor:
-    height, width = place.of(torch.empty(1, 1, side, side)).shape[2:]
-    return drawn(BLOCKS, count, place.bands, height, width, low=low, high=high, seed=7 * place.number + place.top)
+    items, bands, height, width = place.coefficients(torch.empty(BLOCKS, CHANNELS[place.scale], side, side)).shape
+    return drawn(items, count, bands, height, width, low=low, high=high, seed=place.number)
 
 
 class Base:
@@ -113,7 +116,7 @@ def test_what_is_nearly_sure_is_not_written_but_is_what_is_predicted(coding: Cod
 def of_four(index: list[float]) -> tuple[Place, Tensor, Tensor]:
     """The first pass over four coefficients of the lowest band, which cannot have so many: its place, what is written
     of each, and parameters that predict zero."""
-    place = Place(0, 0, 0, 0, 0, 2)
+    place = ONE_COEFFICIENT
     values = torch.tensor(index).view(4, 1, 1, 1) * 1.62
     return place, values.expand(4, CHANNELS[0], 1, 1).clone(), torch.zeros(4, 2, 1, 1, 1)
 
@@ -173,6 +176,7 @@ class Plane:
         blank = [torch.zeros_like(n, dtype=torch.int8) for n in self.parents]
         return PlanePasses(
             coder,
+            BLOCKS,
             self.plane,
             0,
             self.coding.points,
@@ -244,6 +248,19 @@ def test_symbols_belong_to_their_blocks(coding: Coding) -> None:
     assert all((np.diff(owners) >= 0).all() for *_, owners in recorder.passes)
 
 
+def test_blocks_that_only_fill_up_are_not_written(coding: Coding) -> None:
+    made = Plane(coding, 1)
+    recorders = [Recorder(), Recorder()]
+    for recorder, count in zip(recorders, (BLOCKS, BLOCKS - 1), strict=True):
+        passes = replace(made.fresh(recorder, encodes=True), count=count)
+        made.look(passes)
+        made.code(passes)
+    everything, fewer = (sum(len(rows) for _, rows, *_ in r.passes) for r in recorders)
+    first = sum(int((owners == 0).sum()) for *_, owners in recorders[0].passes)
+    assert fewer == first < everything
+    assert all((owners == 0).all() for *_, owners in recorders[1].passes)
+
+
 def column(values: list[float]) -> Tensor:
     """A value a block, in the first coefficient of one position."""
     return torch.tensor(values).view(-1, 1, 1, 1)
@@ -258,6 +275,7 @@ def one_coefficient(
     blank = [torch.zeros(s, dtype=torch.int8) for s in shapes]
     passes = PlanePasses(
         recorder,
+        count,
         plane,
         0,
         coding.points,
@@ -271,7 +289,7 @@ def one_coefficient(
     assert passes.choices is not None
     passes.parents[0][:] = column(parents)
     passes.choices[0].values[:] = column(values)
-    passes(Place(0, 0, 0, 0, 0, 2), parameters.expand(count, 4).reshape(count, 4, 1, 1, 1))
+    passes(ONE_COEFFICIENT, parameters.expand(count, 4).reshape(count, 4, 1, 1, 1))
     return recorder, passes
 
 

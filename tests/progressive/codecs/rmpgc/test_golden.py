@@ -76,7 +76,7 @@ def frozen_stream(model: Model) -> LayeredStream:
             recorder = Recorder()
             state.keep_stages(state.code_stages(recorder, last - first + 1, target.base()))
             base = send(Contents(BASE, encoded([recorder], tables), run=RUNS.index((first, last))), 0)
-        listed = list(state.by_activity())
+        listed = list(state.by_activity)
         groups = [(base, listed, chosen) for chosen in (listed[:9], listed[9:18:2], [*listed[10:18:2], *listed[18:]])]
         for level in range(1, LEVELS + 1):
             recorder, finer = Recorder(), []

@@ -5,6 +5,7 @@ import pickle
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from frozen_rmpgc import frozen_model, frozen_tensors
@@ -165,11 +166,12 @@ def test_one_unit_of_any_weight_is_told(coding: Coding) -> None:
     networks = copy.deepcopy(coding.networks)
     for number, (_, layer) in enumerate(layers_of(networks)):
         expected = sums_of(layer)
-        weights = layer.weight.data.view(-1)
-        for place in {0, 37 * number % len(weights), len(weights) - 1}:
-            weights[place] += 1
+        weights, count = layer.weight.data, layer.weight.numel()
+        for place in {0, 37 * number % count, count - 1}:
+            at = tuple(int(n) for n in np.unravel_index(place, weights.shape))
+            weights[at] += 1
             assert sums_of(layer) != expected
-            weights[place] -= 1
+            weights[at] -= 1
         assert sums_of(layer) == expected
 
 

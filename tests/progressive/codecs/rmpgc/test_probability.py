@@ -8,7 +8,7 @@ from frozen_rmpgc import frozen_model, frozen_tensors
 from torch import Tensor
 
 from progressive.codecs.rmpgc.layers import UNIT, layers_of
-from progressive.codecs.rmpgc.layout import BLOCK_SIDES, CHANNELS, COLOUR_CHANNELS, LEVELS, SCALES, TIERS
+from progressive.codecs.rmpgc.layout import BLOCK_SIDES, CHANNELS, LEVELS, LUMA, SCALES, TIERS
 from progressive.codecs.rmpgc.model import NETWORKS
 from progressive.codecs.rmpgc.probability import (
     BASE_WIDTH,
@@ -43,6 +43,14 @@ def contexts(count: int = BLOCKS) -> list[Tensor]:
     return [drawn(count, BASE_WIDTH, s, s, low=0, high=255) for s in BLOCK_SIDES]
 
 
+Pass = tuple[int, int, tuple[tuple[int, int], ...]]
+"""Scale, network and corners of a place."""
+
+
+def key_of(place: Place) -> Pass:
+    return place.scale, place.number, place.corners
+
+
 @dataclass
 class Answering:
     """A coder that knows all symbols and keeps the parameters that it is shown."""
@@ -50,7 +58,7 @@ class Answering:
     symbols: list[Tensor]
     looks: bool = True
     before: list[Tensor] | None = None
-    seen: dict[tuple[int, Place], Tensor] = field(default_factory=dict)
+    seen: dict[Pass, Tensor] = field(default_factory=dict)
     look: list[Tensor] = field(default_factory=list)
 
     def looked(self, scale: int, parameters: Tensor) -> None:
@@ -60,7 +68,7 @@ class Answering:
         return torch.zeros_like(self.symbols[scale]) if self.before is None else self.before[scale]
 
     def __call__(self, place: Place, parameters: Tensor) -> Tensor:
-        self.seen[place.scale, place] = parameters.clone()
+        self.seen[key_of(place)] = parameters.clone()
         return place.coefficients(self.symbols[place.scale])
 
 
@@ -91,8 +99,7 @@ def level_walk(
 def flipped(symbols: list[Tensor], place: Place) -> list[Tensor]:
     """Other symbols at one place."""
     found = [s.clone() for s in symbols]
-    here = place.coefficients(found[place.scale])
-    here.copy_(1 - here)
+    place.write_coefficients(1 - place.coefficients(found[place.scale]), found[place.scale])
     return found
 
 
@@ -111,7 +118,7 @@ def test_parameters_depend_on_what_was_coded_before_them_and_on_nothing_else(
         changed = WALKS[walk](networks, flipped(symbols, place))
         assert list(changed.seen) == order
         differ = [not torch.equal(plain.seen[key], changed.seen[key]) for key in order]
-        own = order.index((scale, place))
+        own = order.index(key_of(place))
         assert not any(differ[: own + 1])
         assert any(differ[own + 1 :]) == (own + 1 < len(order))
         assert all(torch.equal(a, b) for a, b in zip(plain.look, changed.look, strict=True))
@@ -142,7 +149,8 @@ def test_blocks_are_alone(networks: ProbabilityNetworks) -> None:
         with torch.inference_mode():
             networks.code_level(LEVEL, [c[part] for c in contexts(5)], [p[part] for p in of_blocks(-4, 4, 5)], alone)
         for key, parameters in alone.seen.items():
-            assert torch.equal(parameters, together.seen[key][part])
+            items = max(1, len(key[2]))
+            assert torch.equal(parameters, together.seen[key][items * one : items * (one + 1)])
         assert all(torch.equal(a, b[part]) for a, b in zip(alone.look, together.look, strict=True))
 
 
@@ -187,8 +195,20 @@ def test_places_are_every_coefficient_once_and_luma_comes_first(scale: int, size
     for place in places:
         part = place.coefficients(times)
         assert part.numel()
-        part += 1
+        place.write_coefficients(part + 1, times)
     assert (times == 1).all()
-    colours = [place.colour for place in places]
-    assert colours == sorted(colours)
-    assert len({place.number for place in places if place.colour}) == sum(n > 0 for n in COLOUR_CHANNELS[scale][1:])
+    assert [place.number for place in places] == sorted(place.number for place in places)
+    assert [bool(place.corners) for place in places] == [place.channels.start == 0 for place in places]
+    assert (places[-1].channels.start == LUMA[scale]) == (CHANNELS[scale] > LUMA[scale])
+
+
+def test_a_place_reads_what_it_wrote_item_by_item() -> None:
+    values, (*_, others, _) = torch.arange(2.0 * CHANNELS[3] * 16).view(2, -1, 4, 4), places_of(3, 4, 4)
+    part = others.coefficients(values)
+    assert part.shape == (4, LUMA[3], 2, 2)
+    assert torch.equal(part[0], values[0, : LUMA[3], ::2, 1::2])
+    assert torch.equal(part[3], values[1, : LUMA[3], 1::2, ::2])
+    again = torch.zeros_like(values)
+    others.write_coefficients(part, again)
+    assert torch.equal(others.coefficients(again), part)
+    assert int((again != 0).sum()) == int((part != 0).sum())

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from progressive.codecs.rmpgc.records import Recorder, encoded
+from progressive.codecs.rmpgc.records import Recorder, encoded, joined
 from progressive.entropy.coders import CostMeter, RangeSymbolDecoder, RangeSymbolEncoder
 from progressive.entropy.tables import TOTAL, FrequencyTable
 
@@ -47,6 +47,21 @@ def test_records_are_coded_one_after_the_other(recorder: Recorder) -> None:
         written_by(encoder, record)
     assert encoded([recorder, other], TABLES) == encoder.to_bytes() != encoded([other, recorder], TABLES)
     assert encoded([], TABLES) == b""
+
+
+def test_records_of_other_blocks_become_one(recorder: Recorder) -> None:
+    """Cut after any block, and put together again."""
+    for first in range(BLOCKS + 1):
+        parts = []
+        for blocks in (range(first), range(first, BLOCKS)):
+            part = Recorder()
+            for table, rows, symbols, owners in recorder.passes:
+                inside = np.isin(owners, blocks)
+                part.code(table, rows[inside], symbols[inside].astype(np.int32), owners[inside] - blocks.start)
+            parts.append(part)
+        whole = joined(parts, [first, BLOCKS - first])
+        assert encoded([whole], TABLES) == encoded([recorder], TABLES)
+        assert whole.encoded_blocks(TABLES, [1, 4]) == recorder.encoded_blocks(TABLES, [1, 4])
 
 
 @pytest.mark.parametrize("chosen", [[0], [1, 4], [0, 2, 3], [4]])

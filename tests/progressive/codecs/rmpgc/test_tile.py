@@ -77,7 +77,7 @@ def test_decoding_finds_what_encoding_wrote(coding: Coding, target: Target, runs
         assert sender.scales == receiver.scales
         assert same(known(sender), known(receiver))
     assert receiver.base_complete
-    assert sender.by_activity() == receiver.by_activity()
+    assert sender.by_activity == receiver.by_activity
     for level in range(1, LEVELS + 1):
         result, code = coded_level(coding, sender, target, level, BLOCKS)
         sender.keep_level(result)
@@ -212,10 +212,28 @@ def test_the_most_active_blocks_come_first(coding: Coding, latent: list[Tensor])
     made = [amount.repeat_interleave(s, 2).repeat_interleave(s, 3).expand_as(y).clone() for y, s in sides]
     state = with_base(coding, Target(made, Choices(made[0])))
     sizes = sum(n.abs().sum((1, 2, 3), dtype=torch.int64) for n in state.index[1:])
-    activity = state.by_activity()
+    activity = state.by_activity
     assert sorted(activity) == BLOCKS
     assert activity[:2] == (4, 1)
     assert [int(sizes[b]) for b in activity] == sorted(sizes.tolist(), reverse=True)
+
+
+def test_a_result_of_some_blocks_is_theirs(coding: Coding, target: Target) -> None:
+    state = with_base(coding, target)
+    result, _ = coded_level(coding, state, target, 1, [0, 2, 3, 5])
+    some = result.only([2, 5])
+    assert some.blocks == [2, 5]
+    for part, whole in ((some.symbols, result.symbols), (some.tiers, result.tiers), (some.points, result.points)):
+        assert same(part, [t[[1, 3]] for t in whole])
+    state.keep_level(some)
+    state.keep_level(result.only([]))
+    assert state.levels.tolist() == [0, 0, 1, 0, 0, 1]
+
+
+def test_a_base_that_is_not_whole_lists_no_blocks(coding: Coding, target: Target) -> None:
+    state = fresh(coding)
+    state.keep_stages(state.code_stages(CostMeter(coding.tables, 1), SCALES - 1, target.base()))
+    assert state.by_activity == ()
 
 
 def test_targets_price_each_level_and_hold_its_blocks(target: Target) -> None:

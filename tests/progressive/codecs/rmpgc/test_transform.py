@@ -1,21 +1,17 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc import wavelet
+from progressive.codecs.rmpgc import transform, wavelet
 from progressive.codecs.rmpgc.layout import CHANNELS, LUMA, SCALES, STRIDES
 from progressive.codecs.rmpgc.transform import Transform
 from progressive.photos import sample_photo
 
 PHOTO = torch.from_numpy(sample_photo("astronaut")[:128, 64:256].copy()).permute(2, 0, 1)[None] / 255
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _without_gradients() -> object:
-    with torch.inference_mode():
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -47,20 +43,42 @@ def wavelet_latent(photo: Tensor) -> list[Tensor]:
     return [torch.cat(lows, 1), *scales]
 
 
-def test_random_filters_are_undone_exactly(drawn: Transform) -> None:
-    photos = smooth_colours(torch.cat([PHOTO, PHOTO.flip(3)]))
-    latent = drawn.analyse(photos)
+@torch.no_grad()
+def lifted_and_back(transform: Transform, photos: Tensor) -> Tensor:
+    """What comes back differs by so much; fails where the steps change hardly anything."""
+    latent = transform.analyse(photos)
     apart = [float((a - b).abs().max()) for a, b in zip(latent, wavelet_latent(photos), strict=True)]
     assert min(apart) > 0.01
-    torch.testing.assert_close(drawn.synthesise(latent), photos, atol=1e-4, rtol=0)
+    return transform.synthesise(latent) - photos
 
 
+def test_random_filters_are_undone_exactly(drawn: Transform, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = smooth_colours(torch.cat([PHOTO, PHOTO.flip(3)]))
+    monkeypatch.setattr(transform, "fast_floats", lambda _: nullcontext())
+    assert lifted_and_back(drawn, photos).abs().max() < 1e-4
+
+
+def test_where_floats_are_short_they_are_undone_to_a_part_of_a_grey_level(drawn: Transform) -> None:
+    left = 255 * lifted_and_back(drawn, smooth_colours(PHOTO))
+    assert left.abs().max() < 1
+    assert left.square().mean() < 0.01
+
+
+@torch.inference_mode()
+def test_the_codec_computes_nearly_what_was_trained(drawn: Transform) -> None:
+    with torch.inference_mode(False):
+        trained = drawn.analyse(PHOTO)
+    for found, expected in zip(drawn.analyse(PHOTO), trained, strict=True):
+        assert float((found - expected).square().mean()) < 1e-4 * float(expected.square().mean()) + 1e-6
+
+
+@torch.no_grad()
 def test_an_untrained_transform_is_the_wavelet() -> None:
-    transform = Transform()
+    untrained = Transform()
     latent = wavelet_latent(PHOTO)
-    for found, expected in zip(transform.analyse(PHOTO), latent, strict=True):
+    for found, expected in zip(untrained.analyse(PHOTO), latent, strict=True):
         torch.testing.assert_close(found, expected)
-    torch.testing.assert_close(transform.synthesise(latent), smooth_colours(PHOTO), atol=1e-5, rtol=0)
+    torch.testing.assert_close(untrained.synthesise(latent), smooth_colours(PHOTO), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (64, 192), (256, 64)])
@@ -88,7 +106,7 @@ def test_photos_of_a_batch_do_not_mix(drawn: Transform) -> None:
 
 
 def test_it_costs_what_it_says(drawn: Transform) -> None:
-    """At most 2.7 billion multiplications each way for 768x512 pixels, the wavelet's apart."""
+    """At most 3.1 billion multiplications each way for 768x512 pixels, the wavelet's apart."""
     counted = 0
 
     def count(layer: nn.Module, _: object, output: Tensor) -> None:
@@ -96,13 +114,13 @@ def test_it_costs_what_it_says(drawn: Transform) -> None:
         assert isinstance(layer, nn.Conv2d)
         counted += output.numel() * layer.weight[0].numel()
 
-    transform = Transform()
-    transform.load_state_dict(drawn.state_dict())
-    for layer in transform.modules():
+    made = Transform()
+    made.load_state_dict(drawn.state_dict())
+    for layer in made.modules():
         if isinstance(layer, nn.Conv2d):
             layer.register_forward_hook(count)
-    latent = transform.analyse(PHOTO)
-    assert 1e9 < counted * 16 <= 2.7e9
+    latent = made.analyse(PHOTO)
+    assert 1e9 < counted * 16 <= 3.1e9
     counted = 0
-    transform.synthesise(latent)
-    assert 1e9 < counted * 16 <= 2.7e9
+    made.synthesise(latent)
+    assert 1e9 < counted * 16 <= 3.1e9
