@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from progressive.codecs.rmpgc.assembly import Fragments, Waiting, Whole
+from progressive.codecs.rmpgc.assembly import Fragments, Whole
 from progressive.codecs.rmpgc.segments import ALL, BASE, RUN, SET, Contents
 from progressive.errors import BitstreamError
 
@@ -146,25 +146,6 @@ def test_a_first_fragment_leaves_a_chain_that_it_refers_to() -> None:
     assert fragments.joined(10, pieces[10]) is None
     assert fragments.joined(50, replace(pieces[10], reference=10)) is None
     assert pushed(fragments, [(13, pieces[13]), (16, pieces[16])]) == [whole_of(pieces)]
-
-
-@settings(deadline=None)
-@given(needs=st.lists(st.sampled_from([4, 5, (0, 3), (1, 3)]), max_size=12))
-def test_what_waits_is_released_once_by_what_it_needs(needs: list[int | tuple[int, int]]) -> None:
-    waiting = Waiting()
-    wholes = [Whole(Contents(SET, b""), (number, 100 + number)) for number in range(len(needs))]
-    for need, whole in zip(needs, wholes, strict=True):
-        waiting.add(need, whole)
-    assert waiting.count == 2 * len(needs)
-    for wanted in (4, (1, 3), 9, 4):
-        expected = [w for need, w in zip(needs, wholes, strict=True) if need == wanted]
-        released = waiting.released(wanted)
-        assert released == (expected if wanted in needs else [])
-        needs, wholes = (
-            [n for n in needs if n != wanted],
-            [w for n, w in zip(needs, wholes, strict=True) if n != wanted],
-        )
-        assert waiting.count == 2 * len(needs)
 
 
 class Counted(Contents):
