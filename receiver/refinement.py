@@ -14,6 +14,7 @@ from progressive import metrics
 from progressive.background import Background
 from progressive.codec import DecoderStatus, Photo, ProgressiveDecoder
 from progressive.output import OutputFolder, Refinement
+from progressive.stopping import StoppedError
 
 SegmentPayload = tuple[int, bytes]
 """A segment's id and its payload."""
@@ -76,7 +77,10 @@ class Refiner:
         changed = self._push(segments)
         if self.stopped or not changed:
             return None
-        picture, status = self.decoder.picture(), self.decoder.status
+        try:
+            picture, status = self.decoder.picture(stop=lambda: self.stopped), self.decoder.status
+        except StoppedError:
+            return None
         if self._frame is not None:
             picture = self._frame(picture)
         shown_s = self._elapsed_s()

@@ -1,4 +1,7 @@
-"""Photos as a receiver has them: coded once by the codec as it is, kept at every level, cropped to whole blocks.
+"""Crops of photos as a receiver has them: coded once by the codec as it is, kept at every level.
+
+Crops are coded as photos of their own: one that is cut out of a coded photo has other borders than its transform takes
+for granted.
 
 Legend: R x K blocks; C coefficients a position; h x w positions of a scale.
 """
@@ -23,7 +26,7 @@ from progressive.entropy.coders import CostMeter
 
 @dataclass(frozen=True)
 class CodedPhoto:
-    """A photo and what is known of it at each level.
+    """A photo, or a crop, and what is known of it at each level.
 
     Fields:
         photo: bytes [3, 64 R, 64 K].
@@ -37,22 +40,18 @@ class CodedPhoto:
     values: list[list[Tensor]]
     bits: list[float]
 
-    def at(self, states: Tensor, top: int, left: int) -> list[Tensor]:
-        """What a receiver in these states [R, K] has of the blocks from (top, left): all scales, [1, C, h, w]."""
-        columns = self.photo.shape[2] // BLOCK
-        rows, across = (torch.arange(n) for n in states.shape)
-        blocks = ((top + rows[:, None]) * columns + left + across).flatten()
+    def at(self, states: Tensor) -> list[Tensor]:
+        """What a receiver in these states, [R, K], has of it: all scales, [1, C, h, w]."""
         found = []
         for scale, side in enumerate(BLOCK_SIDES):
-            channels = self.values[0][scale].shape[1]
-            known = torch.zeros(len(blocks), channels, side, side)
+            known = torch.zeros_like(self.values[0][scale], dtype=torch.float32)
             for level in range(LEVELS + 1):
                 here = (states == state_of(SCALES, level)).flatten()
                 if level == 0:  # scales of a base that is not whole are what they are in a whole one
                     here |= ((states > scale) & (states < state_of(SCALES, 0))).flatten()
-                known[here] = self.values[level][scale][blocks[here]].float()
-            grid = known.view(*states.shape, channels, side, side).permute(2, 0, 3, 1, 4)
-            found.append(grid.reshape(1, channels, states.shape[0] * side, states.shape[1] * side))
+                known[here] = self.values[level][scale][here].float()
+            grid = known.view(*states.shape, -1, side, side).permute(2, 0, 3, 1, 4)
+            found.append(grid.reshape(1, -1, states.shape[0] * side, states.shape[1] * side))
         return found
 
 
@@ -74,25 +73,32 @@ def coded(photo: Tensor, coding: Coding, transform: Transform) -> CodedPhoto:
 
 
 class CodedPool:
-    """Coded photos to draw crops from; each is coded when it is first drawn.
+    """Coded crops to draw from; each is coded when it is first drawn.
 
     Args:
-        photos: bytes [3, H, W], each side at least that of any crop.
+        photos: bytes [3, H, W], each side at least that of the crops.
+        count: of crops, one of each photo before the second of any.
+        side: of the crops in pixels, a multiple of 64.
         coding, transform: how.
+        seed: of where the crops are.
     """
 
-    def __init__(self, photos: list[Tensor], coding: Coding, transform: Transform) -> None:
-        self._photos, self.how = photos, (coding, transform)
+    def __init__(
+        self, photos: list[Tensor], count: int, side: int, coding: Coding, transform: Transform, seed: int
+    ) -> None:
+        self._photos, self._count, self._side, self._seed = photos, count, side, seed
+        self.how = coding, transform
         self._coded: dict[int, CodedPhoto] = {}
 
-    def draw(self, rng: np.random.Generator, count: int, side: int) -> list[tuple[CodedPhoto, int, int]]:
-        """Photos, and the first row and column of blocks of a crop of each."""
-        return [self._drawn(rng, side // BLOCK) for _ in range(count)]
+    def draw(self, rng: np.random.Generator, count: int) -> list[CodedPhoto]:
+        """So many crops."""
+        return [self._crop(int(rng.integers(self._count))) for _ in range(count)]
 
-    def _drawn(self, rng: np.random.Generator, blocks: int) -> tuple[CodedPhoto, int, int]:
-        number = int(rng.integers(len(self._photos)))
+    def _crop(self, number: int) -> CodedPhoto:
         if number not in self._coded:
-            self._coded[number] = coded(self._photos[number], *self.how)
-        found = self._coded[number]
-        top, left = (int(rng.integers(n // BLOCK - blocks + 1)) for n in found.photo.shape[1:])
-        return found, top, left
+            photo = self._photos[number % len(self._photos)]
+            rng = np.random.default_rng((self._seed, number))
+            top, left = (int(rng.integers(n - self._side + 1)) for n in photo.shape[1:])
+            crop = photo[:, top : top + self._side, left : left + self._side]
+            self._coded[number] = coded(crop.cpu(), *self.how)
+        return self._coded[number]

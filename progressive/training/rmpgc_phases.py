@@ -215,7 +215,7 @@ class Entropy(Phase):
 
 
 class Decoding(Phase):
-    """The synthesis alone, on photos that are coded once with the networks and transform as they are."""
+    """The synthesis alone, on crops that are coded once with the networks and transform as they are."""
 
     name = "synthesis"
 
@@ -224,19 +224,15 @@ class Decoding(Phase):
         return [self.model.synthesis]
 
     def loss(self, rng: np.random.Generator) -> Loss:
-        drawn = self._coded.draw(rng, self.own.batch, self.own.crop)
-        side = self.own.crop
-        crops = [
-            c.photo[:, top * BLOCK : top * BLOCK + side, left * BLOCK : left * BLOCK + side] for c, top, left in drawn
-        ]
+        drawn = self._coded.draw(rng, self.own.batch)
         device = self.pool.device
-        photos = torch.stack(crops).float().to(device) / 255
+        photos = torch.stack([crop.photo for crop in drawn]).float().to(device) / 255
         states = draw_states(photos, self.semantics.importance, rng)
-        each = [c.at(s, top, left) for (c, top, left), s in zip(drawn, states.cpu(), strict=True)]
+        each = [crop.at(state) for crop, state in zip(drawn, states.cpu(), strict=True)]
         values = [torch.cat(scale).to(device) for scale in zip(*each, strict=True)]
         with torch.no_grad():
             turned = self.model.transform.synthesise(values)
-            linear = torch.cat([c.colours.restored(y[None]) for (c, *_), y in zip(drawn, turned, strict=True)])
+            linear = torch.cat([crop.colours.restored(y[None]) for crop, y in zip(drawn, turned, strict=True)])
         return self._picture_loss(photos, linear, states)
 
     def _picture_loss(self, photos: Tensor, linear: Tensor, states: Tensor) -> Loss:
@@ -262,9 +258,8 @@ class Decoding(Phase):
     def _coded(self) -> CodedPool:
         photos = self.pool.whole(self.settings.calibration_photos)
         coding = fitted_coding(self.model.networks, self.model.transform, photos)
-        return CodedPool(
-            [p.cpu() for p in self.pool.photos[: self.settings.coded_photos]], coding, self.model.transform
-        )
+        count, side = self.settings.coded_crops, self.own.crop
+        return CodedPool(self.pool.photos, count, side, coding, self.model.transform, seed=0)
 
     @torch.no_grad()
     def report(self, model: Trainee, photos: list[Tensor]) -> str:
@@ -273,7 +268,7 @@ class Decoding(Phase):
         for photo, known in zip(photos, self._watched(photos), strict=True):
             for level in range(LEVELS + 1):
                 states = torch.full([n // BLOCK for n in photo.shape[2:]], state_of(0, BASE + level))
-                values = [v.to(photo.device) for v in known.at(states, 0, 0)]
+                values = [v.to(photo.device) for v in known.at(states)]
                 linear = known.colours.restored(model.transform.synthesise(values))
                 picture = model.synthesis(linear, states[None].to(photo.device)).clamp(0, 1)
                 reached[level] -= 10 * torch.log10((picture - photo).square().mean() + 1e-10).cpu()

@@ -43,7 +43,7 @@ class Settings:
         photos: to train on, at most.
         held_out: photos set aside to watch the progress on, unless they are given apart.
         calibration_photos: that the stored tables are counted on.
-        coded_photos: that the synthesis learns from; each is kept at every level, 27 bytes a pixel.
+        coded_crops: that the synthesis learns from; each is kept at every level, 27 bytes a pixel.
         base_weight, look_weight: of the base's bits and the look's beside a level's, in the probability networks' loss.
         rounded_share: of the entropy phase that computes with rounded weights.
         feature_weight: of the logarithm of the features' squared distance beside that of the pixels'.
@@ -60,7 +60,7 @@ class Settings:
     photos: int
     held_out: int
     calibration_photos: int
-    coded_photos: int
+    coded_crops: int
     base_weight: float
     look_weight: float
     rounded_share: float
@@ -139,7 +139,7 @@ def _check(settings: Settings, file: Path) -> None:
     each = [settings.phase(name) for name in PHASES]
     for wrong, what in (
         (
-            min(settings.photos, settings.calibration_photos, settings.coded_photos) < 1 or settings.held_out < 0,
+            min(settings.photos, settings.calibration_photos, settings.coded_crops) < 1 or settings.held_out < 0,
             "numbers of photos must be above 0",
         ),
         (min(settings.base_weight, settings.look_weight) < 0, "weights must not be negative"),
