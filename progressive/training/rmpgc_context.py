@@ -136,12 +136,12 @@ def bits_of(index: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
 
 
 def _described(values: Tensor) -> Tensor:
-    """Indices of one colour [N, bands, h, w] as inputs [N, 6, h, w]."""
-    room = (0, 0, 0, 0, 0, BANDS - values.shape[1])
+    """Indices of one or two colours as inputs, [N, 6 or 12, h, w]: sizes of those above zero, then of those below."""
     size = torch.log1p(values.abs())
-    return (
-        nn.functional.pad(torch.stack([size * (values > 0), size * (values < 0)]), room).transpose(0, 1).flatten(1, 2)
-    )
+    signed = torch.cat([size * (values > 0), size * (values < 0)], 1)
+    if values.shape[1] % BANDS:  # the lowest band, one a colour
+        signed = nn.functional.pad(signed[:, :, None], (0, 0, 0, 0, 0, BANDS - 1)).flatten(1, 2)
+    return signed
 
 
 def _blank(index: Tensor) -> Tensor:
