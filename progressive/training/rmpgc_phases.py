@@ -280,7 +280,8 @@ class Decoding(Phase):
     def _watched(self, photos: list[Tensor]) -> list[CodedPhoto]:
         if not hasattr(self, "_held_out"):
             pool = self._coded
-            self._held_out = [coded((x[0] * 255).round().to(torch.uint8).cpu(), *pool.how) for x in photos]
+            bytes_of = [(x[0] * 255).round().to(torch.uint8).cpu() for x in photos]
+            self._held_out = [coded([x], *pool.how)[0] for x in bytes_of]
         return self._held_out
 
 
