@@ -77,6 +77,11 @@ class RangeSymbolEncoder:
                 return end.to_bytes(size, "big").rstrip(b"\0")
         raise AssertionError("an interval of a range coder holds its own lower end")
 
+    def with_whole_words(self) -> bytes:
+        """The code so far as the range coder itself ends it, without the zero bytes after its end."""
+        words: bytes = self._encoder.get_compressed().astype(">u4").tobytes()
+        return words.rstrip(b"\0")
+
 
 class RangeSymbolDecoder:
     """Reads symbols back; raises BitstreamError where no encoder could have written the bytes."""
@@ -97,8 +102,11 @@ class RangeSymbolDecoder:
         return self._again.code(table, rows, decoded, blocks)
 
     def finish(self) -> None:
-        """Raises BitstreamError if the symbols have another code than the bytes: they were not the encoder's."""
-        if self._again.to_bytes() != self._data:
+        """Raises BitstreamError if the symbols have another code than the bytes: they were not the encoder's.
+
+        Codes that end as they used to, a few bytes later, are read as well.
+        """
+        if self._data not in (self._again.to_bytes(), self._again.with_whole_words()):
             raise BitstreamError("a segment's code is not the one of its symbols")
 
 

@@ -113,7 +113,7 @@ class Contexts(Phase):
     def loss(self, rng: np.random.Generator) -> Loss:
         photos, fineness = self._drawn(rng)
         bits, *_ = self._costs(self.model, photos, fineness)
-        return Loss(_relative(bits), {"bpp": bits.detach().sum() / photos[:, 0].numel()})
+        return Loss(_logarithm(bits), {"bpp": bits.detach().sum() / photos[:, 0].numel()})
 
     def _drawn(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Photos, and halvings of the base's step, [N]."""
@@ -162,7 +162,8 @@ class Transforming(Contexts):
         if fresh:
             for name, weight in self.model.transform.named_parameters():
                 if name.endswith("filters.weight"):
-                    nn.init.normal_(weight, std=FIRST_FILTERS)
+                    drawn = torch.from_numpy(rng.normal(0, FIRST_FILTERS, weight.shape))
+                    weight.data.copy_(drawn)
 
     def loss(self, rng: np.random.Generator) -> Loss:
         photos, fineness = self._drawn(rng)
@@ -171,7 +172,7 @@ class Transforming(Contexts):
         cost = (marginal + slope * error) / (bits + slope * error).detach()
         psnr = -10 * torch.log10(error.detach() / photos[0].numel() + ERROR_FLOOR).mean()
         figures = {"bpp": bits.detach().sum() / photos[:, 0].numel(), "PSNR dB": psnr}
-        return Loss(_relative(bits) + cost.mean(), figures)
+        return Loss(_logarithm(bits) + cost.mean(), figures)
 
 
 class Entropy(Phase):
@@ -285,9 +286,9 @@ class Decoding(Phase):
         return self._held_out
 
 
-def _relative(bits: Tensor) -> Tensor:
-    """Bits over what they are: every photo counts alike."""
-    return (bits / bits.detach().clamp(min=LEAST_BITS)).mean()
+def _logarithm(bits: Tensor) -> Tensor:
+    """The mean logarithm of bits: every photo counts alike."""
+    return torch.log(bits + LEAST_BITS).mean()
 
 
 def _turned(photo: Tensor) -> Tensor:

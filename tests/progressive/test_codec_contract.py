@@ -316,7 +316,7 @@ def check_damaged(decoder: ProgressiveDecoder, segment_id: int, payload: bytes) 
 def test_work_follows_what_was_received_not_the_size_that_is_claimed(
     codec: ProgressiveCodec, stream: LayeredStream
 ) -> None:
-    flat = codec.encode(np.full((512, 512, 3), 90, np.uint8))
+    flat = codec.encode(np.full((512, 1024, 3), 90, np.uint8))
     decoder = codec.decoder(replace(flat.header, width=4000, height=4000))
     decoder.push(flat.segments[0].id, flat.segments[0].payload)
     pieces = 0
@@ -351,14 +351,15 @@ def test_many_that_wait_are_not_all_tried_again_with_every_segment(
     forged = stream.segments[-1].payload
     for number in range(500):
         assert not decoder.push(1000 + number, forged[:-2] + number.to_bytes(2, "big"))
-    tries, one_try = 0, decoder._try
+    name = "_try" if hasattr(decoder, "_try") else "_job_of"
+    tries, one_try = 0, getattr(decoder, name)
 
-    def count(*arguments: object) -> bool:
+    def count(*arguments: object) -> object:
         nonlocal tries
         tries += 1
-        return bool(one_try(*arguments))
+        return one_try(*arguments)
 
-    monkeypatch.setattr(decoder, "_try", count)
+    monkeypatch.setattr(decoder, name, count)
     first = [segment for segment in stream.segments if segment.id != stream.segments[-1].id][:25]
     for segment in first:
         decoder.push(segment.id, segment.payload)

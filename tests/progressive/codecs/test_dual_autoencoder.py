@@ -159,11 +159,11 @@ def test_contents_round_trip(contents: Contents) -> None:
 
 def test_missing_and_damaged_weights_are_one_line(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("weights")
-    with pytest.raises(UsageError, match="cannot read the weights"):
+    with pytest.raises(UsageError, match="cannot read"):
         Model.load(folder / "none.safetensors")
     damaged = folder / "damaged.safetensors"
     damaged.write_bytes(b"not weights")
-    with pytest.raises(UsageError, match="cannot read the weights"):
+    with pytest.raises(UsageError, match="cannot read"):
         Model.load(damaged)
 
 

@@ -191,11 +191,11 @@ def test_a_run_writes_weights_that_are_trained_on_and_leaves_nothing_else(folder
     options: dict[str, Any] = {"settings": short, "held_out": None, "seed": 0, "worker": ALONE, "log": lines.append}
     run([folder], out, resume=False, **options)
     assert list(tmp_path.iterdir()) == [out]
-    assert [line.split()[0] for line in lines if "/2: " in line] == list(PHASES)
+    assert [line.split()[0] for line in lines if "/2, " in line] == list(PHASES)
     first = out.read_bytes()
     run([folder], out, resume=True, **options)
     assert out.read_bytes() != first
-    assert [line.split()[0] for line in lines if "/2: " in line][len(PHASES) :] == list(short.resumed_phases)
+    assert [line.split()[0] for line in lines if "/2, " in line][len(PHASES) :] == list(short.resumed_phases)
 
 
 def test_a_run_that_cannot_write_goes_on_from_its_state(
