@@ -1,14 +1,15 @@
 """A codec of a few lines for tests of everything around codecs: thumbnails of 1/16 and then 1/8 of the size, raw."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from PIL import Image
 
-from progressive.codec import DecoderStatus, Photo
+from progressive.codec import DecoderStatus, Photo, Pushed, pushed_one_by_one
 from progressive.errors import BitstreamError
 from progressive.registry import Entry
+from progressive.stopping import Stop, never
 from progressive.stream import LayeredStream, Segment, StreamHeader
 
 NUMBER = 200
@@ -86,7 +87,10 @@ class ThumbnailDecoder:
         self._known[layer] += len(data)
         return True
 
-    def picture(self) -> Photo:
+    def push_all(self, segments: Iterable[tuple[int, bytes]]) -> Pushed:
+        return pushed_one_by_one(self, segments)
+
+    def picture(self, *, stop: Stop = never) -> Photo:
         pictures = [self._upsampled(layer) for layer in range(len(FACTORS))]
         return pictures[1] if self._known[1] == len(self._samples[1]) else pictures[0]
 

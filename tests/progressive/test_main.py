@@ -1,6 +1,7 @@
 """The command line over a codec of four flat quarters, small enough to foretell every picture."""
 
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -10,10 +11,11 @@ import pytest
 
 from progressive import registry
 from progressive.__main__ import main
-from progressive.codec import DecoderStatus, Photo
+from progressive.codec import DecoderStatus, Photo, Pushed, pushed_one_by_one
 from progressive.container import read_stream
 from progressive.errors import BitstreamError
 from progressive.photos import read_photo, write_png
+from progressive.stopping import Stop, never
 from progressive.stream import LayeredStream, Segment, StreamHeader
 
 NUMBER = 200
@@ -55,7 +57,10 @@ class QuartersDecoder:
         self.means[segment_id] = payload[3]
         return True
 
-    def picture(self) -> Photo:
+    def push_all(self, segments: Iterable[tuple[int, bytes]]) -> Pushed:
+        return pushed_one_by_one(self, segments)
+
+    def picture(self, *, stop: Stop = never) -> Photo:
         picture = np.full((self.header.height, self.header.width, 3), 128, dtype=np.uint8)
         for i, part in enumerate(np.array_split(picture, 4, axis=0), 1):
             part[:] = self.means.get(i, 128)

@@ -13,6 +13,7 @@ from progressive.errors import RunError
 from progressive.metrics import psnr
 from progressive.output import OutputFolder, Refinement
 from progressive.photos import read_photo, sample_photo
+from progressive.stopping import Stop, never
 from progressive.stream import LayeredStream
 from receiver.refinement import RefinementLoop, Refiner
 
@@ -78,7 +79,7 @@ class SlowDecoder(fake_codec.ThumbnailDecoder):
         self.begun, self.go_on = threading.Event(), threading.Event()
         self.pictures = 0
 
-    def picture(self) -> Photo:
+    def picture(self, *, stop: Stop = never) -> Photo:
         assert threading.current_thread() is not threading.main_thread()
         self.begun.set()
         assert self.go_on.wait(timeout=10)
