@@ -47,4 +47,5 @@ def estimate_losses(assumed: LossModel, *, sent: int, lost: int, burst: float) -
         return assumed
     loss = min(MAX_LOSS, all_lost / (sent + PRIOR_PACKETS))
     bursts = prior_lost * assumed.to_good + (lost / max(1.0, burst) if lost else 0.0)
-    return LossModel(loss, max(1.0, loss / (1 - loss), min(MAX_BURST, all_lost / bursts)))
+    mean_burst = all_lost / bursts if bursts else MAX_BURST  # losses so rare that their bursts round to none
+    return LossModel(loss, max(1.0, loss / (1 - loss), min(MAX_BURST, mean_burst)))

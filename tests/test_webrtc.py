@@ -183,14 +183,14 @@ def test_a_photo_that_cannot_be_read_is_an_error_and_the_others_are_served(photo
     run.stop()
     assert (tmp_path / "out" / "photo_02" / "final.png").exists()
     _, display, run = serving(photos, serve_for_s=0.05)
-    with pytest.raises(RunError, match="1 of 3 photos could not be read: 0"):
+    with pytest.raises(RunError, match="1 of 3 photos were not sent: 0"):
         run.result()
     assert any(note.startswith("error: cannot read") for note in display.notes)
     with pytest.raises(UsageError, match="cannot read"):
         serve(options(photos / "0.png"), Recorder())
     for number in (1, 2):
         (photos / f"{number}.png").write_bytes(b"not a photo either")
-    with pytest.raises(RunError, match="3 of 3 photos could not be read: 0, 1, 2"):
+    with pytest.raises(RunError, match="3 of 3 photos were not sent: 0, 1, 2"):
         serve(options(photos), Recorder())
 
 
