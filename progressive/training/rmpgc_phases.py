@@ -162,7 +162,8 @@ class Transforming(Contexts):
         if fresh:
             for name, weight in self.model.transform.named_parameters():
                 if name.endswith("filters.weight"):
-                    nn.init.normal_(weight, std=FIRST_FILTERS)
+                    drawn = rng.normal(0, FIRST_FILTERS, weight.shape)
+                    weight.data.copy_(torch.from_numpy(drawn))
 
     def loss(self, rng: np.random.Generator) -> Loss:
         photos, fineness = self._drawn(rng)

@@ -118,10 +118,10 @@ def trained(optimiser_of: type[torch.optim.Optimizer], steps: int) -> float:
         module.weight.data = 0.2 * random(32, 32, 1, 1, seed=seed)
         module.bias.data = random(32, seed=seed)
     x = random(8, 32, 6, 6) * torch.logspace(0, -1.5, 32).view(1, -1, 1, 1)
-    optimiser = optimiser_of(network.parameters(), 0.02)  # type: ignore[call-arg]
+    optimiser = optimiser_of(network.parameters(), 0.1)  # type: ignore[call-arg]
     for step in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = 0.02 * (1 - step / steps)
+            group["lr"] = 0.1 * (1 - step / steps)
         loss = (network(x) - target(x)).square().mean()
         optimiser.zero_grad()
         loss.backward()

@@ -1,4 +1,4 @@
-"""Photos as a receiver has them, in any condition."""
+"""Photos and crops as a receiver has them, in any condition."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from frozen_rmpgc import frozen_model
 from torch import Tensor
 
 from progressive.codecs.rmpgc.codec import Rmpgc
+from progressive.codecs.rmpgc.colours import Colours
 from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, CHANNELS, LEVELS, SCALES, Layout
 from progressive.codecs.rmpgc.renderer import Renderer
 from progressive.codecs.rmpgc.synthesis import MISSING, state_of
 from progressive.photos import sample_photo
-from progressive.training.rmpgc_coded import CodedPhoto, CodedPool, coded
+from progressive.training import rmpgc_coded
+from progressive.training.rmpgc_coded import AT_ONCE, CodedPhoto, CodedPool, coded
 
-PHOTO = sample_photo("chelsea")[50:190, 60:200].copy()
-"""Two rows of two blocks, and a little more."""
-
-WHOLE = Layout(128, 128)
+PHOTO = sample_photo("chelsea")[50:178, 60:188].copy()
+"""Two rows of two blocks."""
 
 
 def as_tensor(photo: np.ndarray) -> Tensor:
@@ -28,32 +28,22 @@ def as_tensor(photo: np.ndarray) -> Tensor:
 @pytest.fixture(scope="module")
 def known() -> CodedPhoto:
     model = frozen_model()
-    return coded(as_tensor(PHOTO), model.coding, model.transform)
+    return coded([as_tensor(PHOTO)], model.coding, model.transform)[0]
 
 
 def everywhere(state: int) -> Tensor:
     return torch.full((2, 2), state)
 
 
-def test_a_photo_is_cut_to_whole_blocks_and_has_values_and_bits_of_every_level(known: CodedPhoto) -> None:
-    assert torch.equal(known.photo, as_tensor(PHOTO)[:, :128, :128])
-    assert len(known.values) == LEVELS + 1
-    for values in known.values:
-        assert [tuple(v.shape) for v in values] == [(4, c, s, s) for c, s in zip(CHANNELS, BLOCK_SIDES, strict=True)]
-    assert len(known.bits) == LEVELS
-    assert min(known.bits) > 0
-
-
 def test_it_is_what_a_decoder_has_when_everything_has_come(known: CodedPhoto) -> None:
     model = frozen_model()
-    codec = Rmpgc(model)
-    stream = codec.encode(PHOTO[:128, :128])
+    codec, layout = Rmpgc(model), Layout(128, 128)
+    stream = codec.encode(PHOTO)
     decoder = codec.decoder(stream.header)
     for segment in stream.segments:
         decoder.push(segment.id, segment.payload)
-    window = WHOLE.window(0)
-    theirs = Renderer(model, "cpu")._values(WHOLE, decoder._tiles, window)
-    ours = known.at(everywhere(state_of(SCALES, LEVELS)), 0, 0)
+    theirs = Renderer(model, "cpu")._values(layout, decoder._tiles, layout.window(0))
+    ours = known.at(everywhere(state_of(SCALES, LEVELS)))
     apart = torch.cat([(a - b).abs().flatten() for a, b in zip(ours, theirs, strict=True)])
     assert float((apart > 0.02).float().mean()) < 0.01
 
@@ -61,7 +51,7 @@ def test_it_is_what_a_decoder_has_when_everything_has_come(known: CodedPhoto) ->
 def test_blocks_have_the_values_of_their_levels(known: CodedPhoto) -> None:
     levels = [3, 0, LEVELS, 7]
     states = torch.tensor([state_of(SCALES, level) for level in levels]).view(2, 2)
-    for scale, found in enumerate(known.at(states, 0, 0)):
+    for scale, found in enumerate(known.at(states)):
         side = BLOCK_SIDES[scale]
         for block, level in enumerate(levels):
             top, left = block // 2 * side, block % 2 * side
@@ -70,35 +60,60 @@ def test_blocks_have_the_values_of_their_levels(known: CodedPhoto) -> None:
 
 
 def test_scales_that_are_missing_are_zero_and_the_others_are_those_of_the_base(known: CodedPhoto) -> None:
-    base = known.at(everywhere(state_of(SCALES, 0)), 0, 0)
+    base = known.at(everywhere(state_of(SCALES, 0)))
     for scales in range(SCALES + 1):
-        found = known.at(everywhere(state_of(scales, 0)), 0, 0)
+        found = known.at(everywhere(state_of(scales, 0)))
         for scale, (values, expected) in enumerate(zip(found, base, strict=True)):
             assert expected.any()
             assert torch.equal(values, expected if scale < scales else torch.zeros_like(expected))
-    assert not any(v.any() for v in known.at(everywhere(MISSING), 0, 0))
+    assert not any(v.any() for v in known.at(everywhere(MISSING)))
 
 
-def test_a_crop_is_a_part_of_the_whole(known: CodedPhoto) -> None:
-    states = everywhere(state_of(SCALES, 4))
-    for whole, part, side in zip(known.at(states, 0, 0), known.at(states[:1, :1], 1, 1), BLOCK_SIDES, strict=True):
-        assert torch.equal(part, whole[:, :, side:, side:])
+def test_photos_that_are_coded_side_by_side_are_each_their_own() -> None:
+    """Cut to whole blocks, in their own colours, nearer to themselves than to each other."""
+    model = frozen_model()
+    photos = [as_tensor(sample_photo(name)[20:150, 60:130].copy()) for name in ("coffee", "astronaut")]
+    found = coded(photos, model.coding, model.transform)
+    latents = []
+    for photo, one in zip(photos, found, strict=True):
+        assert torch.equal(one.photo, photo[:, :128, :64])
+        assert one.colours == Colours.of(photo.permute(1, 2, 0).numpy())
+        assert len(one.values) == LEVELS + 1
+        shapes = [(2, c, s, s) for c, s in zip(CHANNELS, BLOCK_SIDES, strict=True)]
+        assert all([tuple(v.shape) for v in values] == shapes for values in one.values)
+        with torch.inference_mode():
+            latents.append(model.transform.analyse(one.colours.turned(one.photo[None].float() / 255)))
+    for one, own, other in zip(found, latents, reversed(latents), strict=True):
+        values = one.at(torch.full((2, 1), state_of(SCALES, LEVELS)))
+        error, beside = (
+            sum(float((a - b).square().sum()) for a, b in zip(values, latent, strict=True)) for latent in (own, other)
+        )
+        assert error < 0.1 * beside
 
 
-def test_a_pool_codes_a_photo_when_it_is_first_drawn_and_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from progressive.training import rmpgc_coded
+def test_a_pool_codes_crops_together_when_one_is_first_drawn_and_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[Tensor]] = []
 
-    seen: list[Tensor] = []
-
-    def remembered(photo: Tensor, *_: object) -> CodedPhoto:
-        seen.append(photo)
-        return CodedPhoto(photo, None, [], [])  # type: ignore[arg-type]
+    def remembered(crops: list[Tensor], *_: object) -> list[CodedPhoto]:
+        seen.append(crops)
+        return [CodedPhoto(crop, Colours(), []) for crop in crops]
 
     monkeypatch.setattr(rmpgc_coded, "coded", remembered)
-    photos = [torch.zeros(3, 2 * BLOCK, 3 * BLOCK), torch.ones(3, BLOCK, BLOCK)]
-    model = frozen_model()
-    pool = CodedPool(photos, model.coding, model.transform)
-    drawn = pool.draw(np.random.default_rng(0), 60, BLOCK)
-    assert len(seen) == 2
-    places = {(int(c.photo[0, 0, 0]), top, left) for c, top, left in drawn}
-    assert places == {(0, top, left) for top in range(2) for left in range(3)} | {(1, 0, 0)}
+    count, model = AT_ONCE + 3, frozen_model()
+    ramp = torch.arange(3 * BLOCK).expand(3, 2 * BLOCK, -1)
+    photos = [ramp, 1000 + torch.zeros(3, BLOCK, BLOCK, dtype=torch.long)]
+
+    def pool(seed: int) -> CodedPool:
+        return CodedPool(photos, count, BLOCK, model.coding, model.transform, seed)
+
+    drawn = pool(0).draw(np.random.default_rng(0), 200)
+    assert sorted(len(crops) for crops in seen) == [3, AT_ONCE]
+    crops = {int(c.photo[0, 0, 0]) for c in drawn}
+    assert all(c.photo.shape == (3, BLOCK, BLOCK) for c in drawn)
+    assert 1000 in crops
+    assert len(crops) > 4
+    assert max(crops - {1000}) <= 2 * BLOCK
+    seen.clear()
+    again = {int(c.photo[0, 0, 0]) for c in pool(0).draw(np.random.default_rng(1), 200)}
+    other = {int(c.photo[0, 0, 0]) for c in pool(1).draw(np.random.default_rng(1), 200)}
+    assert again == crops != other

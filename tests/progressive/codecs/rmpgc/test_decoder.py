@@ -19,6 +19,11 @@ from progressive.stream import LayeredStream, Segment
 
 @pytest.fixture(scope="module")
 def stream(codec: Rmpgc, coded: CodedPhoto) -> LayeredStream:
+    return codec.rank(coded, max_payload=400)
+
+
+@pytest.fixture(scope="module")
+def fragments(codec: Rmpgc, coded: CodedPhoto) -> LayeredStream:
     """With fragments of the base and of levels."""
     return codec.rank(coded, max_payload=150)
 
@@ -39,9 +44,9 @@ def contents_of(stream: LayeredStream, coded: CodedPhoto) -> dict[int, Contents]
     return {s.id: Contents.from_bytes(s.payload, s.id, coded.layout) for s in stream.segments}
 
 
-def changed(payload: bytes) -> bytes:
-    """With another last byte."""
-    return payload[:-1] + bytes([payload[-1] ^ 0x55])
+def damaged(payload: bytes) -> bytes:
+    """What no encoder writes: its codes end where they say something."""
+    return payload + b"\0"
 
 
 def pairs(segments: Iterable[Segment]) -> list[tuple[int, bytes]]:
@@ -73,7 +78,7 @@ def test_damaged_segments_among_many_stop_no_others_and_good_copies_may_follow(
     wrong = set(sorted(n for n in leaves if contents[n].fragments == 1)[:3])
     assert len(wrong) == 3
     decoder = codec.decoder(stream.header)
-    outcome = decoder.push_all((s.id, changed(s.payload) if s.id in wrong else s.payload) for s in stream.segments)
+    outcome = decoder.push_all((s.id, damaged(s.payload) if s.id in wrong else s.payload) for s in stream.segments)
     assert outcome.damaged == 3
     expected = pushed(codec, stream, [s for s in stream.segments if s.id not in wrong])
     assert decoder.status == expected.status
@@ -84,18 +89,18 @@ def test_damaged_segments_among_many_stop_no_others_and_good_copies_may_follow(
 
 @pytest.mark.parametrize("base", [True, False])
 def test_the_last_fragment_that_is_damaged_leaves_no_trace(
-    codec: Rmpgc, stream: LayeredStream, coded: CodedPhoto, base: bool
+    codec: Rmpgc, fragments: LayeredStream, coded: CodedPhoto, base: bool
 ) -> None:
-    contents = contents_of(stream, coded)
+    contents = contents_of(fragments, coded)
     last = next(
         n for n, c in contents.items() if (c.form == BASE) == base and c.fragments > 1 and c.fragment == c.fragments - 1
     )
-    decoder = pushed(codec, stream, stream.segments[: last - 1])
-    segment = stream.segments[last - 1]
+    decoder = pushed(codec, fragments, fragments.segments[: last - 1])
+    segment = fragments.segments[last - 1]
     assert segment.id == last
     before, picture = decoder.status, decoder.picture()
     with pytest.raises(BitstreamError):
-        decoder.push(last, changed(segment.payload))
+        decoder.push(last, damaged(segment.payload))
     assert decoder.status == before
     assert np.array_equal(decoder.picture(), picture)
     assert decoder.push(last, segment.payload)

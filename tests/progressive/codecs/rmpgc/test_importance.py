@@ -62,10 +62,11 @@ def test_meaning_moves_blocks_forward(codec: Rmpgc, coded: CodedPhoto) -> None:
 
     def share(context: str) -> float:
         stream = codec.rank(marked, max_payload=300, context=context)
+        enhance = sum(len(s.payload) for s in stream.segments if s.layer)
         size, decoder = 0, codec.decoder(stream.header)
         for segment in stream.segments:
-            size += len(segment.payload)
-            if size <= stream.size / 2 or not segment.layer:
+            size += len(segment.payload) if segment.layer else 0
+            if size <= enhance / 2:
                 decoder.push(segment.id, segment.payload)
         levels = decoder._tiles[0].levels
         return sum(float(coded.tiles[0].gains[: levels[block], block].sum()) for block in (2, 5))
