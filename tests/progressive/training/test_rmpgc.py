@@ -46,7 +46,7 @@ QUICK = replace(
 )
 
 
-FIVE_STEPS = replace(QUICK, **{name: replace(PHASE, steps=5) for name in PHASES})
+FIVE_STEPS = replace(QUICK, **{name: replace(PHASE, steps=5, batch=1) for name in PHASES})
 
 
 def silent(_: str) -> None:
@@ -57,13 +57,13 @@ def silent(_: str) -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("photos")
     for name in ("chelsea", "coffee", "rocket"):
-        Image.fromarray(downscale(sample_photo(name), max_pixels=20_000)).save(path / f"{name}.png")
+        Image.fromarray(downscale(sample_photo(name), max_pixels=12_000)).save(path / f"{name}.png")
     return path
 
 
 @pytest.fixture(scope="module")
 def pool() -> PhotoPool:
-    return PhotoPool([sample_photo("astronaut")[:192, :256]], CPU)
+    return PhotoPool([sample_photo("astronaut")[:128, 64:256]], CPU)
 
 
 def training(state: Path, pool: PhotoPool, plan: Plan, settings: Settings, log: Callable[[str], None]) -> Training:
@@ -78,14 +78,16 @@ def weights_of(model: Trainee) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("name", PHASES)
 def test_a_phase_changes_what_it_trains_and_its_loss_falls_on_a_fixed_batch(name: str, pool: PhotoPool) -> None:
     torch.manual_seed(0)
-    own = replace(PHASE, steps=12)
+    own = replace(PHASE, steps=8)
     settings = replace(QUICK, **{name: own}, rounded_share=0.0)
     phase = PHASES[name](Trainee(), Semantics(), settings, pool)
     phase.prepare(np.random.default_rng(0), fresh=True)
     fit = Fit(phase, phase.model, averaging=0.5)
     before = weights_of(phase.model)
-    losses = [float(fit.learn(np.random.default_rng(2), 1e-3, ALONE).total.detach()) for _ in range(own.steps)]
-    assert losses[-1] < losses[0]
+    losses = [fit.learn(np.random.default_rng(2), 1e-3, ALONE) for _ in range(own.steps)]
+    # What the context model minimises is relative to itself.
+    figures = [float(loss.figures["bpp"] if name == "context" else loss.total.detach()) for loss in losses]
+    assert figures[-1] < figures[0]
     changed = {n.split(".")[0] for n, t in phase.model.state_dict().items() if not torch.equal(t, before[n])}
     expected = {
         "context": {"context"},
@@ -114,9 +116,8 @@ def test_a_phase_reports_how_good_the_model_is_at_every_plane_or_level(
     found = [float(x) for x in re.findall(r"(?<![(\d.+-])\d+\.\d+", line)]
     if name == "context":
         bits, quality = found[::2], found[1::2]
-        assert bits == sorted(bits)
-        assert quality == sorted(quality)
         assert len(bits) == figures
+        assert quality == sorted(quality)
     elif name == "entropy":
         assert len(found) == figures + 1
         assert sum(found[:-1]) == pytest.approx(found[-1], abs=0.001)
@@ -187,15 +188,15 @@ def test_the_learning_rate_warms_up_and_falls_like_half_a_cosine() -> None:
 
 def test_a_run_writes_weights_that_are_trained_on_and_leaves_nothing_else(folder: Path, tmp_path: Path) -> None:
     out, lines = tmp_path / "rmpgc.safetensors", list[str]()
-    short = replace(QUICK, **{name: replace(PHASE, steps=2) for name in PHASES})
+    short = replace(QUICK, **{name: replace(PHASE, steps=2) for name in PHASES}, resumed_phases=("entropy",))
     options: dict[str, Any] = {"settings": short, "held_out": None, "seed": 0, "worker": ALONE, "log": lines.append}
     run([folder], out, resume=False, **options)
     assert list(tmp_path.iterdir()) == [out]
-    assert [line.split()[0] for line in lines if "/2, " in line] == list(PHASES)
+    assert [line.split()[0] for line in lines if " 2/2, " in line] == list(PHASES)
     first = out.read_bytes()
     run([folder], out, resume=True, **options)
     assert out.read_bytes() != first
-    assert [line.split()[0] for line in lines if "/2, " in line][len(PHASES) :] == list(short.resumed_phases)
+    assert [line.split()[0] for line in lines if " 2/2, " in line][len(PHASES) :] == list(short.resumed_phases)
 
 
 def test_a_run_that_cannot_write_goes_on_from_its_state(

@@ -1,4 +1,4 @@
-"""Photos as a receiver has them, in any condition."""
+"""Photos and crops as a receiver has them, in any condition."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from frozen_rmpgc import frozen_model
 from torch import Tensor
 
 from progressive.codecs.rmpgc.codec import Rmpgc
+from progressive.codecs.rmpgc.colours import Colours
 from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, CHANNELS, LEVELS, SCALES, Layout
 from progressive.codecs.rmpgc.renderer import Renderer
 from progressive.codecs.rmpgc.synthesis import MISSING, state_of
 from progressive.photos import sample_photo
-from progressive.training.rmpgc_coded import CodedPhoto, CodedPool, coded
+from progressive.training import rmpgc_coded
+from progressive.training.rmpgc_coded import AT_ONCE, CodedPhoto, CodedPool, coded
 
-PHOTO = sample_photo("chelsea")[50:190, 60:200].copy()
-"""Two rows of two blocks, and a little more."""
-
-WHOLE = Layout(128, 128)
+PHOTO = sample_photo("chelsea")[50:178, 60:188].copy()
+"""Two rows of two blocks."""
 
 
 def as_tensor(photo: np.ndarray) -> Tensor:
@@ -35,22 +35,14 @@ def everywhere(state: int) -> Tensor:
     return torch.full((2, 2), state)
 
 
-def test_a_photo_is_cut_to_whole_blocks_and_has_values_of_every_level(known: CodedPhoto) -> None:
-    assert torch.equal(known.photo, as_tensor(PHOTO)[:, :128, :128])
-    assert len(known.values) == LEVELS + 1
-    for values in known.values:
-        assert [tuple(v.shape) for v in values] == [(4, c, s, s) for c, s in zip(CHANNELS, BLOCK_SIDES, strict=True)]
-
-
 def test_it_is_what_a_decoder_has_when_everything_has_come(known: CodedPhoto) -> None:
     model = frozen_model()
-    codec = Rmpgc(model)
-    stream = codec.encode(PHOTO[:128, :128])
+    codec, layout = Rmpgc(model), Layout(128, 128)
+    stream = codec.encode(PHOTO)
     decoder = codec.decoder(stream.header)
     for segment in stream.segments:
         decoder.push(segment.id, segment.payload)
-    window = WHOLE.window(0)
-    theirs = Renderer(model, "cpu")._values(WHOLE, decoder._tiles, window)
+    theirs = Renderer(model, "cpu")._values(layout, decoder._tiles, layout.window(0))
     ours = known.at(everywhere(state_of(SCALES, LEVELS)))
     apart = torch.cat([(a - b).abs().flatten() for a, b in zip(ours, theirs, strict=True)])
     assert float((apart > 0.02).float().mean()) < 0.01
@@ -77,32 +69,51 @@ def test_scales_that_are_missing_are_zero_and_the_others_are_those_of_the_base(k
     assert not any(v.any() for v in known.at(everywhere(MISSING)))
 
 
-def test_photos_side_by_side_are_read_as_they_are_alone(known: CodedPhoto) -> None:
-    """Their blocks lie where they are; only what the base's networks see beyond a border is another."""
+def test_photos_that_are_coded_side_by_side_are_each_their_own() -> None:
+    """Cut to whole blocks, in their own colours, nearer to themselves than to each other."""
     model = frozen_model()
-    other = as_tensor(PHOTO).flip(2)
-    first, second = coded([as_tensor(PHOTO), other], model.coding, model.transform)
-    assert torch.equal(second.photo, other[:, :128, :128])
-    full = everywhere(state_of(SCALES, LEVELS))
-    for ours, alone in zip(first.at(full), known.at(full), strict=True):
-        assert float((ours - alone).abs().mean()) < 0.1 * float(alone.abs().mean()) + 0.01
-    assert any(not torch.equal(a, b) for a, b in zip(first.at(full), second.at(full), strict=True))
+    photos = [as_tensor(sample_photo(name)[20:150, 60:130].copy()) for name in ("coffee", "astronaut")]
+    found = coded(photos, model.coding, model.transform)
+    latents = []
+    for photo, one in zip(photos, found, strict=True):
+        assert torch.equal(one.photo, photo[:, :128, :64])
+        assert one.colours == Colours.of(photo.permute(1, 2, 0).numpy())
+        assert len(one.values) == LEVELS + 1
+        shapes = [(2, c, s, s) for c, s in zip(CHANNELS, BLOCK_SIDES, strict=True)]
+        assert all([tuple(v.shape) for v in values] == shapes for values in one.values)
+        with torch.inference_mode():
+            latents.append(model.transform.analyse(one.colours.turned(one.photo[None].float() / 255)))
+    for one, own, other in zip(found, latents, reversed(latents), strict=True):
+        values = one.at(torch.full((2, 1), state_of(SCALES, LEVELS)))
+        error, beside = (
+            sum(float((a - b).square().sum()) for a, b in zip(values, latent, strict=True)) for latent in (own, other)
+        )
+        assert error < 0.1 * beside
 
 
-def test_a_pool_codes_a_crop_when_it_is_first_drawn_and_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from progressive.training import rmpgc_coded
+def test_a_pool_codes_crops_together_when_one_is_first_drawn_and_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[Tensor]] = []
 
-    seen: list[Tensor] = []
-
-    def remembered(photos: list[Tensor], *_: object) -> list[CodedPhoto]:
-        seen.extend(photos)
-        return [CodedPhoto(photo, None, []) for photo in photos]  # type: ignore[arg-type]
+    def remembered(crops: list[Tensor], *_: object) -> list[CodedPhoto]:
+        seen.append(crops)
+        return [CodedPhoto(crop, Colours(), []) for crop in crops]
 
     monkeypatch.setattr(rmpgc_coded, "coded", remembered)
-    photos = [torch.rand(3, 2 * BLOCK, 3 * BLOCK), torch.rand(3, BLOCK, BLOCK)]
-    model = frozen_model()
-    pool = CodedPool(photos, 20, BLOCK, model.coding, model.transform, seed=1)
-    drawn = pool.draw(np.random.default_rng(0), 200)
-    assert len(seen) == 20
-    assert {tuple(c.photo.shape) for c in drawn} == {(3, BLOCK, BLOCK)}
-    assert len({float(c.photo.sum()) for c in drawn}) == 11  # ten places in the first photo, the second itself
+    count, model = AT_ONCE + 3, frozen_model()
+    ramp = torch.arange(3 * BLOCK).expand(3, 2 * BLOCK, -1)
+    photos = [ramp, 1000 + torch.zeros(3, BLOCK, BLOCK, dtype=torch.long)]
+
+    def pool(seed: int) -> CodedPool:
+        return CodedPool(photos, count, BLOCK, model.coding, model.transform, seed)
+
+    drawn = pool(0).draw(np.random.default_rng(0), 200)
+    assert sorted(len(crops) for crops in seen) == [3, AT_ONCE]
+    crops = {int(c.photo[0, 0, 0]) for c in drawn}
+    assert all(c.photo.shape == (3, BLOCK, BLOCK) for c in drawn)
+    assert 1000 in crops
+    assert len(crops) > 4
+    assert max(crops - {1000}) <= 2 * BLOCK
+    seen.clear()
+    again = {int(c.photo[0, 0, 0]) for c in pool(0).draw(np.random.default_rng(1), 200)}
+    other = {int(c.photo[0, 0, 0]) for c in pool(1).draw(np.random.default_rng(1), 200)}
+    assert again == crops != other

@@ -36,10 +36,10 @@ from progressive.training.rmpgc_start import start_from_marginals
 
 @pytest.fixture(scope="module")
 def latent() -> list[Tensor]:
-    """Of two photos of 2x2 blocks."""
+    """Of two photos of 1x2 blocks."""
     astronaut = torch.from_numpy(sample_photo("astronaut").copy()).permute(2, 0, 1) / 255
     with torch.no_grad():
-        return Transform().analyse(torch.stack([astronaut[:, :128, 128:256], astronaut[:, 200:328, 100:228]]))
+        return Transform().analyse(torch.stack([astronaut[:, 40:104, 128:256], astronaut[:, 200:264, 100:228]]))
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_both_tiers_are_every_symbol_once(networks: ProbabilityNetworks, latent:
                 assert torch.equal(cost.known(scale), expected)
     assert all(torch.equal(a, b) for a, b in zip(*later, strict=True))
     share = torch.cat([t.flatten() for t in later[0]]).float().mean()
-    assert 0.02 < share < 0.99
+    assert 0 < share < 1
 
 
 def test_rates_of_all_planes_are_those_of_their_levels(networks: ProbabilityNetworks, latent: list[Tensor]) -> None:
@@ -149,14 +149,16 @@ def test_a_start_from_marginals_costs_less_and_counts_symbols(latent: list[Tenso
     assert after.sum() < 0.8 * before.sum()
 
 
-def test_gradients_reach_every_weight_that_a_level_uses(networks: ProbabilityNetworks, latent: list[Tensor]) -> None:
+def test_gradients_reach_every_weight_that_both_tiers_use(networks: ProbabilityNetworks, latent: list[Tensor]) -> None:
     networks.zero_grad()
-    rate = rate_of(networks, latent, 2)
-    (rate.base.sum() + rate.level.sum() + rate.look.sum()).backward()
+    for level in (1, 2):
+        rate = rate_of(networks, latent, level)
+        (rate.base.sum() + rate.level.sum() + rate.look.sum()).backward()
     for name, weight in networks.named_parameters():
         assert weight.grad is not None, name
-        if name.endswith("weight") and name != "base.passes.0.see.weight":  # which sees nothing: it is the first
-            assert weight.grad.abs().sum() > 0, name
+        if name.endswith("weight"):
+            # The first pass of the base comes before all symbols.
+            assert bool(weight.grad.any()) == (name != "base.passes.0.see.weight"), name
     networks.zero_grad()
 
 
@@ -205,10 +207,8 @@ def test_costs_change_nothing_but_draw_coefficients_to_where_they_are_cheap() ->
     values = torch.linspace(-4, 4, 1601).view(1, 1, 1, -1).requires_grad_()
     index = index_of(values.detach(), step)
     cost = cost_of(context, values, index, step, torch.zeros(1, 2, 1, 1, 1).expand(-1, -1, 1, 1, 1601))
-    assert cost.bits.detach().item() == pytest.approx(
-        float(bits_of(index, torch.zeros(1), torch.zeros(1)).sum()), rel=1e-5
-    )
-    assert float(cost.marginal.detach()) == float(cost.bend.detach()) == 0
+    assert cost.bits.item() == pytest.approx(float(bits_of(index, torch.zeros(1), torch.zeros(1)).sum()), rel=1e-5)
+    assert cost.marginal.tolist() == cost.bend.tolist() == [0]
     torch.testing.assert_close(cost.values, context.values(index, step))
     gradient = torch.autograd.grad(cost.marginal.sum(), values, retain_graph=True)[0]
     at = values.detach() / quantiser.STEP
