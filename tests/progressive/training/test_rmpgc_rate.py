@@ -8,7 +8,7 @@ from torch import Tensor
 
 from progressive.codecs.rmpgc import quantiser
 from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, PLANES, SCALES, TIERS
-from progressive.codecs.rmpgc.probability import ProbabilityNetworks
+from progressive.codecs.rmpgc.probability import ProbabilityNetworks, places_of
 from progressive.codecs.rmpgc.transform import Transform
 from progressive.photos import sample_photo
 from progressive.training.rmpgc_context import (
@@ -124,6 +124,23 @@ def test_both_tiers_are_every_symbol_once(networks: ProbabilityNetworks, latent:
     assert all(torch.equal(a, b) for a, b in zip(*later, strict=True))
     share = torch.cat([t.flatten() for t in later[0]]).float().mean()
     assert 0 < share < 1
+
+
+@pytest.mark.parametrize("level", [3, 4])
+def test_a_tier_pays_for_its_own_symbols_and_tells_those_that_are_known(level: int, latent: list[Tensor]) -> None:
+    torch.manual_seed(0)
+    parents, symbols = parents_and_symbols(latent, 2)
+    cost = LevelCost(level, symbols, parents)
+    cost.later = [torch.rand(s.shape) < 0.5 for s in symbols]
+    *_, place = places_of(3, *symbols[3].shape[2:])
+    here, before, late = (place.coefficients(t[3]) for t in (symbols, parents, cost.later))
+    drawn = torch.randn(len(here), 4, *here.shape[1:])
+    told = cost(place, drawn)
+    own = late if level == 4 else ~late
+    expected = plane_bits(here, before, drawn, 2)[own].sum()
+    assert cost.bits[3].item() == pytest.approx(float(expected), rel=1e-4)
+    assert cost.bits.sum() == cost.bits[3] > 0
+    assert torch.equal(told, here if level == 4 else here * own)
 
 
 def test_rates_of_all_planes_are_those_of_their_levels(networks: ProbabilityNetworks, latent: list[Tensor]) -> None:
