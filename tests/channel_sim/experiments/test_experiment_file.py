@@ -134,7 +134,7 @@ def test_a_file_that_is_no_toml_or_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read"):
         read_experiment(tmp_path / "none.toml", FAKE)
     (tmp_path / "bad.toml").write_text("title =")
-    with pytest.raises(UsageError, match=r"bad.toml: Invalid value"):
+    with pytest.raises(UsageError, match=r"bad.toml is not TOML: Invalid value"):
         read_experiment(tmp_path / "bad.toml", FAKE)
 
 
