@@ -73,8 +73,7 @@ def codec_rows(codec: ProgressiveCodec, photo: Photo, device: str, repeat: int) 
     def decode_file() -> Photo:
         contents = read_stream(file)
         decoder = codec.decoder(contents.header, device=device)
-        for segment_id, payload in contents.segments:
-            decoder.push(segment_id, payload)
+        decoder.push_all(contents.segments)
         return decoder.picture()
 
     yield Row(codec.name, "encode", len(file), cost_of([lambda: codec.encode(photo)] * repeat))

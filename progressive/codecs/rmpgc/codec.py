@@ -56,8 +56,8 @@ class CodedPhoto:
 class Rmpgc:
     """A multi-scale latent in nested planes, sent in the order of what each block's next plane is worth.
 
-    photo ─ colours, wavelet, CNN ─ latent of 5 scales ─┬─ plane 0 of all scales ─> base: a chain, coarsest scale first
-                                                        └─ planes 1.. of each block of 64 pixels ─> enhance
+    photo ─ colours, 9/7, lifting ─ latent of 7 scales ─┬─ plane 0 of all scales ─> base: a chain, coarsest scale first
+                                                         └─ planes 1.. of each block of 64 pixels ─> enhance
     """
 
     @neutral()
