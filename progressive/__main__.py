@@ -89,7 +89,7 @@ def decode(
     check_writable(output)
     contents = _contents(file, _read(file)[:size])
     decoder = _decoder(contents)
-    refused = [segment_id for segment_id, payload in contents.segments if not _push(decoder, segment_id, payload)]
+    refused = decoder.push_all(contents.segments).damaged
     status = decoder.status
     if (contents.damaged or refused) and not status.decoded:
         raise RunError(f"{file} is damaged and nothing of it can be shown")
