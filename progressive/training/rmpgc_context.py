@@ -27,7 +27,7 @@ DEAD_ZONE = quantiser.DEAD_ZONE / quantiser.STEP
 """Half the width of the bin around zero, in steps."""
 
 RAMP = 0.5
-"""Width of the ramps from bin to bin, as a share of a step (`rmpgc_relaxation`)."""
+"""Width of the ramps from bin to bin, as a share of a step (`cost_of`): narrow ones are truer, wide ones reach more."""
 
 LOG_SCALES = (-4.0, 4.0)
 LEAST_PROBABILITY = 1e-9
