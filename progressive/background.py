@@ -15,8 +15,6 @@ from weakref import WeakSet
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_threads: WeakSet[threading.Thread] = WeakSet()
-
 
 class Background(Executor):
     """Does one job after the other in a thread of its own.
@@ -31,6 +29,8 @@ class Background(Executor):
         self._jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="background", daemon=True)
         self._closed = False
+        self.computes = False
+        _started.add(self)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         if self._closed:
@@ -38,7 +38,6 @@ class Background(Executor):
         future: Future[T] = Future()
         self._jobs.put((future, partial(fn, *args, **kwargs)))
         if not self._thread.ident:
-            _threads.add(self._thread)
             self._thread.start()
         return future
 
@@ -63,13 +62,19 @@ class Background(Executor):
             future, work = job
             if not future.set_running_or_notify_cancel():
                 continue
+            self.computes = True
             try:
                 result = work()
             except BaseException as error:  # noqa: BLE001, whoever waits for it is told
+                self.computes = False
                 future.set_exception(error)
             else:
+                self.computes = False
                 future.set_result(result)
             del job, future, work  # what they refer to may be large, and the next job may be long in coming
+
+
+_started: WeakSet[Background] = WeakSet()
 
 
 async def in_background(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -81,5 +86,5 @@ async def in_background(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
 
 
 def is_computing() -> bool:
-    """Whether something still computes that nobody waits for."""
-    return any(thread.is_alive() for thread in _threads)
+    """Whether something still computes that nobody waits for; a thread that waits for a job does not."""
+    return any(background.computes for background in list(_started))

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import fake_codec
 import pytest
 
+from progressive import cli
 from progressive.registry import CODECS
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that is called in this process must not end it, whatever earlier tests have left computing."""
+    monkeypatch.setattr(cli, "is_computing", lambda: False)
 
 
 @pytest.fixture

@@ -44,6 +44,13 @@ def test_what_computes_is_not_waited_for_by_who_is_stopped() -> None:
     assert not is_computing()
 
 
+def test_a_thread_that_waits_for_a_job_does_not_compute() -> None:
+    with Background() as background:
+        assert background.submit(is_computing).result(20)
+        assert not background.computes
+        assert background.submit(is_computing).result(20)
+
+
 def test_a_stopped_program_ends_although_something_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go_on = threading.Event(), threading.Event()
     ended: list[int] = []
@@ -65,6 +72,7 @@ def test_a_stopped_program_ends_although_something_computes(monkeypatch: pytest.
     app = typer.Typer()
     app.command()(lambda: asyncio.run(work()))
     monkeypatch.setattr("sys.argv", ["program"])
+    monkeypatch.setattr(cli, "is_computing", is_computing)
     monkeypatch.setattr(cli.os, "_exit", leave)
     with pytest.raises(SystemExit):
         cli.run(app)
