@@ -69,15 +69,27 @@ def gentle_termination() -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield terminated
         return
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # As in the background of a shell: Ctrl-C stays without effect, but what it would do has to be known.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    before = signal.signal(signal.SIGTERM, stop)
+    with _ctrl_c_known():
+        before = signal.signal(signal.SIGTERM, stop)
+        try:
+            yield terminated
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _ctrl_c_known() -> Iterator[None]:
+    """Where Ctrl-C is ignored, as in the background of a shell, it stays so, but what it would do is known."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        yield
+        return
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        yield terminated
+        yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _with_values(arguments: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 import errno
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -135,3 +136,20 @@ def test_an_error_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
     assert status_of(command, monkeypatch) == 1
     assert capsys.readouterr().err == "error: no sender came\n"
+
+
+def test_where_ctrl_c_is_ignored_it_is_so_again_after_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+    def command() -> int:
+        assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        os.kill(os.getpid(), signal.SIGTERM)
+        return 0
+
+    try:
+        assert status_of(command, monkeypatch) == 143
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mask
+    finally:
+        signal.signal(signal.SIGINT, before)
