@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from progressive.entropy import coders
+from progressive.exact import coders
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,7 +83,7 @@ class Stopwatch:
 
 @contextmanager
 def entropy_coding_timed() -> Iterator[Stopwatch]:
-    """A stopwatch around every method of the classes in `progressive.entropy.coders`."""
+    """A stopwatch around every method of the classes in `progressive.exact.coders`."""
     watch = Stopwatch()
     originals = [
         (coder, name, method)

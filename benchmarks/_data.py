@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from progressive.errors import UsageError
+from progressive.runtime.threads import one_thread
 from progressive.semantics.classifier import Classifier, load_classifier
-from progressive.threads import one_thread
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,10 +12,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
 
-from progressive.cli import gentle_termination
-from progressive.display import Display, QuietDisplay
 from progressive.errors import ProgressiveError
-from progressive.threads import one_thread
+from progressive.runtime.threads import one_thread
+from progressive.shell.cli import gentle_termination
+from progressive.shell.display import Display, QuietDisplay
 from receiver.reception import PhotoFinished, PictureShown
 from receiver.run import ReceiverOptions, receive
 from sender.events import PacketSent

@@ -16,11 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from progressive.loss_model import LossModel
+from progressive.packing.order import order_segments
+from progressive.packing.packetizer import (
+    FIRST_TIER_PACKETS,
+    MAX_BLOCK_SOURCES,
+    max_segment_payload,
+    packetize,
+    shapes_of,
+)
 from progressive.photos import read_photo, sample_photo
 from progressive.registry import DEFAULT_CODEC, load_codec
 from progressive.wire.protection import BlockShape, Goal, Plan, plan_protection, probability_of_block
-from sender.order import order_segments
-from sender.packetizer import FIRST_TIER_PACKETS, MAX_BLOCK_SOURCES, max_segment_payload, packetize, shapes_of
 from sender.settings import SenderSettings
 
 

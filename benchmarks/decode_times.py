@@ -1,6 +1,6 @@
 """Seconds a megapixel from a packet to the picture that it gives, on one core: the table of the experiments.
 
-    python -m benchmarks.decode_times > channel_sim/experiments/sources/decode_times.toml
+    python -m benchmarks.decode_times > experiments/sources/decode_times.toml
 
 Processor time, the least of some rounds, over two of scikit-image's photos. Our codecs take one more segment and make
 the picture anew, median over the stream; the formats beside them decode a whole file of about 1 bit a pixel. JPEG XL is
@@ -19,9 +19,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import _data
-from channel_sim.experiments.sources import PEERS
-from channel_sim.experiments.sources.layered import PackedStream
-from channel_sim.experiments.sources.prefix import PrefixSource
+from experiments.sources import PEERS
+from experiments.sources.layered import PackedStream
+from experiments.sources.prefix import PrefixSource
 from progressive.codec import Photo
 from progressive.photos import sample_photo
 from progressive.registry import CODECS, load_codec

@@ -37,7 +37,6 @@ from benchmarks import _data
 from progressive.codec import Photo
 from progressive.codecs.rmpgc.choices import Choices
 from progressive.codecs.rmpgc.colours import Colours
-from progressive.codecs.rmpgc.layers import KERNELS, MAX_ACTIVATION, MAX_WEIGHT, Conv, layers_of
 from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, SCALES, Layout
 from progressive.codecs.rmpgc.model import (
     KNOWN_ANSWER,
@@ -55,6 +54,7 @@ from progressive.codecs.rmpgc.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.records import Recorder
 from progressive.codecs.rmpgc.tile import Target, TileState
 from progressive.errors import UsageError
+from progressive.exact.layers import KERNELS, MAX_ACTIVATION, MAX_WEIGHT, Conv, layers_of
 from progressive.photos import SAMPLES, find_photos, read_photo, sample_photo
 
 Arithmetic = Callable[[Conv, Tensor, int, Tensor | None], Tensor]

@@ -33,10 +33,10 @@ from progressive.codecs.rmpgc.model import WEIGHTS, Model
 from progressive.codecs.rmpgc.picture import latent_of
 from progressive.codecs.rmpgc.renderer import Renderer
 from progressive.codecs.rmpgc.tile import Target, TileState, code_everything
-from progressive.entropy.coders import CostMeter
 from progressive.errors import UsageError
 from progressive.evaluation.bd_rate import RatePoint, rate_difference
 from progressive.evaluation.bootstrap import Estimate, estimate
+from progressive.exact.coders import CostMeter
 from progressive.files import check_writable, read_bytes, write_atomically
 from progressive.metrics import psnr
 from progressive.photos import find_photos, read_photo

@@ -32,6 +32,8 @@ from progressive.codec import Photo, ProgressiveCodec
 from progressive.contexts import encode_in_context
 from progressive.loss_model import LossModel
 from progressive.metrics.pixelwise import psnr
+from progressive.packing.order import order_segments
+from progressive.packing.packetizer import max_segment_payload, packetize, shapes_of
 from progressive.photos import downscale, find_photos, read_photo, sample_photo
 from progressive.registry import DEFAULT_CODEC, load_codec
 from progressive.stream import LayeredStream
@@ -49,8 +51,6 @@ from receiver.events import SegmentReceived
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.events import PacketSent
-from sender.order import order_segments
-from sender.packetizer import max_segment_payload, packetize, shapes_of
 from sender.session import SenderSession
 from sender.settings import SenderSettings
 

@@ -25,7 +25,7 @@ from progressive.codecs.rmpgc.layout import LEVELS, PLANES
 from progressive.codecs.rmpgc.model import WEIGHTS, Model
 from progressive.codecs.rmpgc.segments import BASE, Contents, Listed, layer_of, named, next_level
 from progressive.container import RECORD_OVERHEAD
-from progressive.entropy.tables import FrequencyTable
+from progressive.exact.tables import FrequencyTable
 from progressive.photos import find_photos, read_photo
 from progressive.stream import LayeredStream
 

@@ -37,10 +37,10 @@ from benchmarks._processes import Child, Told, resident_bytes, start_receiver, s
 from channel_sim.proxy import Path as LinkPath
 from channel_sim.proxy import Proxy
 from channel_sim.spec import parse_channel
-from progressive.keys import write_new_key
 from progressive.photos import downscale, sample_photo, write_png
 from progressive.registry import DEFAULT_CODEC
 from progressive.transport.access import Access
+from progressive.transport.keys import write_new_key
 from progressive.transport.udp import UdpAddress
 from receiver.run import ReceiverOptions
 from receiver.settings import ReceiverSettings

@@ -5,7 +5,7 @@
 Without PHOTO a sample of scikit-image is resized. Encode: photo to segments. First picture: the last segment of the
 base is pushed and the picture made. Refinement: one more segment is pushed and the picture made, for each segment
 of the enhance layers. Decode whole: a file's bytes to its final picture. Entropy coding is the time inside
-`progressive.entropy.coders`. The peers have as many threads and code the photo at the highest quality whose file is
+`progressive.exact.coders`. The peers have as many threads and code the photo at the highest quality whose file is
 within `--bpp`. Each figure is the median of its repetitions after a warm-up, the 90th percentile behind it; memory is
 what a call takes at most on top of what is held before it.
 """

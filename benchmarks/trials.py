@@ -15,13 +15,13 @@ import time
 from pathlib import Path
 
 from benchmarks import _data
-from channel_sim.experiments.case import Case, Conditions, Parameters, System
-from channel_sim.experiments.photo_names import load_photo
-from channel_sim.experiments.sources.layered import PackedStream
-from channel_sim.experiments.systems import DELIVERIES, prepare, run
 from channel_sim.link import Link
 from channel_sim.simulate import Route, Session, simulate
 from channel_sim.spec import parse_channel
+from experiments.case import Case, Conditions, Parameters, System
+from experiments.photo_names import load_photo
+from experiments.sources.layered import PackedStream
+from experiments.systems import DELIVERIES, prepare, run
 from progressive.registry import CODECS, DEFAULT_CODEC, load_codec
 from receiver.events import SegmentReceived
 from receiver.session import ReceiverSession

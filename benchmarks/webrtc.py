@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.pacing import make_stream
-from progressive.display import Display
+from progressive.shell.display import Display
 from progressive.transport.access import Access
 from progressive.transport.drive import drive
 from progressive.transport.webrtc.peer import PeerTransport

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from channel_sim.experiments.ready import FOLDER, experiment_path, names
 from channel_sim.link import LinkSettings
 from channel_sim.packet_words import KINDS
 from channel_sim.presets import PRESETS
 from channel_sim.spec import parse_channel
-from progressive.cli import run
-from progressive.display import say
+from experiments.ready import FOLDER, experiment_path, names
+from progressive.shell.cli import run
+from progressive.shell.display import say
 from progressive.units import parse_bandwidth, parse_size, parse_time
 
 app = typer.Typer(help="Simulated channels.", add_completion=False)
@@ -97,7 +97,7 @@ def proxy(
 ) -> None:
     """Puts simulated links between UDP programs: a sender and one or more receivers."""
     from channel_sim.proxy_run import ProxyOptions, run_proxy
-    from progressive.display import make_display
+    from progressive.shell.display import make_display
     from progressive.transport.udp import parse_udp_url
 
     def link(spec: str) -> LinkSettings:
@@ -146,7 +146,7 @@ def sweep(
     quick: Annotated[bool, typer.Option("--quick", help="The small version, by the file's table 'quick'.")] = False,
 ) -> None:
     """Tries systems over channels, bandwidths, photos and seeds, as a file says."""
-    from channel_sim.experiments.command import SweepOptions, sweep_file
+    from experiments.command import SweepOptions, sweep_file
 
     folder = output or Path("out") / (file.stem + ("_quick" if quick else ""))
     say(sweep_file(SweepOptions(experiment_path(file), folder, workers, dask, quick=quick)))
@@ -170,8 +170,8 @@ def experiments(
     quick: Annotated[bool, typer.Option("--quick", help="The small versions, by the files' tables 'quick'.")] = False,
 ) -> None:
     """Runs all ready experiments and writes the page of what they say."""
-    from channel_sim.experiments.command import our_laboratory
-    from channel_sim.experiments.page.write import write_page
+    from experiments.command import our_laboratory
+    from experiments.page.write import write_page
 
     say(write_page(files, output, folder, our_laboratory(), workers=workers, dask=dask, quick=quick))
 

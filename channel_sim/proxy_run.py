@@ -11,8 +11,8 @@ from typing import Any
 
 from channel_sim.link import Fate, LinkSettings
 from channel_sim.proxy import Path, Proxy
-from progressive.display import ARRIVED, LOST, Display, Progress
 from progressive.errors import UsageError
+from progressive.shell.display import ARRIVED, LOST, Display, Progress
 from progressive.transport.udp import UdpAddress
 from progressive.units import format_bandwidth, format_decibel, format_percent, format_time
 

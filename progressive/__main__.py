@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from progressive import cli, registry
+from progressive import registry
 from progressive.codec import ProgressiveCodec, ProgressiveDecoder
 from progressive.container import (
     MAX_FILE_BYTES,
@@ -23,15 +23,16 @@ from progressive.container import (
     stream_to_bytes,
 )
 from progressive.contexts import context_for, encode_in_context
-from progressive.display import say
 from progressive.errors import BitstreamError, RunError, UsageError
 from progressive.files import check_writable, read_bytes, write_result
-from progressive.keys import write_new_key
 from progressive.photos import png_bytes, read_photo
 from progressive.registry import CODECS, DEFAULT_CODEC, codec_name, load_codec
 from progressive.semantics.blend import DEFAULT_CONTEXT
 from progressive.semantics.sources import DEFAULT_SOURCE, SOURCES
+from progressive.shell import cli
+from progressive.shell.display import say
 from progressive.stream import LayeredStream
+from progressive.transport.keys import write_new_key
 from progressive.units import format_size, parse_size, parse_time
 
 LARGEST_SEGMENT, SMALLEST_SEGMENT = 1000, 300

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from progressive.errors import BitstreamError
-from progressive.stopping import Stop, never
+from progressive.runtime.stopping import Stop, never
 from progressive.stream import LayeredStream, StreamHeader
 from progressive.units import format_percent
 
@@ -101,7 +101,7 @@ class ProgressiveCodec(Protocol):
     def encode(self, photo: Photo, *, max_payload: int = 1000) -> LayeredStream:
         """Codes a photo into segments of at most `max_payload` bytes (64 or more), in order of utility per byte.
 
-        The photo may be all that `progressive.photo_arrays.as_photo` takes for one. Raises UsageError for what it
+        The photo may be all that `progressive.photos.arrays.as_photo` takes for one. Raises UsageError for what it
         refuses, for a photo over `MAX_PIXELS` and for a payload limit that is too small.
         """
         ...

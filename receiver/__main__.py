@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from progressive.cli import run
-from progressive.display import make_display
-from progressive.exporter import counted
-from progressive.logs import logged
-from progressive.options import CaFile, EventsAsJson, IceServers, Log, Metrics, PasswordFile, Quiet, SettingsFile
-from progressive.run_folder import folder_of_run
+from progressive.output.run_folder import folder_of_run
+from progressive.shell.cli import run
+from progressive.shell.display import make_display
+from progressive.shell.exporter import counted
+from progressive.shell.logs import logged
+from progressive.shell.options import CaFile, EventsAsJson, IceServers, Log, Metrics, PasswordFile, Quiet, SettingsFile
 from progressive.transport.access import Access
 from progressive.transport.schemes import usual_silence_s
 from progressive.units import parse_size, parse_time

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from progressive.display import QuietDisplay
+from progressive.shell.display import QuietDisplay
 from receiver.events import DatagramDropped, PacketReceived, PacketRecovered, StreamEnded, StreamStarted
 from receiver.reception import PhotoFinished, PhotoStarted, PictureShown
 

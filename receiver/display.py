@@ -6,8 +6,9 @@ import math
 from typing import Protocol
 
 from progressive.codec import DecoderStatus
-from progressive.display import ARRIVED, LOST, RECOVERED, Display, Progress
-from progressive.output import Refinement, json_values
+from progressive.output.folder import json_values
+from progressive.output.refinement import Refinement
+from progressive.shell.display import ARRIVED, LOST, RECOVERED, Display, Progress
 from progressive.units import format_size, format_time
 
 LONGEST_TRACE = 500

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from progressive.background import Background
 from progressive.codec import DecoderStatus, Photo
-from progressive.display import Display
 from progressive.errors import RunError
-from progressive.output import OutputFolder, Refinement
+from progressive.output.folder import OutputFolder
+from progressive.output.refinement import Refinement
 from progressive.registry import codec_name, load_codec
+from progressive.runtime.background import Background
+from progressive.shell.display import Display
 from progressive.stream import StreamHeader
 from receiver.display import Figures, PhotoView, closing_words
 from receiver.refinement import RefinementLoop, Refiner, SegmentPayload

@@ -11,10 +11,11 @@ import numpy as np
 from PIL import Image
 
 from progressive import metrics
-from progressive.background import Background
 from progressive.codec import DecoderStatus, Photo, ProgressiveDecoder
-from progressive.output import OutputFolder, Refinement
-from progressive.stopping import StoppedError
+from progressive.output.folder import OutputFolder
+from progressive.output.refinement import Refinement
+from progressive.runtime.background import Background
+from progressive.runtime.stopping import StoppedError
 
 SegmentPayload = tuple[int, bytes]
 """A segment's id and its payload."""

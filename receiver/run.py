@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 
-from progressive.background import Background
 from progressive.codec import Photo
-from progressive.display import Display
 from progressive.errors import BitstreamError, ProgressiveError, RunError, UsageError
-from progressive.output import OutputFolder
+from progressive.output.folder import OutputFolder
 from progressive.photos import read_photo
 from progressive.registry import DEFAULT_CODEC, load_codec
+from progressive.runtime.background import Background
+from progressive.shell.display import Display
 from progressive.transport.access import Access
 from progressive.transport.drive import drive
 from progressive.transport.schemes import ReceivingTransport, open_receiver, scheme_of

@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from progressive.cli import run
-from progressive.display import Display, make_display
 from progressive.errors import UsageError
-from progressive.exporter import counted
-from progressive.logs import logged
 from progressive.loss_model import parse_loss_model
-from progressive.options import CaFile, EventsAsJson, IceServers, Log, Metrics, PasswordFile, Quiet, SettingsFile
+from progressive.output.run_folder import folder_of_run
 from progressive.registry import DEFAULT_CODEC
-from progressive.run_folder import folder_of_run
+from progressive.shell.cli import run
+from progressive.shell.display import Display, make_display
+from progressive.shell.exporter import counted
+from progressive.shell.logs import logged
+from progressive.shell.options import CaFile, EventsAsJson, IceServers, Log, Metrics, PasswordFile, Quiet, SettingsFile
 from progressive.transport.access import Access
 from progressive.units import parse_bandwidth, parse_percent, parse_size, parse_time
 from sender.addresses import losses_to_expect, run_for
@@ -244,7 +244,7 @@ def _run(options: SenderOptions, display: Display, view: str | None) -> None:
     if options.to:
         run_for(options)(options, display)
     else:
-        from sender.local import stream_locally
+        from loopback.local import stream_locally
 
         stream_locally(options, display, view=view)
 

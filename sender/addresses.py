@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from progressive.display import Display
 from progressive.errors import UsageError
 from progressive.loss_model import LossModel
+from progressive.shell.display import Display
 from progressive.transport.schemes import scheme_of
 from progressive.wire.protection import DESIGN_LOSS
 from sender.options import SenderOptions

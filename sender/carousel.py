@@ -7,13 +7,13 @@ from dataclasses import replace
 from itertools import cycle
 
 from progressive.errors import UsageError, WireError
+from progressive.packing.packetizer import packetize
 from progressive.wire.control import End, Report, parse_message
 from progressive.wire.envelope import SealMismatch
 from progressive.wire.packet import Kind, Packet
 from sender.audience import FORGET_S, MAX_LISTENERS, REPORT_INTERVAL_S, Sent, check_report
 from sender.events import CannotOpen, PacketSent, ReportReceived, SenderEvent, StreamFinished
 from sender.pacing import TokenBucket
-from sender.packetizer import packetize
 from sender.session import END_INTERVAL_S, SenderSession
 
 BASE_SHARE = 0.2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from progressive.display import QuietDisplay
+from progressive.shell.display import QuietDisplay
 from sender.events import PacketSent, Replanned, ReportReceived, StreamFinished
 from sender.joins import ReceiverJoined, ReceiverLeft
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from progressive.display import Display, Progress
 from progressive.loss_model import LossModel
+from progressive.shell.display import Display, Progress
 from progressive.units import format_percent, format_size
 from sender.audience import FORGET_S
 from sender.events import PacketSent, Replanned, ReportReceived, SenderEvent, StreamFinished

@@ -12,7 +12,7 @@ import numpy as np
 
 from progressive.codec import Photo
 from progressive.errors import UsageError
-from progressive.photo_colours import Tell
+from progressive.photos.colours import Tell
 from progressive.stream import MAX_PIXELS
 from sender.prepare import Source, find_sources
 

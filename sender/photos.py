@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from progressive.background import in_background
 from progressive.codec import ProgressiveCodec
-from progressive.display import Display
 from progressive.errors import RunError, UsageError
+from progressive.runtime.background import in_background
+from progressive.shell.display import Display
 from sender.options import SenderOptions
 from sender.prepare import PreparedPhoto, Source, prepare
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from progressive.codec import Photo, ProgressiveCodec
 from progressive.contexts import encode_in_context
-from progressive.display import once
 from progressive.errors import UsageError
-from progressive.photo_arrays import as_photo
-from progressive.photo_colours import Tell
+from progressive.packing.order import order_segments
+from progressive.packing.packetizer import max_segment_payload, packetize
 from progressive.photos import downscale, find_photos, read_photo, sample_photo
+from progressive.photos.arrays import as_photo
+from progressive.photos.colours import Tell
+from progressive.shell.display import once
 from progressive.stream import LayeredStream
 from progressive.units import counted, format_bandwidth, format_percent, format_size, format_time
 from progressive.wire.placement import Placement
-from sender.order import order_segments
-from sender.packetizer import max_segment_payload, packetize
 from sender.settings import SenderSettings
 
 SAMPLE = "astronaut"

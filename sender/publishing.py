@@ -14,13 +14,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from math import inf
 
-from progressive.background import in_background
 from progressive.contexts import context_for
-from progressive.display import Display
 from progressive.errors import UsageError
 from progressive.loss_model import LossModel
 from progressive.registry import load_codec
+from progressive.runtime.background import in_background
 from progressive.semantics.blend import DEFAULT_CONTEXT
+from progressive.shell.display import Display
 from progressive.transport.drive import drive
 from progressive.transport.mqtt.address import LOOPBACK, MqttAddress, parse_mqtt_url
 from progressive.transport.mqtt.broker import EmbeddedBroker

@@ -11,14 +11,14 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from progressive.background import Background, in_background
 from progressive.codec import ProgressiveCodec
 from progressive.contexts import context_for
-from progressive.display import Display
 from progressive.errors import RunError
 from progressive.loss_model import LossModel
 from progressive.registry import load_codec
+from progressive.runtime.background import Background, in_background
 from progressive.semantics.blend import DEFAULT_CONTEXT
+from progressive.shell.display import Display
 from progressive.transport.access import Access
 from progressive.transport.base import Transport
 from progressive.transport.drive import drive

@@ -13,18 +13,17 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 
-from progressive.background import in_background
 from progressive.contexts import context_for
-from progressive.display import Display
 from progressive.errors import UsageError
 from progressive.loss_model import LossModel
 from progressive.registry import load_codec
+from progressive.runtime.background import in_background
 from progressive.semantics.blend import DEFAULT_CONTEXT
+from progressive.shell.display import Display
 from progressive.transport.drive import drive
 from progressive.transport.webrtc.peer import MAX_MESSAGE
 from progressive.transport.webrtc.server import Joined, WebRtcServer, open_server
 from progressive.wire.envelope import PlainEnvelope
-from sender.course import Course
 from sender.display import Sending, SendingView
 from sender.farewell import farewell
 from sender.frames import is_sequence
@@ -32,6 +31,7 @@ from sender.joins import ReceiverJoined, ReceiverLeft
 from sender.options import SenderOptions
 from sender.photos import Photos
 from sender.prepare import PreparedPhoto, find_sources
+from sender.rounds import Course
 from sender.session import SenderSession
 from sender.settings import SenderSettings
 

@@ -10,6 +10,8 @@ from typing import Literal
 
 from progressive.errors import UsageError, WireError
 from progressive.loss_model import LossModel
+from progressive.packing.order import order_segments
+from progressive.packing.packetizer import SourceBlock, packetize, shapes_of
 from progressive.stream import LayeredStream
 from progressive.wire.control import Busy, End, Report, parse_message
 from progressive.wire.envelope import Envelope, PlainEnvelope, SealMismatch
@@ -30,9 +32,7 @@ from sender.events import (
     StreamFinished,
 )
 from sender.loss_estimate import unanswered
-from sender.order import order_segments
 from sender.pacing import TokenBucket
-from sender.packetizer import SourceBlock, packetize, shapes_of
 from sender.repair import packets_to_repeat
 from sender.sent_packets import Known, SentPackets
 from sender.settings import SenderSettings

@@ -7,11 +7,11 @@ from math import isfinite
 
 from progressive.errors import UsageError
 from progressive.loss_model import LossModel
+from progressive.packing.packetizer import max_segment_payload
 from progressive.wire.inner_parity import MAX_INNER_PARITY
 from progressive.wire.packet import MAX_DATAGRAM, OVERHEAD, SEALED_OVERHEAD
 from progressive.wire.protection import POLICIES
 from progressive.wire.protection.plan import DESIGN_LOSS
-from sender.packetizer import max_segment_payload
 
 IP_UDP_HEADERS = 28
 

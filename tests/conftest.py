@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import fake_codec
 import pytest
 
-from progressive import cli
 from progressive.registry import CODECS
+from progressive.shell import cli
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from PIL import Image
 from progressive.codec import DecoderStatus, Photo, Pushed, pushed_one_by_one
 from progressive.errors import BitstreamError
 from progressive.registry import Entry
-from progressive.stopping import Stop, never
+from progressive.runtime.stopping import Stop, never
 from progressive.stream import LayeredStream, Segment, StreamHeader
 
 NUMBER = 200

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from channel_sim.experiments.broadcast import Broadcast
-from channel_sim.experiments.case import TIMES, Case, Conditions, Objective, Outcome, Parameters, System
-from channel_sim.experiments.laboratory import Laboratory
-from channel_sim.experiments.validation import Comparison
+from experiments.broadcast import Broadcast
+from experiments.case import TIMES, Case, Conditions, Objective, Outcome, Parameters, System
+from experiments.laboratory import Laboratory
+from experiments.validation import Comparison
 from progressive.errors import UsageError
 
 SOURCES = ("ours", "theirs", "rmpgc", "jpeg")

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from progressive.codecs.rmpgc import model
 from progressive.codecs.rmpgc.coding import BASE_ROWS, FINE_BASE_TABLE, NEVER, PLANE_ROWS, REACHES, look_of, table_of
-from progressive.codecs.rmpgc.layers import layers_of
 from progressive.codecs.rmpgc.layout import PLANES, TIERS
 from progressive.codecs.rmpgc.probability import MEAN_STEPS, ProbabilityNetworks
 from progressive.codecs.rmpgc.synthesis import Synthesis
 from progressive.codecs.rmpgc.transform import Transform
-from progressive.entropy.tables import TOTAL
+from progressive.exact.layers import layers_of
+from progressive.exact.tables import TOTAL
 
 WEIGHT, BIAS = 64, 4000
 """Probability networks have integers up to these."""

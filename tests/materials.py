@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from channel_sim.experiments.material import Material, Pieces, chain_needs
+from experiments.material import Material, Pieces, chain_needs
 
 PACKET = 1000
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from progressive.codec import DecoderStatus
-from progressive.output import Refinement
+from progressive.output.refinement import Refinement
 from progressive.stream import StreamHeader
 from receiver.events import PacketReceived
 from receiver.reception import PictureShown

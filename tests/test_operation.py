@@ -11,9 +11,9 @@ import typer
 
 import receiver.__main__
 import sender.__main__
-from progressive.output import OutputFolder
-from progressive.run_folder import folder_of_run
-from progressive.settings_file import take_environment
+from progressive.output.folder import OutputFolder
+from progressive.output.run_folder import folder_of_run
+from progressive.shell.settings_file import take_environment
 
 FOLDER = Path(__file__).parents[1] / "examples" / "operation"
 APPS = {"sender": sender.__main__.app, "receiver": receiver.__main__.app}

@@ -14,8 +14,8 @@ from channel_sim.link import LinkStatistics
 from channel_sim.proxy import Proxy
 from channel_sim.proxy_run import ProxyOptions
 from channel_sim.spec import parse_channel
-from progressive.display import Display, QuietDisplay
 from progressive.photos import sample_photo, write_png
+from progressive.shell.display import Display, QuietDisplay
 from progressive.transport.udp import UdpAddress, parse_udp_url
 from receiver.run import ReceiverOptions, receive
 from receiver.settings import ReceiverSettings

@@ -11,11 +11,11 @@ from streams import make_stream
 
 from channel_sim.link import Link, LinkSettings
 from channel_sim.simulate import Route, simulate
-from progressive.display import Display, QuietDisplay
 from progressive.errors import ProgressiveError, RunError
-from progressive.keys import write_new_key
 from progressive.photos import read_photo, sample_photo, write_png
+from progressive.shell.display import Display, QuietDisplay
 from progressive.transport.access import Access
+from progressive.transport.keys import write_new_key
 from progressive.transport.udp import UdpAddress, open_udp_receiver, open_udp_sender
 from progressive.wire.envelope import PlainEnvelope
 from progressive.wire.packet import Kind, Packet

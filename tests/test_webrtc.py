@@ -16,9 +16,9 @@ from aioice.ice import StunProtocol
 from chromium import Page, needs_chromium, open_page
 from conftest import CommandLine
 
-from progressive.display import Display
 from progressive.errors import ProgressiveError, RunError, UsageError
 from progressive.photos import read_photo, sample_photo, write_png
+from progressive.shell.display import Display
 from progressive.transport.webrtc import server
 from receiver.run import ReceiverOptions, receive
 from receiver.settings import ReceiverSettings

@@ -16,14 +16,14 @@ from channel_sim.spec import parse_channel
 from examples.broadcast.receiving import Place
 from examples.broadcast.sending import broadcast
 from examples.broadcast.wall import Seat
-from progressive.cli import run
 from progressive.codec import ProgressiveCodec
 from progressive.contexts import context_for
-from progressive.display import Display
 from progressive.errors import UsageError
 from progressive.photos import write_png
 from progressive.registry import DEFAULT_CODEC, load_codec
 from progressive.semantics.blend import DEFAULT_CONTEXT
+from progressive.shell.cli import run
+from progressive.shell.display import Display
 from progressive.transport.udp import UdpAddress
 from progressive.units import format_bandwidth, parse_bandwidth, parse_time
 from receiver.viewer.address import DEFAULT_ADDRESS, parse_view_address

@@ -11,10 +11,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from progressive.cli import gentle_termination
-from progressive.display import QuietDisplay
 from progressive.errors import ProgressiveError
-from progressive.threads import one_thread
+from progressive.runtime.threads import one_thread
+from progressive.shell.cli import gentle_termination
+from progressive.shell.display import QuietDisplay
 from receiver.events import SegmentReceived
 from receiver.run import ReceiverOptions, receive
 from receiver.settings import ReceiverSettings

@@ -10,7 +10,7 @@ from contextlib import suppress
 from channel_sim.link import LinkSettings
 from channel_sim.proxy import Path as LinkPath
 from channel_sim.proxy import Proxy
-from progressive.display import Display
+from progressive.shell.display import Display
 from progressive.transport.drive import drive
 from progressive.transport.fan_out import FanOut
 from progressive.transport.udp import UdpAddress, open_udp_sender

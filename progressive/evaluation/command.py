@@ -26,8 +26,8 @@ from progressive.files import check_writable
 from progressive.metrics.recognition import LABELS_FILE, read_labels
 from progressive.photos import find_photos, read_photo
 from progressive.registry import load_codec
+from progressive.runtime.threads import one_thread
 from progressive.semantics.blend import check_context
-from progressive.threads import one_thread
 
 DEFAULT_RATES = (0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 0.4, 0.5)
 DEFAULT_CUTS = 24

@@ -19,10 +19,10 @@ from progressive.codec import Photo
 from progressive.errors import UsageError
 from progressive.files import read_bytes
 from progressive.metrics.pairs import check_pair
+from progressive.runtime.torch_state import neutral
 from progressive.semantics.classifier import VARIABLE as CLASSIFIER_VARIABLE
 from progressive.semantics.classifier import Classifier, cache_folder, load_classifier
 from progressive.semantics.preprocessing import as_rgb
-from progressive.torch_state import neutral
 
 VARIABLE = "PROGRESSIVE_LPIPS"
 """Environment variable that names the file of linear layers."""

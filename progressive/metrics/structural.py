@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from progressive.codec import Photo
 from progressive.metrics.pairs import check_pair
-from progressive.threads import one_thread
-from progressive.torch_state import neutral
+from progressive.runtime.threads import one_thread
+from progressive.runtime.torch_state import neutral
 
 MS_SSIM_SHORTEST_SIDE = 161
 """Five scales of an 11-sample window need (11 - 1) * 2**4 + 1 pixels on the short side."""

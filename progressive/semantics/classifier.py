@@ -21,9 +21,9 @@ from torch import Tensor
 from progressive.codec import Photo
 from progressive.errors import ProgressiveError, UsageError
 from progressive.files import read_bytes, write_atomically
+from progressive.runtime.torch_state import neutral
 from progressive.semantics.preprocessing import Preprocessing, describe
 from progressive.semantics.squeezenet import CLASSES, SqueezeNet
-from progressive.torch_state import neutral
 
 VARIABLE = "PROGRESSIVE_CLASSIFIER"
 """Environment variable that names the weight file."""

@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from progressive.codec import Photo
 from progressive.errors import UsageError
 from progressive.files import read_bytes
+from progressive.runtime.threads import one_thread
 from progressive.semantics.preprocessing import as_rgb, resized
 from progressive.semantics.squeezenet import feature_layers
-from progressive.threads import one_thread
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "importance.safetensors"
 

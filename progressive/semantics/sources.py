@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from progressive.codec import Photo
 from progressive.errors import UsageError
-from progressive.photo_arrays import as_photo
-from progressive.threads import one_thread
-from progressive.torch_state import neutral
+from progressive.photos.arrays import as_photo
+from progressive.runtime.threads import one_thread
+from progressive.runtime.torch_state import neutral
 
 if TYPE_CHECKING:
     from progressive.semantics.classifier import Classifier

@@ -27,8 +27,8 @@ from progressive.codecs.dual_autoencoder.segments import COARSE, FINE, Contents,
 from progressive.codecs.dual_autoencoder.smoothing import SmoothingFilter
 from progressive.codecs.dual_autoencoder.state import Component, Target, empty_state, tile_of
 from progressive.codecs.dual_autoencoder.synthesis import linear_synthesis
-from progressive.entropy.coders import CountCollector
-from progressive.entropy.tables import frequencies_from_counts
+from progressive.exact.coders import CountCollector
+from progressive.exact.tables import frequencies_from_counts
 from progressive.files import write_atomically
 from progressive.training.data import load_photos
 

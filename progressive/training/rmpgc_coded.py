@@ -22,7 +22,7 @@ from progressive.codecs.rmpgc.model import Coding
 from progressive.codecs.rmpgc.synthesis import state_of
 from progressive.codecs.rmpgc.tile import Target, TileState, code_everything
 from progressive.codecs.rmpgc.transform import Transform
-from progressive.entropy.coders import CostMeter
+from progressive.exact.coders import CostMeter
 
 AT_ONCE = 8
 """Crops that are coded together."""

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from progressive.codecs.rmpgc import model
 from progressive.codecs.rmpgc.calibration import fit
-from progressive.codecs.rmpgc.layers import layers_of
 from progressive.codecs.rmpgc.layout import PLANES
 from progressive.codecs.rmpgc.model import POINT_NAMES, TABLE_NAMES, Coding
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.synthesis import Synthesis
 from progressive.codecs.rmpgc.transform import Transform
+from progressive.exact.layers import layers_of
 from progressive.files import write_atomically
 
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from progressive.codecs.rmpgc import quantiser
-from progressive.codecs.rmpgc.layers import Conv
 from progressive.codecs.rmpgc.layout import COLOUR_CHANNELS, LEVELS, PLANES, TIERS
 from progressive.codecs.rmpgc.probability import BANDS, COLOUR, SLOTS, Pass, ProbabilityNetworks
+from progressive.exact.layers import Conv
 from progressive.training.rmpgc_rate import parents_and_symbols
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from progressive.errors import UsageError
-from progressive.keys import read_key
+from progressive.transport.keys import read_key
 from progressive.wire.envelope import Envelope, PlainEnvelope
 
 

@@ -8,7 +8,7 @@ import hmac
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from progressive.http_limits import ConnectionLimits, Guesses
+from progressive.transport.http_limits import ConnectionLimits, Guesses
 from receiver.viewer.address import ViewAddress
 
 POLICY = (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from progressive.errors import BitstreamError
-from progressive.output import json_values
+from progressive.output.folder import json_values
 from progressive.registry import codec_name
 from progressive.stream import StreamHeader
 from receiver.events import PacketReceived, PacketRecovered, StreamEnded, StreamStarted

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from aiohttp import web
 from PIL import Image
 
-from progressive.http_limits import ConnectionLimits
+from progressive.transport.http_limits import ConnectionLimits
 from receiver.viewer.address import ViewAddress
 from receiver.viewer.gallery import Gallery, Reader
 from receiver.viewer.guard import add_headers, guard

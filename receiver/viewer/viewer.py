@@ -14,11 +14,11 @@ from errno import EADDRINUSE
 from types import TracebackType
 from typing import Self
 
-from progressive.cli import tell_error
-from progressive.descriptors import accepted_at_once
-from progressive.display import Display, Displays, QuietDisplay
 from progressive.errors import ProgressiveError, UsageError
 from progressive.files import reason
+from progressive.shell.cli import tell_error
+from progressive.shell.display import Display, Displays, QuietDisplay
+from progressive.transport.descriptors import accepted_at_once
 from receiver.viewer.address import ViewAddress, parse_view_address
 from receiver.viewer.gallery import Exhibit, Gallery
 

@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks import _clocks
 from benchmarks._clocks import Stopwatch, cost_of, entropy_coding_timed, peak_memory_mb
-from progressive.entropy.coders import RangeSymbolDecoder, RangeSymbolEncoder
-from progressive.entropy.tables import TOTAL, FrequencyTable
+from progressive.exact.coders import RangeSymbolDecoder, RangeSymbolEncoder
+from progressive.exact.tables import TOTAL, FrequencyTable
 
 
 class Clock:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from benchmarks import exactness
 from benchmarks.exactness import Coded, Latent, Variant, code_of, compared, elsewhere, networks_for, tiles_of
-from progressive.codecs.rmpgc.layers import Conv, int8_is_fast
 from progressive.errors import UsageError
+from progressive.exact.layers import Conv, int8_is_fast
 from progressive.photos import sample_photo
 
 MODEL, TENSORS = frozen_model(), frozen_tensors()

@@ -18,8 +18,8 @@ from channel_sim.proxy import Path, Proxy
 from channel_sim.proxy_run import ProxyOptions, figures, run_proxy
 from channel_sim.spec import parse_channel
 from channel_sim.traces import DeliveryOpportunities
-from progressive.display import Display
 from progressive.errors import UsageError
+from progressive.shell.display import Display
 from progressive.transport.udp import UdpAddress, open_endpoint, parse_udp_url
 
 ANY_PORT = UdpAddress("127.0.0.1", 0)

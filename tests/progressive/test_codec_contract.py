@@ -23,9 +23,9 @@ from progressive.errors import BitstreamError, UsageError
 from progressive.metrics import psnr
 from progressive.photos import downscale, sample_photo
 from progressive.registry import CODECS, codec_name, load_codec
-from progressive.stopping import StoppedError
+from progressive.runtime.stopping import StoppedError
+from progressive.runtime.torch_state import neutral
 from progressive.stream import LayeredStream, Segment, StreamHeader
-from progressive.torch_state import neutral
 
 SMALL_PACKETS = 192
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")

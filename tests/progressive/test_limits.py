@@ -3,8 +3,8 @@ import resource
 
 import pytest
 
-from progressive.descriptors import DESCRIPTORS_OF_OURS, accepted_at_once, affordable, bear_shortage
-from progressive.http_limits import GUESSES_S, MOST_GUESSERS, MOST_GUESSES, Guesses
+from progressive.transport.descriptors import DESCRIPTORS_OF_OURS, accepted_at_once, affordable, bear_shortage
+from progressive.transport.http_limits import GUESSES_S, MOST_GUESSERS, MOST_GUESSES, Guesses
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from progressive.codec import DecoderStatus, Photo, Pushed, pushed_one_by_one
 from progressive.container import read_stream
 from progressive.errors import BitstreamError
 from progressive.photos import read_photo, write_png
-from progressive.stopping import Stop, never
+from progressive.runtime.stopping import Stop, never
 from progressive.stream import LayeredStream, Segment, StreamHeader
 
 NUMBER = 200

@@ -5,10 +5,10 @@ from pathlib import Path
 import fake_codec
 import pytest
 
-from progressive.background import Background
-from progressive.display import QuietDisplay
-from progressive.output import OutputFolder
+from progressive.output.folder import OutputFolder
 from progressive.photos import sample_photo
+from progressive.runtime.background import Background
+from progressive.shell.display import QuietDisplay
 from receiver.events import PacketStatistics
 from receiver.reception import Reception
 

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from progressive.background import Background
 from progressive.codec import Photo
 from progressive.errors import RunError
 from progressive.metrics import psnr
-from progressive.output import OutputFolder, Refinement
+from progressive.output.folder import OutputFolder
+from progressive.output.refinement import Refinement
 from progressive.photos import read_photo, sample_photo
-from progressive.stopping import Stop, never
+from progressive.runtime.background import Background
+from progressive.runtime.stopping import Stop, never
 from progressive.stream import LayeredStream
 from receiver.refinement import RefinementLoop, Refiner
 

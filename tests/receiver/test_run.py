@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from conftest import CommandLine
 
-from progressive.display import Display
 from progressive.errors import BitstreamError, ProgressiveError, RunError
 from progressive.photos import read_photo, sample_photo, write_png
+from progressive.shell.display import Display
 from progressive.stream import StreamHeader
 from progressive.wire.packet import Kind, Packet
 from progressive.wire.records import HEADER_ID, Record, write_records

@@ -11,11 +11,11 @@ import pytest
 from conftest import CommandLine
 from PIL import Image
 
-import progressive.display
+import progressive.shell.display
+from loopback import local
 from progressive.metrics import psnr
 from progressive.photos import read_photo, sample_photo, write_png
 from progressive.registry import CODECS
-from sender import local
 from sender.__main__ import main
 
 pytestmark = pytest.mark.usefixtures("thumbnails")
@@ -250,10 +250,10 @@ def test_without_a_base_the_run_has_failed(call: CommandLine, photo: Path, tmp_p
 def test_an_interrupted_run_keeps_what_came(
     call: CommandLine, monkeypatch: pytest.MonkeyPatch, photo: Path, tmp_path: Path
 ) -> None:
-    def interrupt(self: progressive.display.Display, record: object, text: str) -> None:
+    def interrupt(self: progressive.shell.display.Display, record: object, text: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(progressive.display.Display, "event", interrupt)
+    monkeypatch.setattr(progressive.shell.display.Display, "event", interrupt)
     outcome = call(main, photo, *FAST, "--output", tmp_path / "out")
     assert outcome.status == 130
     assert (tmp_path / "out" / "final.png").exists()
@@ -305,7 +305,7 @@ def test_a_run_may_be_watched_counted_and_logged(call: CommandLine, photo: Path,
 
 
 def test_streaming_needs_no_torch_until_it_measures() -> None:
-    script = "import sys, sender.__main__, sender.local, sender.remote, receiver.run; print('torch' in sys.modules)"
+    script = "import sys, sender.__main__, loopback.local, sender.remote, receiver.run; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

@@ -1,4 +1,4 @@
-from progressive.display import Display
+from progressive.shell.display import Display
 from sender.audience import FORGET_S
 from sender.display import SendingView
 from sender.events import ReportReceived

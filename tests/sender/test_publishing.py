@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from mqtt_brokers import free_port
 
-from progressive.display import QuietDisplay
 from progressive.errors import ProgressiveError, UsageError
-from progressive.keys import write_new_key
 from progressive.photos import read_photo, sample_photo, write_png
 from progressive.registry import DEFAULT_CODEC, load_codec
+from progressive.shell.display import QuietDisplay
 from progressive.transport.access import Access
+from progressive.transport.keys import write_new_key
 from receiver.run import ReceiverOptions, receive
 from receiver.settings import ReceiverSettings
 from sender.addresses import run_for

@@ -14,9 +14,9 @@ from progressive.codecs.dual_autoencoder.layout import REGION_SIDES, Layout
 from progressive.codecs.dual_autoencoder.model import Model
 from progressive.codecs.dual_autoencoder.synthesis import Synthesis
 from progressive.errors import BitstreamError, UsageError
-from progressive.photo_arrays import as_photo
+from progressive.photos.arrays import as_photo
+from progressive.runtime.torch_state import neutral
 from progressive.stream import MAX_PIXELS, MAX_SEGMENTS, MAX_SIDE, LayeredStream, Segment, StreamHeader
-from progressive.torch_state import neutral
 
 MIN_PAYLOAD = 192
 """A base segment of the smallest tile fits this whatever the photo, since no symbol costs more than 14 bits."""

@@ -19,12 +19,12 @@ from progressive.codecs.dual_autoencoder.segments import (
 )
 from progressive.codecs.dual_autoencoder.state import Component, empty_state, tile_of
 from progressive.codecs.dual_autoencoder.synthesis import Synthesis, grey_picture
-from progressive.entropy.coders import RangeSymbolDecoder
 from progressive.errors import BitstreamError
-from progressive.stopping import Stop, never
+from progressive.exact.coders import RangeSymbolDecoder
+from progressive.runtime.stopping import Stop, never
+from progressive.runtime.torch_state import neutral
+from progressive.segments.waiting import Waiting
 from progressive.stream import MAX_SEGMENTS, StreamHeader
-from progressive.torch_state import neutral
-from progressive.waiting import Waiting
 
 
 class DualAutoencoderDecoder:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from progressive.codecs.dual_autoencoder.layout import BASE_STEP, OUTPUTS, PLANES, step_after
 from progressive.codecs.dual_autoencoder.state import Bools, Component, Ints, Target
-from progressive.entropy.coders import SymbolCoder
+from progressive.exact.coders import SymbolCoder
 
 FIRST_MAGNITUDES = 15
 _OWN, _AROUND, _RANGE, _BEND = 6, 6, 5, 6

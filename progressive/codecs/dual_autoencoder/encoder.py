@@ -25,8 +25,8 @@ from progressive.codecs.dual_autoencoder.segments import (
     code_enhance_component,
 )
 from progressive.codecs.dual_autoencoder.state import Component, Target, empty_state, tile_of
-from progressive.entropy.coders import CostMeter, RangeSymbolEncoder
-from progressive.layers.ordering import numbered
+from progressive.exact.coders import CostMeter, RangeSymbolEncoder
+from progressive.segments.ordering import numbered
 from progressive.stream import Segment
 
 

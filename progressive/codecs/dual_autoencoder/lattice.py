@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from progressive.codecs.dual_autoencoder.state import G1_RANGE, Bools, Ints
-from progressive.entropy.coders import SymbolCoder
+from progressive.exact.coders import SymbolCoder
 
 COARSE_SPACING = 2
 """The first base segment of a tile stops at this spacing: it holds a quarter of the blocks."""

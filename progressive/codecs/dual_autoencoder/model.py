@@ -14,8 +14,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from progressive.codecs.dual_autoencoder.layout import BLOCK, OUTPUTS, PIXELS, PLANES
-from progressive.entropy.tables import FrequencyTable
 from progressive.errors import UsageError
+from progressive.exact.tables import FrequencyTable
 from progressive.files import read_bytes
 
 Floats = NDArray[np.float32]

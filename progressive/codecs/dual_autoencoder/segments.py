@@ -25,8 +25,8 @@ from progressive.codecs.dual_autoencoder.detail import code_plane
 from progressive.codecs.dual_autoencoder.layout import PLANES, Layout
 from progressive.codecs.dual_autoencoder.model import Model, kind_of
 from progressive.codecs.dual_autoencoder.state import Bools, Component, Ints, Target
-from progressive.entropy.coders import SymbolCoder
 from progressive.errors import BitstreamError
+from progressive.exact.coders import SymbolCoder
 
 COARSE, FINE, FIRST_PLANE = 0, 1, 2
 BAND_ROWS = 4

@@ -12,7 +12,7 @@ from progressive.codecs.dual_autoencoder.layout import BLOCK, CHROMA_GAIN, Layou
 from progressive.codecs.dual_autoencoder.model import Autoencoders, Floats, Model, from_blocks, kind_of
 from progressive.codecs.dual_autoencoder.smoothing import HALO, SmoothingFilter
 from progressive.codecs.dual_autoencoder.state import Component, empty_state, tile_of
-from progressive.stopping import Stop, check, never
+from progressive.runtime.stopping import Stop, check, never
 
 STRIP = 128
 """Rows of blocks that are made at a time, so that memory hardly grows with the photo."""

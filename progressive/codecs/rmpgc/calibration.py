@@ -31,8 +31,8 @@ from progressive.codecs.rmpgc.points import UNITS, Points
 from progressive.codecs.rmpgc.probability import MEAN_STEPS, ODDS_STEPS, SCALE_STEPS, ProbabilityNetworks
 from progressive.codecs.rmpgc.quantiser import SPLITS, narrowing_gain, outer_gain
 from progressive.codecs.rmpgc.tile import Target, TileState, code_everything
-from progressive.entropy.coders import CountCollector
-from progressive.entropy.tables import FrequencyTable, frequencies_from_counts
+from progressive.exact.coders import CountCollector
+from progressive.exact.tables import FrequencyTable, frequencies_from_counts
 
 PRIOR = 50.0
 """The weight of the trained distribution, in symbols."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from progressive.codecs.rmpgc.points import PointTables, shares_at, values_at
-from progressive.entropy.tables import FrequencyTable
+from progressive.exact.tables import FrequencyTable
 
 Tables = Mapping[str, FrequencyTable]
 Ints = NDArray[np.int32]

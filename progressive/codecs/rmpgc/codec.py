@@ -23,12 +23,12 @@ from progressive.codecs.rmpgc.ranking import Draft, drafts_of, ordered
 from progressive.codecs.rmpgc.renderer import Renderer
 from progressive.codecs.rmpgc.segments import largest_prefix
 from progressive.errors import BitstreamError, UsageError
-from progressive.photo_arrays import as_photo
+from progressive.photos.arrays import as_photo
+from progressive.runtime.threads import one_thread
+from progressive.runtime.torch_state import neutral
 from progressive.semantics.blend import check_context
 from progressive.semantics.coarse_map import CoarseMap
 from progressive.stream import MAX_PIXELS, MAX_SEGMENTS, MAX_SIDE, LayeredStream, StreamHeader
-from progressive.threads import one_thread
-from progressive.torch_state import neutral
 
 MIN_PAYLOAD = 4 * largest_prefix((TILE // BLOCK) ** 2)
 """Smaller segments would be mostly prefix."""

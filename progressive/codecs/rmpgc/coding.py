@@ -19,9 +19,9 @@ from progressive.codecs.rmpgc.choices import Choices
 from progressive.codecs.rmpgc.points import PointTables, shares_at
 from progressive.codecs.rmpgc.probability import MEAN_STEPS, Place
 from progressive.codecs.rmpgc.quantiser import MAX_INDEX, SPLITS, base_index, refine
-from progressive.entropy.coders import SymbolCoder
-from progressive.entropy.tables import TOTAL, FrequencyTable
 from progressive.errors import BitstreamError
+from progressive.exact.coders import SymbolCoder
+from progressive.exact.tables import TOTAL, FrequencyTable
 
 Ints = NDArray[np.int32]
 

@@ -15,13 +15,13 @@ from progressive.codecs.rmpgc.model import Coding
 from progressive.codecs.rmpgc.renderer import Renderer
 from progressive.codecs.rmpgc.segments import BASE, Contents, Listed, layer_of
 from progressive.codecs.rmpgc.tile import TileState
-from progressive.entropy.coders import RangeSymbolDecoder
 from progressive.errors import BitstreamError
-from progressive.stopping import Stop, never
+from progressive.exact.coders import RangeSymbolDecoder
+from progressive.runtime.stopping import Stop, never
+from progressive.runtime.threads import one_thread
+from progressive.runtime.torch_state import neutral
+from progressive.segments.waiting import Waiting
 from progressive.stream import MAX_SEGMENTS, StreamHeader
-from progressive.threads import one_thread
-from progressive.torch_state import neutral
-from progressive.waiting import Waiting
 
 
 class RmpgcDecoder:

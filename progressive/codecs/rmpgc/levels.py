@@ -15,8 +15,8 @@ import torch
 from progressive.codecs.rmpgc.assembly import Whole
 from progressive.codecs.rmpgc.segments import Listed, named, next_level
 from progressive.codecs.rmpgc.tile import LevelResult, TileState
-from progressive.entropy.coders import JointDecoder
 from progressive.errors import BitstreamError
+from progressive.exact.coders import JointDecoder
 
 WORTH_A_THREAD = 8
 """Blocks that are worth a thread of their own."""

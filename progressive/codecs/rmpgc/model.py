@@ -19,16 +19,16 @@ from torch import Tensor, nn
 
 from progressive.codecs.rmpgc import layout, quantiser
 from progressive.codecs.rmpgc.coding import ESCAPE_TABLE, PLANE_ROWS, REACHES, look_of, table_of
-from progressive.codecs.rmpgc.layers import KERNELS, MAX_ACTIVATION, Conv, int8_is_fast, layers_of
 from progressive.codecs.rmpgc.layout import LEVELS, PLANES, SCALES, TIERS
 from progressive.codecs.rmpgc.points import PointTables
 from progressive.codecs.rmpgc.probability import BASE_WIDTH, Place, ProbabilityNetworks
 from progressive.codecs.rmpgc.synthesis import Synthesis
 from progressive.codecs.rmpgc.transform import Transform
-from progressive.entropy.tables import FrequencyTable
 from progressive.errors import UsageError
+from progressive.exact.layers import KERNELS, MAX_ACTIVATION, Conv, int8_is_fast, layers_of
+from progressive.exact.tables import FrequencyTable
 from progressive.files import read_bytes
-from progressive.threads import one_thread
+from progressive.runtime.threads import one_thread
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "rmpgc.safetensors"
 MAX_WEIGHT_BYTES = 10 * 2**20

@@ -16,8 +16,8 @@ from progressive.codecs.rmpgc.encoder import CodedTile
 from progressive.codecs.rmpgc.layout import LEVELS, SCALES, Layout
 from progressive.codecs.rmpgc.records import Recorder, encoded
 from progressive.codecs.rmpgc.segments import BASE, RUNS, Contents, largest_prefix, layer_of, naming, tile_bytes
-from progressive.entropy.tables import FrequencyTable
-from progressive.layers.ordering import numbered
+from progressive.exact.tables import FrequencyTable
+from progressive.segments.ordering import numbered
 from progressive.stream import Segment
 
 SLACK_BITS = 16

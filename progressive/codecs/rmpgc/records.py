@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from progressive.entropy.coders import Indices, RangeSymbolEncoder, Symbols
-from progressive.entropy.tables import FrequencyTable
+from progressive.exact.coders import Indices, RangeSymbolEncoder, Symbols
+from progressive.exact.tables import FrequencyTable
 
 
 @dataclass

@@ -18,7 +18,7 @@ from progressive.codecs.rmpgc.picture import pieces, to_photo, with_margin
 from progressive.codecs.rmpgc.precision import fast_floats
 from progressive.codecs.rmpgc.synthesis import MISSING, state_of
 from progressive.codecs.rmpgc.tile import TileState
-from progressive.stopping import Stop, check, never
+from progressive.runtime.stopping import Stop, check, never
 
 
 class Renderer:

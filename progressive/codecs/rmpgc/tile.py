@@ -19,7 +19,7 @@ from progressive.codecs.rmpgc.coding import NEVER, BasePasses, PlanePasses
 from progressive.codecs.rmpgc.layout import BLOCK_SIDES, CHANNELS, LEVELS, SCALES, TIERS, plane_and_tier
 from progressive.codecs.rmpgc.points import values_of
 from progressive.codecs.rmpgc.quantiser import child_of
-from progressive.entropy.coders import RangeSymbolDecoder, SymbolCoder
+from progressive.exact.coders import RangeSymbolDecoder, SymbolCoder
 
 if TYPE_CHECKING:
     from progressive.codecs.rmpgc.model import Coding

@@ -11,8 +11,8 @@ from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
 from amqtt.broker import Broker
 from amqtt.session import Session
 
-from progressive.descriptors import accepted_at_once, affordable, bear_shortage
 from progressive.errors import UsageError
+from progressive.transport.descriptors import accepted_at_once, affordable, bear_shortage
 from progressive.transport.mqtt.address import LOOPBACK
 
 MAX_CLIENTS = 1024

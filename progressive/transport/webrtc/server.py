@@ -17,11 +17,11 @@ from aiohttp import web
 from aiortc import RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
-from progressive.descriptors import accepted_at_once, affordable
 from progressive.errors import UsageError, WireError
-from progressive.http_limits import ConnectionLimits, Guesses
 from progressive.transport.access import Access
 from progressive.transport.base import TransportClosed
+from progressive.transport.descriptors import accepted_at_once, affordable
+from progressive.transport.http_limits import ConnectionLimits, Guesses
 from progressive.transport.inbox import Inbox
 from progressive.transport.schemes import Say
 from progressive.transport.webrtc.address import WebRtcAddress, parse_webrtc_url

@@ -19,7 +19,7 @@ from progressive.codecs.dual_autoencoder.detail import table_shapes
 from progressive.codecs.dual_autoencoder.layout import PLANES
 from progressive.codecs.dual_autoencoder.model import KINDS, Model
 from progressive.container import stream_to_bytes
-from progressive.entropy.tables import TOTAL
+from progressive.exact.tables import TOTAL
 
 GOLDEN = Path(__file__).with_name("dual_autoencoder.golden.json")
 EXPERTS = 2

@@ -6,7 +6,8 @@ import pytest
 
 from progressive.errors import UsageError
 from progressive.metrics.over_time import LOSSLESS_DB, QualityCurve, quality_curve, read_events, summarise
-from progressive.output import OutputFolder, Refinement
+from progressive.output.folder import OutputFolder
+from progressive.output.refinement import Refinement
 from progressive.photos import sample_photo
 
 STEPS = QualityCurve(((1.0, 20.0), (3.0, 30.0)))

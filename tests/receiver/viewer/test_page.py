@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from chromium import needs_chromium, open_page
 
-from progressive.display import Displays, QuietDisplay
+from loopback.local import stream_locally
 from progressive.photos import sample_photo, write_png
+from progressive.shell.display import Displays, QuietDisplay
 from receiver.events import EndReason, PacketReceived, StreamEnded
 from receiver.reception import PictureShown
 from receiver.viewer.address import ViewAddress
 from receiver.viewer.gallery import Exhibit, Gallery
 from receiver.viewer.viewer import Viewer, ViewerDisplay
-from sender.local import stream_locally
 from sender.options import SenderOptions
 from sender.settings import SenderSettings
 

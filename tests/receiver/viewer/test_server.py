@@ -12,9 +12,9 @@ import pytest
 from observations import HEADER, STATUS, received
 
 from progressive.errors import UsageError
-from progressive.http_limits import MOST_GUESSES
-from progressive.output import Refinement
+from progressive.output.refinement import Refinement
 from progressive.photos import write_png
+from progressive.transport.http_limits import MOST_GUESSES
 from receiver.events import StreamStarted
 from receiver.reception import PhotoStarted, PictureShown
 from receiver.viewer import server

@@ -2,8 +2,8 @@ import sys
 
 import pytest
 
-from progressive.display import Display
 from progressive.errors import RunError
+from progressive.shell.display import Display
 from receiver.viewer.viewer import Viewer, viewed
 
 

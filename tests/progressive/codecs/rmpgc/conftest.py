@@ -7,19 +7,10 @@ from torch import Tensor
 
 from progressive.codec import Photo
 from progressive.codecs.rmpgc.codec import CodedPhoto, Rmpgc
-from progressive.codecs.rmpgc.layers import KERNELS, int8_is_fast
 from progressive.codecs.rmpgc.layout import Layout
 from progressive.codecs.rmpgc.model import Coding, Model
 from progressive.codecs.rmpgc.picture import latent_of
 from progressive.photos import sample_photo
-
-
-@pytest.fixture(params=KERNELS, scope="session")
-def kernel(request: pytest.FixtureRequest) -> str:
-    """Every kernel that this machine has."""
-    if request.param == "int8" and not int8_is_fast():
-        pytest.skip("this machine does not multiply bytes")
-    return str(request.param)
 
 
 @pytest.fixture(scope="session")

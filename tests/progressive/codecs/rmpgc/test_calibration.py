@@ -26,8 +26,8 @@ from progressive.codecs.rmpgc.model import POINT_NAMES, Coding
 from progressive.codecs.rmpgc.probability import ODDS_STEPS
 from progressive.codecs.rmpgc.quantiser import SPLITS, narrowing_gain, outer_gain
 from progressive.codecs.rmpgc.tile import Target, TileState, code_everything
-from progressive.entropy.coders import CostMeter
-from progressive.entropy.tables import TOTAL
+from progressive.exact.coders import CostMeter
+from progressive.exact.tables import TOTAL
 
 EVEN_ODDS = -LEAST_ZERO * SIGN_ROWS - LEAST_SIGN
 """The row where a symbol is zero or not with equal chance, and plus or minus with equal chance."""

@@ -8,7 +8,7 @@ from progressive.codecs.rmpgc.choices import BASE_PRICE, LEVEL_PRICES, Choices, 
 from progressive.codecs.rmpgc.layout import LEVELS
 from progressive.codecs.rmpgc.points import UNITS, values_at
 from progressive.codecs.rmpgc.quantiser import bin_of
-from progressive.entropy.tables import TOTAL, FrequencyTable
+from progressive.exact.tables import TOTAL, FrequencyTable
 
 TABLE = "bits 1, 2, 2"
 TABLES = {TABLE: FrequencyTable(np.array([[TOTAL // 2, TOTAL // 4, TOTAL // 4]] * 2))}

@@ -32,9 +32,9 @@ from progressive.codecs.rmpgc.points import values_at
 from progressive.codecs.rmpgc.probability import MEAN_STEPS, SCALE_STEPS, Place, places_of
 from progressive.codecs.rmpgc.quantiser import MAX_INDEX, base_index, refine
 from progressive.codecs.rmpgc.records import Recorder
-from progressive.entropy.coders import RangeSymbolDecoder, RangeSymbolEncoder, SymbolCoder
-from progressive.entropy.tables import TOTAL
 from progressive.errors import BitstreamError
+from progressive.exact.coders import RangeSymbolDecoder, RangeSymbolEncoder, SymbolCoder
+from progressive.exact.tables import TOTAL
 
 BLOCKS = 2
 SCALE = 3

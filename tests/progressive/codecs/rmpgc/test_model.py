@@ -14,7 +14,6 @@ from torch import Tensor
 
 from progressive.codecs.rmpgc import model as model_module
 from progressive.codecs.rmpgc.codec import Rmpgc
-from progressive.codecs.rmpgc.layers import Conv, int8_is_fast, layers_of
 from progressive.codecs.rmpgc.model import (
     ARCHITECTURE,
     Coding,
@@ -26,8 +25,9 @@ from progressive.codecs.rmpgc.model import (
     known_answer,
 )
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
-from progressive.entropy.tables import TOTAL
 from progressive.errors import BitstreamError, UsageError
+from progressive.exact.layers import Conv, int8_is_fast, layers_of
+from progressive.exact.tables import TOTAL
 from progressive.stream import StreamHeader
 
 NETWORKS = "probability."

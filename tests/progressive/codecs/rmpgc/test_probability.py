@@ -7,7 +7,6 @@ import torch
 from frozen_rmpgc import frozen_model, frozen_tensors
 from torch import Tensor
 
-from progressive.codecs.rmpgc.layers import UNIT, layers_of
 from progressive.codecs.rmpgc.layout import BLOCK_SIDES, CHANNELS, LEVELS, LUMA, SCALES, TIERS
 from progressive.codecs.rmpgc.model import NETWORKS
 from progressive.codecs.rmpgc.probability import (
@@ -18,6 +17,7 @@ from progressive.codecs.rmpgc.probability import (
     ProbabilityNetworks,
     places_of,
 )
+from progressive.exact.layers import UNIT, layers_of
 
 LEVEL = 1
 """Looks, and codes the first tier."""

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from progressive.codecs.rmpgc.records import Recorder, encoded, joined
-from progressive.entropy.coders import CostMeter, RangeSymbolDecoder, RangeSymbolEncoder
-from progressive.entropy.tables import TOTAL, FrequencyTable
+from progressive.exact.coders import CostMeter, RangeSymbolDecoder, RangeSymbolEncoder
+from progressive.exact.tables import TOTAL, FrequencyTable
 
 TABLES = {
     "even": FrequencyTable(np.array([[TOTAL // 2, TOTAL // 2], [TOTAL // 4, 3 * TOTAL // 4]])),

@@ -15,8 +15,8 @@ from progressive.codecs.rmpgc.model import Coding
 from progressive.codecs.rmpgc.points import values_of
 from progressive.codecs.rmpgc.quantiser import base_index, bin_of, child_of, refine
 from progressive.codecs.rmpgc.tile import LevelResult, Target, TileState, code_everything, to_blocks
-from progressive.entropy.coders import CostMeter, RangeSymbolDecoder, RangeSymbolEncoder
-from progressive.entropy.tables import TOTAL, FrequencyTable
+from progressive.exact.coders import CostMeter, RangeSymbolDecoder, RangeSymbolEncoder
+from progressive.exact.tables import TOTAL, FrequencyTable
 
 ROWS, COLUMNS = 2, 3
 BLOCKS = list(range(ROWS * COLUMNS))

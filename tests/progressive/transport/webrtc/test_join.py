@@ -15,10 +15,10 @@ from aiohttp import web
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from progressive.errors import RunError, UsageError
-from progressive.http_limits import MOST_GUESSES
 from progressive.transport import pauses
 from progressive.transport.access import Access
 from progressive.transport.base import TransportClosed
+from progressive.transport.http_limits import MOST_GUESSES
 from progressive.transport.webrtc import join as joining
 from progressive.transport.webrtc import peer, server
 from progressive.transport.webrtc.description import MAX_BYTES

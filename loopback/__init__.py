@@ -1,0 +1,1 @@
+"""Sender, link and receiver in one process."""

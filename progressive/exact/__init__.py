@@ -1,0 +1,1 @@
+"""Computing that gives the same integers everywhere: layers, tables, entropy coders."""

@@ -1,0 +1,1 @@
+"""The output folder of a run: pictures, their time line, the report."""

@@ -1,0 +1,24 @@
+"""A picture that was shown, in figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Refinement:
+    """One picture that was shown, and what it took to show it.
+
+    Fields:
+        time_s: since the first datagram came, in seconds; since sending began where sender and link are in the process.
+        bytes: all bytes of the stream's datagrams received until then.
+        layer: the highest layer that the picture shows; 0 is the base.
+        psnr: in dB; None without the original, infinite if the picture equals it.
+        ms_ssim: 0..1; None without the original or for a picture below 161 pixels.
+    """
+
+    time_s: float
+    bytes: int
+    layer: int
+    psnr: float | None = None
+    ms_ssim: float | None = None

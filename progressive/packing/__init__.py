@@ -1,0 +1,1 @@
+"""From segments to source packets: their order, and what shares a packet."""

@@ -1,0 +1,1 @@
+"""Threads, stopping, and the state of torch: how this process computes."""

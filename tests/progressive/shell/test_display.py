@@ -1,0 +1,75 @@
+import io
+import json
+import re
+import sys
+
+import pytest
+
+from progressive.shell.display import Display, JsonDisplay, LiveDisplay, Progress, QuietDisplay, make_display, say
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("as_json", "quiet", "terminal", "kind"),
+    [
+        (False, False, True, LiveDisplay),
+        (False, False, False, Display),
+        (True, False, True, JsonDisplay),
+        (True, True, True, JsonDisplay),
+        (False, True, True, QuietDisplay),
+    ],
+)
+def test_the_display_suits_the_call(
+    monkeypatch: pytest.MonkeyPatch, as_json: bool, quiet: bool, terminal: bool, kind: type[Display]
+) -> None:
+    monkeypatch.setattr(sys, "stdout", Terminal() if terminal else io.StringIO())
+    assert type(make_display(as_json=as_json, quiet=quiet)) is kind
+
+
+def show_a_run(display: Display) -> None:
+    with display:
+        display.settings({"bandwidth": "50 kbit/s", "to": "[bold]nobody"})
+        display.event({"time_s": 1.5}, "after 1.5 s")
+        display.progress([Progress("astronaut", 0.5, "received 3", "■x+")])
+        display.summary("done")
+
+
+def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    show_a_run(Display())
+    assert capsys.readouterr().out.splitlines() == [
+        "bandwidth  50 kbit/s",
+        "to         [bold]nobody",
+        "after 1.5 s",
+        "done",
+    ]
+
+
+def test_json_lines_are_events_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    show_a_run(JsonDisplay())
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {"time_s": 1.5}
+    assert captured.err.splitlines()[-1] == "done"
+
+
+def test_a_terminal_shows_settings_figures_and_the_fates_of_packets(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("TERM", "dumb")
+    show_a_run(LiveDisplay())
+    text = terminal.getvalue()
+    for part in ("50 kbit/s", "[bold]nobody", "astronaut", "received 3", "■", "done"):
+        assert part in text
+
+
+def test_escape_sequences_of_names_never_reach_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Display().note("a\x1b[31m\x9b\u202eb\nc")
+    say("\x1b]0;title\x07")
+    with LiveDisplay() as live:
+        live.settings({"source": "a\x1b[31m"})
+        live.note("a\x1b[31m")
+        live.progress([Progress("a\x1b[31m", 0.5, "\x1b[31m")])
+    assert not re.findall("\x1b\\[31m|[\x9b\u202e\x07]", capsys.readouterr().out)
