@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks import _data
 from progressive.codec import Photo, ProgressiveCodec
-from progressive.contexts import check_has_contexts, encode_in_context
+from progressive.contexts import check_context
 from progressive.evaluation.bootstrap import estimate
 from progressive.evaluation.curves import curve
 from progressive.evaluation.meter import Judges, Meter
@@ -54,7 +54,7 @@ def streams(codec: ProgressiveCodec, photo: Photo, max_payload: int) -> Iterator
         yield from (codec.rank(coded, max_payload=max_payload, context=context) for context in CONTEXTS)
     else:
         for context in CONTEXTS:
-            yield encode_in_context(codec, photo, max_payload=max_payload, context=context)
+            yield codec.encode(photo, max_payload=max_payload, context=context)
 
 
 def measured(codec: ProgressiveCodec, labelled: LabelledPhoto, judges: Judges, max_payload: int) -> Results:
@@ -100,7 +100,8 @@ def benchmark() -> None:
     args = parser.parse_args()
 
     codec = load_codec(args.codec)
-    check_has_contexts(codec)
+    for context in CONTEXTS:
+        check_context(codec, context)
     labelled = read_labels(_data.checked_folder(args.labelled or args.data / "imagenet_eval"))
     count = min(args.limit or len(labelled), len(labelled))
     labelled = [labelled[len(labelled) * i // count] for i in range(count)]

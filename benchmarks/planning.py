@@ -29,7 +29,6 @@ from channel_sim.loss import draw_trials
 from channel_sim.presets import PRESETS
 from channel_sim.simulate import Route, Session, simulate
 from progressive.codec import Photo, ProgressiveCodec
-from progressive.contexts import encode_in_context
 from progressive.loss_model import LossModel
 from progressive.metrics.pixelwise import psnr
 from progressive.packing.order import order_segments
@@ -89,7 +88,7 @@ class Figures:
 
 def subject(photo: Photo, codec: ProgressiveCodec, settings: SenderSettings) -> Subject:
     limit = max_segment_payload(settings.packet_size)
-    stream = encode_in_context(codec, photo, max_payload=limit, context="reconstruct")
+    stream = codec.encode(photo, max_payload=limit, context="reconstruct")
     ordered = order_segments(stream.segments)
     blocks = shapes_of(packetize(stream.header, ordered, settings.payload_size), ordered, settings.wire_size_of_payload)
     decoder = codec.decoder(stream.header)

@@ -22,7 +22,7 @@ from progressive.container import (
     read_stream,
     stream_to_bytes,
 )
-from progressive.contexts import context_for, encode_in_context
+from progressive.contexts import context_for
 from progressive.errors import BitstreamError, RunError, UsageError
 from progressive.files import check_writable, read_bytes, write_result
 from progressive.photos import png_bytes, read_photo
@@ -43,6 +43,7 @@ app = typer.Typer(help="Codes photos into files of which any cut decodes.", no_a
 Size = Annotated[int | None, typer.Option("--bytes", parser=parse_size, metavar="SIZE", help="Such as 20kB.")]
 ImportanceSource = Annotated[str, typer.Option("--importance", metavar="NAME", help=f"One of {', '.join(SOURCES)}.")]
 ClassifierWeights = Annotated[Path | None, typer.Option(metavar="FILE", help="Of a SqueezeNet 1.1.")]
+CodecName = Annotated[str, typer.Option("--codec", metavar="NAME", help="One that `codecs` lists.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 ProgFile = Annotated[Path, typer.Argument(metavar="IN.prog")]
 
@@ -51,7 +52,7 @@ ProgFile = Annotated[Path, typer.Argument(metavar="IN.prog")]
 def encode(
     photo: Annotated[Path, typer.Argument(metavar="PHOTO")],
     output: Annotated[Path, typer.Argument(metavar="OUT.prog")],
-    codec: Annotated[str, typer.Option(metavar="NAME", help="One that `codecs` lists.")] = DEFAULT_CODEC,
+    codec: CodecName = DEFAULT_CODEC,
     size: Size = None,
     bpp: Annotated[float | None, typer.Option(metavar="X", help="Bits a pixel, the whole file counted.")] = None,
     context: Annotated[
@@ -69,7 +70,7 @@ def encode(
     pixels = read_photo(photo, tell=lambda line: say(f"{photo}: {line}"))
     area = pixels.shape[0] * pixels.shape[1]
     limit = int(bpp * area / 8) if bpp is not None else size
-    stream = encode_in_context(coder, pixels, max_payload=_segment_size(limit), context=context)
+    stream = coder.encode(pixels, max_payload=_segment_size(limit), context=context)
     if limit is not None:
         stream = _cut_to_what_shows(coder, stream, limit)
     write_result(output, stream_to_bytes(stream))
@@ -200,13 +201,18 @@ def importance(
     photo: Annotated[Path, typer.Argument(metavar="PHOTO")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MAP.png")] = Path("map.png"),
     source: ImportanceSource = DEFAULT_SOURCE,
-    context: Annotated[str, typer.Option(metavar="NAME", help="classify, reconstruct or hybrid.")] = DEFAULT_CONTEXT,
+    codec: CodecName = DEFAULT_CODEC,
+    context: Annotated[str | None, typer.Option(metavar="NAME", help="classify, reconstruct or hybrid.")] = None,
     classifier_weights: ClassifierWeights = None,
 ) -> None:
     """Draw where in a photo meaning and detail are, and what a codec would send first."""
     from progressive.semantics import command
 
-    command.draw(photo, output, source=source, context=context, classifier_weights=classifier_weights, log=say)
+    coder = load_codec(codec)
+    context = context_for(coder, context, default=DEFAULT_CONTEXT)
+    command.draw(
+        photo, output, source=source, codec=coder, context=context, classifier_weights=classifier_weights, log=say
+    )
 
 
 @app.command()

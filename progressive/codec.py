@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,21 @@ from progressive.units import format_percent
 
 Photo = NDArray[np.uint8]
 """An sRGB photo, [H, W, 3], 0..255."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a codec is like, for whoever has to know before it is used.
+
+    Fields:
+        smallest_payload: bytes that its segments need at least.
+        contexts: what it can be told that a picture is for, by which it orders its segments; empty if it has one order.
+        objective: what its pictures are made for: to be close to the photo, or to look right.
+    """
+
+    smallest_payload: int
+    contexts: tuple[str, ...] = ()
+    objective: Literal["fidelity", "perception"] = "fidelity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +113,29 @@ class ProgressiveCodec(Protocol):
     @property
     def name(self) -> str: ...
 
-    def encode(self, photo: Photo, *, max_payload: int = 1000) -> LayeredStream:
-        """Codes a photo into segments of at most `max_payload` bytes (64 or more), in order of utility per byte.
+    @property
+    def traits(self) -> Traits: ...
 
-        The photo may be all that `progressive.photos.arrays.as_photo` takes for one. Raises UsageError for what it
-        refuses, for a photo over `MAX_PIXELS` and for a payload limit that is too small.
+    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str | None = None) -> LayeredStream:
+        """Codes a photo into segments of at most `max_payload` bytes, in order of utility per byte.
+
+        The photo may be all that `progressive.photos.arrays.as_photo` takes for one; the context is one of the codec's,
+        or None for its usual order. Raises UsageError for anything else, for a photo over `MAX_PIXELS` and for a
+        payload limit below the codec's smallest.
+        """
+        ...
+
+    def importance(self, photo: Photo, context: str | None = None) -> NDArray[np.float64] | None:
+        """What the order of sending follows: how much is gained by a byte for each pixel, [H, W], of any scale.
+
+        None if the codec does not tell areas apart. Raises UsageError as `encode` does.
+        """
+        ...
+
+    def sent_importance(self, header: StreamHeader) -> NDArray[np.uint8] | None:
+        """Where meaning is, as the header tells it: levels from 0 on, [rows, columns]; None if it does not.
+
+        Raises BitstreamError if the header is damaged.
         """
         ...
 

@@ -10,7 +10,6 @@ from itertools import count
 from pathlib import Path
 
 from progressive.codec import Photo, ProgressiveCodec
-from progressive.contexts import encode_in_context
 from progressive.errors import UsageError
 from progressive.packing.order import order_segments
 from progressive.packing.packetizer import max_segment_payload, packetize
@@ -124,8 +123,8 @@ def prepare_photo(
 ) -> PreparedPhoto:
     """As `prepare`, with a photo that was read, [H, W, 3], or all that `as_photo` takes for one."""
     original = as_photo(original)
-    max_payload = max_segment_payload(settings.packet_size, settings.inner_parity, sealed=settings.sealed)
-    encode: Encode = partial(encode_in_context, codec, max_payload=max_payload, context=context)
+    max_payload = _max_payload(codec, settings)
+    encode: Encode = partial(codec.encode, max_payload=max_payload, context=context)
     factor = 1.0 if full_size else _factor_that_could_fit(original, encode, settings)
     smallest = 1.0 if full_size else _largest_factor(original)
     stream = encode(photo := downscale(original, factor))
@@ -141,8 +140,7 @@ def encode_part(
     part: Photo, codec: ProgressiveCodec, settings: SenderSettings, *, context: str | None = None
 ) -> LayeredStream:
     """The stream of a part of a frame, [H, W, 3], in segments that leave room for its placement."""
-    max_payload = max_segment_payload(settings.packet_size, settings.inner_parity, placed=True, sealed=settings.sealed)
-    return encode_in_context(codec, part, max_payload=max_payload, context=context)
+    return codec.encode(part, max_payload=_max_payload(codec, settings, placed=True), context=context)
 
 
 def base_seconds(stream: LayeredStream, settings: SenderSettings, placement: Placement | None = None) -> float:
@@ -150,6 +148,17 @@ def base_seconds(stream: LayeredStream, settings: SenderSettings, placement: Pla
     blocks = packetize(stream.header, order_segments(stream.segments), settings.payload_size, placement)
     packets = (packet for block in blocks if block.layer == 0 for packet in block.packets)
     return sum(settings.wire_size_of_payload(p.payload_size) for p in packets) * 8 / settings.bandwidth_bps
+
+
+def _max_payload(codec: ProgressiveCodec, settings: SenderSettings, *, placed: bool = False) -> int:
+    """Of a segment, in bytes; raises UsageError if packets are too small for the codec's."""
+    return max_segment_payload(
+        settings.packet_size,
+        settings.inner_parity,
+        smallest=codec.traits.smallest_payload,
+        placed=placed,
+        sealed=settings.sealed,
+    )
 
 
 def _largest_factor(photo: Photo) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from PIL import Image
 
-from progressive.codec import DecoderStatus, Photo, Pushed, pushed_one_by_one
+from progressive.codec import DecoderStatus, Photo, Pushed, Traits, pushed_one_by_one
 from progressive.errors import BitstreamError
 from progressive.registry import Entry
 from progressive.runtime.stopping import Stop, never
@@ -27,8 +27,9 @@ def thumbnail_size(width: int, height: int, layer: int) -> tuple[int, int]:
 
 class ThumbnailCodec:
     name = "thumbnails"
+    traits = Traits(smallest_payload=1 + _PLACE.size)
 
-    def encode(self, photo: Photo, *, max_payload: int = 1000) -> LayeredStream:
+    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str | None = None) -> LayeredStream:
         height, width = photo.shape[:2]
         segments = tuple(self._segments(photo, max_payload - _PLACE.size))
         return LayeredStream(StreamHeader(NUMBER, bytes(8), width, height, len(segments)), segments)
@@ -37,6 +38,12 @@ class ThumbnailCodec:
         if header.codec != NUMBER:
             raise BitstreamError("not a stream of thumbnails")
         return ThumbnailDecoder(header)
+
+    def importance(self, photo: Photo, context: str | None = None) -> None:
+        return None
+
+    def sent_importance(self, header: StreamHeader) -> None:
+        return None
 
     def _segments(self, photo: Photo, room: int) -> Iterator[Segment]:
         height, width = photo.shape[:2]
@@ -53,7 +60,9 @@ class ThumbnailCodec:
 class ThumbnailCodecWithContexts(ThumbnailCodec):
     """To classify, only the coarser thumbnail is made."""
 
-    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str = "reconstruct") -> LayeredStream:
+    traits = Traits(1 + _PLACE.size, contexts=("classify", "reconstruct", "hybrid"))
+
+    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str | None = None) -> LayeredStream:
         stream = super().encode(photo, max_payload=max_payload)
         return stream.keep(s for s in stream.segments if s.layer == 0) if context == "classify" else stream
 

@@ -18,7 +18,7 @@ from experiments.sources.decode_times import decode_seconds
 from experiments.sources.measure import squared_error
 from progressive import metrics
 from progressive.codec import Photo, ProgressiveCodec
-from progressive.contexts import context_for, encode_in_context
+from progressive.contexts import context_for
 from progressive.packing.order import order_segments
 from progressive.packing.packetizer import SourceBlock, max_segment_payload, packetize, shapes_of
 from progressive.registry import CODECS, entry, load_codec
@@ -53,7 +53,7 @@ class PackedStream:
     def of(cls, codec: ProgressiveCodec, photo: Photo, packet_size: int) -> PackedStream:
         context = context_for(codec, None, default=CONTEXT)
         with one_thread():
-            stream = encode_in_context(codec, photo, max_payload=max_segment_payload(packet_size), context=context)
+            stream = codec.encode(photo, max_payload=max_segment_payload(packet_size), context=context)
         stream = LayeredStream(stream.header, order_segments(stream.segments))
         return cls(codec, stream, packetize(stream.header, stream.segments, packet_size - OVERHEAD))
 

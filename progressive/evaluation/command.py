@@ -12,7 +12,7 @@ from PIL import __version__ as pillow_version
 from rich.console import Console
 from rich.progress import track
 
-from progressive.contexts import check_has_contexts, encode_in_context
+from progressive.contexts import check_context
 from progressive.errors import UsageError
 from progressive.evaluation.curves import Curve, curve
 from progressive.evaluation.meter import Meter, load_judges
@@ -27,7 +27,6 @@ from progressive.metrics.recognition import LABELS_FILE, read_labels
 from progressive.photos import find_photos, read_photo
 from progressive.registry import load_codec
 from progressive.runtime.threads import one_thread
-from progressive.semantics.blend import check_context
 
 DEFAULT_RATES = (0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 0.4, 0.5)
 DEFAULT_CUTS = 24
@@ -117,10 +116,9 @@ def _check(settings: Settings) -> None:
         raise UsageError(f"a peer is named twice in {','.join(settings.against)}: name each once")
     codec = load_codec(settings.codec) if settings.codec else None
     if settings.context is not None:
-        check_context(settings.context)
         if codec is None:
             raise UsageError("peers have no contexts: leave --context out, or name a codec")
-        check_has_contexts(codec)
+        check_context(codec, settings.context)
 
 
 def _spread(photos: Sequence[Path], limit: int | None) -> list[Path]:
@@ -167,7 +165,7 @@ def _measure(task: _Task, settings: Settings, earlier: Mapping[Key, Curve]) -> l
 
 def _codec_curve(name: str, photo: str, meter: Meter, settings: Settings) -> Curve:
     codec, rates = load_codec(name), _cut_rates(settings)
-    stream = encode_in_context(codec, meter.original, max_payload=settings.max_payload, context=settings.context)
+    stream = codec.encode(meter.original, max_payload=settings.max_payload, context=settings.context)
     made_by = f"model {stream.header.model_id.hex()}, {stream_settings(settings.max_payload, settings.context)}"
     points = stream_points(codec, stream, meter, rates)
     return curve(name, photo, meter.pixels, points, one_stream=True, origin=origin(meter, made_by, rates))

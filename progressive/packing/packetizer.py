@@ -29,21 +29,20 @@ HEADER_ALLOWANCE = 20
 """Bytes kept free beside every segment for the stream header: its 16 fixed ones and a few parameters. A longer header
 goes into a packet of its own."""
 
-MIN_SEGMENT_PAYLOAD = 64
-"""Every codec can make segments this small."""
 
-
-def max_segment_payload(packet_size: int, inner_parity: int = 0, *, placed: bool = False, sealed: bool = False) -> int:
+def max_segment_payload(
+    packet_size: int, inner_parity: int = 0, *, smallest: int = 1, placed: bool = False, sealed: bool = False
+) -> int:
     """Payload limit to ask a codec for, in bytes, so that any segment and the stream header share a datagram.
 
     With `placed` there is room for a placement too, with `sealed` for what sealing adds. Raises UsageError if datagrams
-    of `packet_size` bytes are too small for the segments of any codec.
+    of `packet_size` bytes are too small for the `smallest` segments that a codec can make.
     """
     header_size = HEADER_ALLOWANCE + (PLACEMENT_SIZE if placed else 0)
     overhead = SEALED_OVERHEAD if sealed else OVERHEAD
     room = packet_size - inner_parity - overhead - 2 * RECORD_OVERHEAD - header_size
-    if room < MIN_SEGMENT_PAYLOAD:
-        needed = packet_size + MIN_SEGMENT_PAYLOAD - room
+    if room < smallest:
+        needed = packet_size + smallest - room
         raise UsageError(f"packets of {packet_size} bytes are too small: use {needed} or more")
     return room
 

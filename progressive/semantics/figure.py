@@ -22,27 +22,27 @@ if TYPE_CHECKING:
 SIDE = 8
 """Pixels of the blocks on which both maps meet, as on the latent of a codec that divides by eight."""
 
-_BY_CONTEXT = {"classify": "by meaning", "reconstruct": "by detail", "hybrid": "blend of both"}
 _COLOURS = "inferno"
 _INK, _MUTED = "#1f2328", "#6e7781"
 _HEAD_IN, _FOOT_IN, _GAP_IN = 0.62, 0.42, 0.1
 
 
-def draw_importance(photo: Photo, sim: Map, *, source: str, context: str) -> bytes:
-    """Photo, SIM, LCM and what the context makes of them, side by side, as a PNG file's content 2000 pixels wide.
+def draw_importance(photo: Photo, sim: Map, worth: Map | None, *, source: str, order: str) -> bytes:
+    """Photo, SIM, LCM and the order in which a codec sends, side by side, as a PNG file's content 2000 pixels wide.
 
-    The white line of the SIM encloses what Otsu's threshold calls salient. The last map shows ranks, the order in
-    which a codec would send.
+    The white line of the SIM encloses what Otsu's threshold calls salient. The last map shows ranks: of what the codec
+    gains by a byte, or, for one that does not tell areas apart, of the blend of both maps (RMPGC Eq. 12).
 
     Args:
         photo: [H, W, 3].
         sim: semantic importance, 0..1, [H, W].
         source: what made the SIM, for its label.
-        context: `classify`, `reconstruct` or `hybrid`; raises UsageError for another.
+        worth: what the codec gains, [H, W]; None for the blend.
+        order: whose order that is, for its label.
     """
     cells = block_average(sim, SIDE)
     lcm = photo_complexity(photo, SIDE)
-    blend = contextual_importance(cells, lcm, context)
+    first = contextual_importance(cells, lcm) if worth is None else worth
     width_in = 12.5
     panel_in = (width_in - 5 * _GAP_IN) / 4
     row_in = panel_in * min(max(photo.shape[0] / photo.shape[1], 0.3), 1.8)
@@ -64,7 +64,7 @@ def draw_importance(photo: Photo, sim: Map, *, source: str, context: str) -> byt
     if np.ptp(sim) > 0 and min(sim.shape) > 1:
         meaning.contour(sim, levels=[otsu_threshold(cells)], colors="white", linewidths=1.2, alpha=0.9)
     _draw_heat(panel(2, "LCM: detail", f"spread of the coefficients of {SIDE}x{SIDE} blocks"), photo, _spread(lcm))
-    _draw_heat(panel(3, "what goes first", f"context {context}: {_BY_CONTEXT[context]}"), photo, ranks(blend))
+    _draw_heat(panel(3, "what goes first", order if worth is not None else "SIM and LCM blended"), photo, ranks(first))
     _draw_scale(figure, panel_in / width_in, height_in)
     return figure_png(figure)
 

@@ -7,9 +7,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from progressive.errors import BitstreamError
+from progressive.errors import BitstreamError, ProgressiveError
 from progressive.output.folder import json_values
-from progressive.registry import codec_name
+from progressive.registry import codec_name, load_codec
 from progressive.stream import StreamHeader
 from receiver.events import PacketReceived, PacketRecovered, StreamEnded, StreamStarted
 from receiver.reception import PhotoFinished, PhotoStarted, PictureShown
@@ -190,15 +190,11 @@ def _facts_of(started: StreamStarted) -> Facts:
 
 def _importance(codec: str, header: StreamHeader) -> Facts | None:
     """Where meaning is, as the header of a stream says it: rows, columns, levels of 0..7 row by row."""
-    if codec != "rmpgc":
-        return None
-    from progressive.codecs.rmpgc.codec import coarse_map_of
-
     try:
-        coarse = coarse_map_of(header)
-    except BitstreamError:
+        levels = load_codec(codec).sent_importance(header)
+    except ProgressiveError:
         return None
-    if coarse is None:
+    if levels is None:
         return None
-    rows, columns = coarse.levels.shape
-    return {"rows": rows, "columns": columns, "levels": coarse.levels.ravel().tolist()}
+    rows, columns = levels.shape
+    return {"rows": rows, "columns": columns, "levels": levels.ravel().tolist()}

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from benchmarks import _data, context
-from progressive.codec import Photo
+from progressive.codec import Photo, Traits
 from progressive.photos import sample_photo, write_png
 from progressive.semantics.squeezenet import SqueezeNet
 from progressive.stream import LayeredStream
@@ -19,7 +19,9 @@ SIDE = 240
 class TwoOrders(fake_codec.ThumbnailCodec):
     """Sends the coarse thumbnail first to reconstruct, and last to classify."""
 
-    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str = "reconstruct") -> LayeredStream:
+    traits = Traits(smallest_payload=6, contexts=("classify", "reconstruct", "hybrid"))
+
+    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str | None = None) -> LayeredStream:
         stream = super().encode(photo, max_payload=max_payload)
         return stream.keep(reversed(stream.segments)) if context == "classify" else stream
 
@@ -36,7 +38,7 @@ class RanksAgain(TwoOrders):
     def rank(self, coded: Photo, *, max_payload: int, context: str) -> LayeredStream:
         return super().encode(coded, max_payload=max_payload, context=context)
 
-    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str = "reconstruct") -> LayeredStream:
+    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str | None = None) -> LayeredStream:
         raise AssertionError("a photo that can be ranked again is coded once")
 
 

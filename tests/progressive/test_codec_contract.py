@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from progressive.codec import Photo, ProgressiveCodec, ProgressiveDecoder
+from progressive.contexts import context_for
 from progressive.errors import BitstreamError, UsageError
 from progressive.metrics import psnr
 from progressive.photos import downscale, sample_photo
@@ -27,7 +28,6 @@ from progressive.runtime.stopping import StoppedError
 from progressive.runtime.torch_state import neutral
 from progressive.stream import LayeredStream, Segment, StreamHeader
 
-SMALL_PACKETS = 192
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
 
 
@@ -156,8 +156,10 @@ def test_any_size_works(codec: ProgressiveCodec, shape: tuple[int, int], grey: b
     assert np.abs(decoded(codec, stream.header, list(stream.segments)).astype(int) - 200).max() <= 8
 
 
-@pytest.mark.parametrize("max_payload", [SMALL_PACKETS, 257, 500, 1000, 1400])
-def test_segments_fit_the_payload_they_were_asked_to_fit(codec: ProgressiveCodec, max_payload: int) -> None:
+@pytest.mark.parametrize("max_payload", [None, 257, 500, 1000, 1400])
+def test_segments_fit_the_payload_they_were_asked_to_fit(codec: ProgressiveCodec, max_payload: int | None) -> None:
+    """`None` stands for the smallest that the codec says it can fit."""
+    max_payload = max_payload or codec.traits.smallest_payload
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (200, 170, 3), np.uint8)
     extremes = np.kron(rng.integers(0, 2, (25, 22, 3)) * 255, np.ones((8, 8, 1))).astype(np.uint8)
@@ -237,8 +239,37 @@ def test_a_codec_can_be_pickled(codec: ProgressiveCodec, photo: Photo, stream: L
 
 
 def test_too_small_a_payload_is_refused(codec: ProgressiveCodec, photo: Photo) -> None:
-    with pytest.raises(UsageError, match="larger packets"):
-        codec.encode(photo, max_payload=20)
+    smallest = codec.traits.smallest_payload
+    with pytest.raises(UsageError, match=f"{codec.name} needs {smallest} bytes .* larger packets"):
+        codec.encode(photo, max_payload=smallest - 1)
+
+
+def test_contexts_are_those_it_says_and_change_the_order_alone(codec: ProgressiveCodec, photo: Photo) -> None:
+    usual = codec.encode(photo)
+    for context in codec.traits.contexts:
+        stream = codec.encode(photo, context=context)
+        assert (
+            np.abs(
+                decoded(codec, stream.header, list(stream.segments)).astype(int)
+                - decoded(codec, usual.header, list(usual.segments))
+            ).max()
+            <= 1
+        )
+        assert context_for(codec, None, default=context) == context
+    for unknown in ("paint", "" if codec.traits.contexts else "hybrid"):
+        with pytest.raises(UsageError, match="context"):
+            codec.encode(photo, context=unknown)
+
+
+def test_importance_is_of_every_pixel_or_there_is_none(codec: ProgressiveCodec, photo: Photo) -> None:
+    for context in (None, *codec.traits.contexts):
+        worth = codec.importance(photo, context)
+        if worth is not None:
+            assert worth.shape == photo.shape[:2]
+            assert np.isfinite(worth).all()
+            assert np.ptp(worth) > 0
+        levels = codec.sent_importance(codec.encode(photo, context=context).header)
+        assert levels is None or (levels.ndim == 2 and levels.size > 0)
 
 
 def test_the_same_photo_in_another_form_gives_the_same_stream(codec: ProgressiveCodec, photo: Photo) -> None:

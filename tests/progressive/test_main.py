@@ -11,7 +11,7 @@ import pytest
 
 from progressive import registry
 from progressive.__main__ import main
-from progressive.codec import DecoderStatus, Photo, Pushed, pushed_one_by_one
+from progressive.codec import DecoderStatus, Photo, Pushed, Traits, pushed_one_by_one
 from progressive.container import read_stream
 from progressive.errors import BitstreamError
 from progressive.photos import read_photo, write_png
@@ -27,8 +27,9 @@ class Quarters:
     """Codes the mean grey of each horizontal quarter in a segment; the first is the base."""
 
     name = "quarters"
+    traits = Traits(smallest_payload=4)
 
-    def encode(self, photo: Photo, *, max_payload: int = 1000) -> LayeredStream:
+    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str | None = None) -> LayeredStream:
         parts = np.array_split(photo, 4, axis=0)
         segments = tuple(
             Segment(i, int(i > 1), (), b"mea" + bytes([round(float(part.mean()))])) for i, part in enumerate(parts, 1)
@@ -71,8 +72,9 @@ class Halves(Quarters):
     """Two quarters at a time, of which the first alone shows nothing; to classify, the lower two come first."""
 
     name = "halves"
+    traits = Traits(smallest_payload=4, contexts=("classify", "reconstruct", "hybrid"))
 
-    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str = "reconstruct") -> LayeredStream:
+    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str | None = None) -> LayeredStream:
         stream = super().encode(photo, max_payload=max_payload)
         parts = [replace(s, depends_on=(s.id - 1,) if s.id % 2 == 0 else ()) for s in stream.segments]
         return stream.keep([*parts[2:], *parts[:2]] if context == "classify" else parts)

@@ -129,7 +129,7 @@ class SlowCodec(fake_codec.ThumbnailCodec):
     def __init__(self, clock, takes_s):
         self.clock, self.takes_s = clock, takes_s
 
-    def encode(self, photo, *, max_payload=1000):
+    def encode(self, photo, *, max_payload=1000, context=None):
         self.clock.now += self.takes_s
         return super().encode(photo, max_payload=max_payload)
 

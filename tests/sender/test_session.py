@@ -268,7 +268,7 @@ def test_datagrams_are_the_size_asked_for_with_inner_parity_included():
         ({"bandwidth_bps": 0}, "bandwidth"),
         ({"bandwidth_bps": float("nan")}, "bandwidth"),
         ({"deadline_s": -1}, "deadline"),
-        ({"packet_size": 100}, "use 113 or more"),
+        ({"packet_size": 49}, "use 50 or more"),
         ({"packet_size": 5000}, "use 1472 or fewer"),
         ({"inner_parity": 1000}, "inner parity"),
         ({"protection": "best"}, "auto, equal, none"),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 from progressive import registry
-from progressive.codec import Photo
+from progressive.codec import Photo, Traits
 from progressive.codecs.dual_autoencoder.analysis import analyse
 from progressive.codecs.dual_autoencoder.colour import is_grey
 from progressive.codecs.dual_autoencoder.decoder import DualAutoencoderDecoder
@@ -13,10 +16,12 @@ from progressive.codecs.dual_autoencoder.encoder import TooLargeError, encode_ti
 from progressive.codecs.dual_autoencoder.layout import REGION_SIDES, Layout
 from progressive.codecs.dual_autoencoder.model import Model
 from progressive.codecs.dual_autoencoder.synthesis import Synthesis
-from progressive.errors import BitstreamError, UsageError
+from progressive.contexts import check_context
+from progressive.errors import UsageError
 from progressive.photos.arrays import as_photo
 from progressive.runtime.torch_state import neutral
-from progressive.stream import MAX_PIXELS, MAX_SEGMENTS, MAX_SIDE, LayeredStream, Segment, StreamHeader
+from progressive.segments.limits import check_model, check_payload, check_size
+from progressive.stream import MAX_SEGMENTS, LayeredStream, Segment, StreamHeader
 
 MIN_PAYLOAD = 192
 """A base segment of the smallest tile fits this whatever the photo, since no symbol costs more than 14 bits."""
@@ -42,20 +47,18 @@ class DualAutoencoder:
     def name(self) -> str:
         return "dual_autoencoder"
 
+    @property
+    def traits(self) -> Traits:
+        return Traits(MIN_PAYLOAD)
+
     @neutral()
-    def encode(self, photo: Photo, *, max_payload: int = 1000) -> LayeredStream:
+    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str | None = None) -> LayeredStream:
+        if context is not None:
+            check_context(self, context)
+        check_payload(self.name, max_payload, MIN_PAYLOAD)
         photo = as_photo(photo)
+        check_size(photo)
         height, width = photo.shape[:2]
-        if not (height and width) or height * width > MAX_PIXELS or max(height, width) > MAX_SIDE:
-            raise UsageError(
-                f"cannot encode {width}x{height} pixels: at least 1x1, at most {MAX_PIXELS // 10**6} megapixels "
-                f"and {MAX_SIDE} on a side"
-            )
-        if max_payload < MIN_PAYLOAD:
-            raise UsageError(
-                f"{self.name} needs {MIN_PAYLOAD} bytes a segment, {max_payload} were given: "
-                f"use larger packets, by {MIN_PAYLOAD - max_payload} bytes or more"
-            )
         components = 1 if is_grey(photo) else 3
         targets = analyse(photo, Layout(width, height, components), self._model)
         for region in REGION_SIDES:
@@ -79,9 +82,13 @@ class DualAutoencoder:
 
     @neutral()
     def decoder(self, header: StreamHeader, *, device: str = "cpu") -> DualAutoencoderDecoder:
-        if header.model_id != self._model.id:
-            raise BitstreamError(
-                f"the stream needs model {header.model_id.hex()} of {self.name}, but model {self._model.id.hex()} is "
-                "installed: use the version it was encoded with"
-            )
+        check_model(self.name, header, self._model.id)
         return DualAutoencoderDecoder(header, self._model, self._synthesis(device))
+
+    def importance(self, photo: Photo, context: str | None = None) -> NDArray[np.float64] | None:
+        if context is not None:
+            check_context(self, context)
+        return None
+
+    def sent_importance(self, header: StreamHeader) -> NDArray[np.uint8] | None:
+        return None

@@ -10,25 +10,25 @@ import torch
 from numpy.typing import NDArray
 
 from progressive import registry
-from progressive.codec import Photo
+from progressive.codec import Photo, Traits
 from progressive.codecs.rmpgc.colours import SIZE as COLOURS_SIZE
 from progressive.codecs.rmpgc.colours import Colours
 from progressive.codecs.rmpgc.decoder import RmpgcDecoder
 from progressive.codecs.rmpgc.encoder import CodedTile, code_tiles
-from progressive.codecs.rmpgc.importance import block_importance
+from progressive.codecs.rmpgc.importance import EMPHASIS, block_importance
 from progressive.codecs.rmpgc.layout import BLOCK, TILE, Layout
 from progressive.codecs.rmpgc.model import Model
 from progressive.codecs.rmpgc.picture import latent_of
 from progressive.codecs.rmpgc.ranking import Draft, drafts_of, ordered
 from progressive.codecs.rmpgc.renderer import Renderer
 from progressive.codecs.rmpgc.segments import largest_prefix
-from progressive.errors import BitstreamError, UsageError
+from progressive.contexts import check_context
 from progressive.photos.arrays import as_photo
 from progressive.runtime.threads import one_thread
 from progressive.runtime.torch_state import neutral
-from progressive.semantics.blend import check_context
+from progressive.segments.limits import check_model, check_payload, check_size
 from progressive.semantics.coarse_map import CoarseMap
-from progressive.stream import MAX_PIXELS, MAX_SEGMENTS, MAX_SIDE, LayeredStream, StreamHeader
+from progressive.stream import MAX_SEGMENTS, LayeredStream, StreamHeader
 
 MIN_PAYLOAD = 4 * largest_prefix((TILE // BLOCK) ** 2)
 """Smaller segments would be mostly prefix."""
@@ -75,25 +75,29 @@ class Rmpgc:
         return "rmpgc"
 
     @property
+    def traits(self) -> Traits:
+        return Traits(MIN_PAYLOAD, contexts=tuple(EMPHASIS))
+
+    @property
     def model(self) -> Model:
         return self._model
 
     @neutral()
-    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str = DEFAULT_CONTEXT) -> LayeredStream:
+    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str | None = None) -> LayeredStream:
         """Codes a photo into segments in the order that a context asks for.
 
         Args:
             photo: [H, W, 3], any size up to MAX_PIXELS; or what `as_photo` takes for one.
             max_payload: bytes of a segment at most; `MIN_PAYLOAD` or more.
-            context: `reconstruct` (least squared error), `classify` (what has meaning first) or `hybrid`.
+            context: `reconstruct` (least squared error, as with None), `classify` (what has meaning first) or `hybrid`.
 
         Raises UsageError for anything else.
         """
-        check_context(context)
-        _check_payload(max_payload)
+        context = self._context(context)
+        check_payload(self.name, max_payload, MIN_PAYLOAD)
         photo = as_photo(photo)
         layout, colours = _layout_of(photo), Colours.of(photo)
-        importance = None if context == "reconstruct" else _coarse_map(photo)
+        importance = None if context == DEFAULT_CONTEXT else _coarse_map(photo)
         coded = CodedPhoto(layout, colours, self._coded_tiles(photo, layout, colours), importance)
         return self.rank(coded, max_payload=max_payload, context=context)
 
@@ -105,11 +109,11 @@ class Rmpgc:
         return CodedPhoto(layout, colours, self._coded_tiles(photo, layout, colours), _coarse_map(photo))
 
     @neutral()
-    def rank(self, coded: CodedPhoto, *, max_payload: int = 1000, context: str = DEFAULT_CONTEXT) -> LayeredStream:
+    def rank(self, coded: CodedPhoto, *, max_payload: int = 1000, context: str | None = None) -> LayeredStream:
         """The stream that `encode` would make of the photo for this context. Raises UsageError as it does."""
-        check_context(context)
-        _check_payload(max_payload)
-        importance = None if context == "reconstruct" else coded.importance
+        context = self._context(context)
+        check_payload(self.name, max_payload, MIN_PAYLOAD)
+        importance = None if context == DEFAULT_CONTEXT else coded.importance
         drafts: list[Draft] = []
         for number, tile in enumerate(coded.tiles):
             drafts += self._drafts(number, tile, coded.layout, importance, context, max_payload)
@@ -121,13 +125,36 @@ class Rmpgc:
 
         Raises BitstreamError if the header is of another model or damaged.
         """
-        if header.model_id != self._model.id:
-            raise BitstreamError(
-                f"the stream needs model {header.model_id.hex()} of {self.name}, but model {self._model.id.hex()} is "
-                "installed: use the version it was encoded with"
-            )
+        check_model(self.name, header, self._model.id)
         colours, _ = _parameters_of(header)
         return RmpgcDecoder(header, self._coding(device), self._renderer(device), colours)
+
+    @neutral()
+    def importance(self, photo: Photo, context: str | None = None) -> NDArray[np.float64]:
+        """What the order of sending follows, [H, W]: the same for all pixels of a block.
+
+        That is the squared error which a byte removes from the block, over all levels, times its importance.
+        """
+        context, photo = self._context(context), as_photo(photo)
+        coded = self.analyse(photo)
+        meaning = None if context == DEFAULT_CONTEXT else coded.importance
+        worth = np.empty((coded.layout.rows, coded.layout.columns))
+        for tile in coded.tiles:
+            weights = block_importance(meaning, coded.layout, tile, context)
+            slopes = weights * tile.gains.sum(0) / (tile.bits.sum(0) + 1)
+            worth[tile.window.slices(1)] = slopes.reshape(tile.window.height, tile.window.width)
+        height, width = photo.shape[:2]
+        return worth.repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
+
+    def sent_importance(self, header: StreamHeader) -> NDArray[np.uint8] | None:
+        coarse = _parameters_of(header)[1]
+        return None if coarse is None else coarse.levels
+
+    def _context(self, asked: str | None) -> str:
+        """The context asked for, or the default; raises UsageError for an unknown one."""
+        if asked is not None:
+            check_context(self, asked)
+        return asked or DEFAULT_CONTEXT
 
     def _coded_tiles(self, photo: Photo, layout: Layout, colours: Colours) -> list[CodedTile]:
         with torch.inference_mode(), one_thread():
@@ -153,11 +180,6 @@ class Rmpgc:
         return Renderer(self._model, device)
 
 
-def coarse_map_of(header: StreamHeader) -> CoarseMap | None:
-    """Where meaning is, if the stream says so; raises BitstreamError if the header's parameters are damaged."""
-    return _parameters_of(header)[1]
-
-
 def _parameters_of(header: StreamHeader) -> tuple[Colours, CoarseMap | None]:
     colours, importance = header.parameters[:COLOURS_SIZE], header.parameters[COLOURS_SIZE:]
     return Colours.from_bytes(colours), CoarseMap.from_bytes(importance) if importance else None
@@ -170,18 +192,5 @@ def _coarse_map(photo: Photo) -> CoarseMap:
 
 
 def _layout_of(photo: Photo) -> Layout:
-    height, width = photo.shape[:2]
-    if not (height and width) or height * width > MAX_PIXELS or max(height, width) > MAX_SIDE:
-        raise UsageError(
-            f"cannot encode {width}x{height} pixels: at least 1x1, at most {MAX_PIXELS // 10**6} megapixels "
-            f"and {MAX_SIDE} on a side"
-        )
-    return Layout(width, height)
-
-
-def _check_payload(max_payload: int) -> None:
-    if max_payload < MIN_PAYLOAD:
-        raise UsageError(
-            f"rmpgc needs {MIN_PAYLOAD} bytes a segment, {max_payload} were given: "
-            f"use larger packets, by {MIN_PAYLOAD - max_payload} bytes or more"
-        )
+    check_size(photo)
+    return Layout(photo.shape[1], photo.shape[0])

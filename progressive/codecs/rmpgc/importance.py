@@ -9,7 +9,7 @@ from progressive.codecs.rmpgc.encoder import CodedTile
 from progressive.codecs.rmpgc.layout import Layout
 from progressive.semantics.coarse_map import CoarseMap
 
-EMPHASIS = {"reconstruct": 0.0, "hybrid": 1.0, "classify": 2.5}
+EMPHASIS = {"classify": 2.5, "reconstruct": 0.0, "hybrid": 1.0}
 """How strongly the semantic importance counts in each context: the power of it that multiplies the slope."""
 
 FLOOR = 0.1

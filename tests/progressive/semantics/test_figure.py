@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 
 from progressive.codec import Photo
-from progressive.errors import UsageError
 from progressive.photos import sample_photo
 from progressive.semantics.figure import draw_importance, ranks
 
@@ -15,8 +14,8 @@ def central(photo: Photo) -> np.ndarray:
     return np.exp(-3 * (y**2 + x.T**2))
 
 
-def drawn(photo: Photo, sim: np.ndarray, context: str = "hybrid") -> np.ndarray:
-    png = draw_importance(photo, sim, source="network", context=context)
+def drawn(photo: Photo, sim: np.ndarray, worth: np.ndarray | None = None) -> np.ndarray:
+    png = draw_importance(photo, sim, worth, source="network", order="by some codec")
     with Image.open(io.BytesIO(png)) as image:
         return np.asarray(image.convert("RGB"))
 
@@ -31,12 +30,11 @@ def test_the_figure_shows_the_photo_and_three_different_maps() -> None:
     assert np.abs(panels[0].mean((0, 1)) - photo.mean((0, 1))).max() < 20
 
 
-def test_the_context_changes_what_goes_first() -> None:
+def test_what_goes_first_is_what_the_codec_says_or_the_blend() -> None:
     photo = sample_photo("coffee")[:200, :200]
-    last = [np.array_split(drawn(photo, central(photo), c), 4, axis=1)[3] for c in ("classify", "reconstruct")]
-    assert np.abs(last[0].astype(int) - last[1]).mean() > 8
-    with pytest.raises(UsageError, match="hybrid"):
-        drawn(photo, central(photo), "paint")
+    worths = None, central(photo), 1 - central(photo)
+    last = [np.array_split(drawn(photo, central(photo), worth), 4, axis=1)[3].astype(int) for worth in worths]
+    assert all(np.abs(a - b).mean() > 8 for a, b in zip(last, last[1:] + last[:1], strict=True))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (16, 16), (3, 200), (200, 3)])
