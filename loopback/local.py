@@ -199,7 +199,7 @@ def stream_locally(options: SenderOptions, display: Display, *, view: str | None
 
 
 def _stream_locally(options: SenderOptions, display: Display, channel: LinkSettings) -> None:
-    channel = _as_slow_as_the_sender(channel, options)
+    channel = as_slow_as_the_sender(channel, options)
     links = Links.seeded(channel, options.seed)
     clock = VirtualClock() if options.fast else time.monotonic
     codec = load_codec(options.codec)
@@ -232,7 +232,7 @@ def _stream_locally(options: SenderOptions, display: Display, channel: LinkSetti
                     one_of_several=several,
                     worker=None if options.fast else worker,
                 )
-                _run(stream, links, clock)
+                run_stream(stream, links, clock)
                 options = replace(options, settings=replace(options.settings, expect=stream.sender.losses))
             except (UsageError, RunError) as error:
                 if number == 0 and not several:
@@ -293,7 +293,7 @@ def _stream_frames(
                 canvases=canvases,
             )
             try:
-                _run(stream, links, clock)
+                run_stream(stream, links, clock)
                 shown += 1
             except RunError as error:
                 display.note(str(error))
@@ -305,12 +305,12 @@ def _stream_frames(
         raise RunError("not one frame arrived: lower the bandwidth or raise the deadline")
 
 
-def _as_slow_as_the_sender(channel: LinkSettings, options: SenderOptions) -> LinkSettings:
+def as_slow_as_the_sender(channel: LinkSettings, options: SenderOptions) -> LinkSettings:
     """A link without a rate of its own has the sender's, so that a packet takes its time in the air."""
     return channel if channel.has_rate else replace(channel, rate_bps=options.settings.bandwidth_bps)
 
 
-def _run(stream: LocalStream, links: Links, clock: Clock) -> None:
+def run_stream(stream: LocalStream, links: Links, clock: Clock) -> None:
     try:
         if isinstance(clock, VirtualClock):
             _run_on_virtual_clock(stream, links, clock)

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from progressive import registry
-from progressive.codec import ProgressiveCodec, ProgressiveDecoder
+from progressive.codec import ProgressiveDecoder
+from progressive.coded_file import coded_within
 from progressive.container import (
     MAX_FILE_BYTES,
     RECORD_OVERHEAD,
     FileContents,
-    cut,
     file_size,
     read_stream,
     stream_to_bytes,
@@ -35,7 +35,6 @@ from progressive.stream import LayeredStream
 from progressive.transport.keys import write_new_key
 from progressive.units import format_size, parse_size, parse_time
 
-LARGEST_SEGMENT, SMALLEST_SEGMENT = 1000, 300
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 
 app = typer.Typer(help="Codes photos into files of which any cut decodes.", no_args_is_help=True, add_completion=False)
@@ -70,9 +69,7 @@ def encode(
     pixels = read_photo(photo, tell=lambda line: say(f"{photo}: {line}"))
     area = pixels.shape[0] * pixels.shape[1]
     limit = int(bpp * area / 8) if bpp is not None else size
-    stream = coder.encode(pixels, max_payload=_segment_size(limit), context=context)
-    if limit is not None:
-        stream = _cut_to_what_shows(coder, stream, limit)
+    stream = coded_within(coder, pixels, limit, context=context)
     write_result(output, stream_to_bytes(stream))
     written = file_size(stream)
     say(
@@ -286,40 +283,6 @@ def keygen(file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file
 def main() -> None:
     """The command line."""
     cli.run(app)
-
-
-def _segment_size(limit: int | None) -> int:
-    """Small files are cut between small segments, so that what is cut off is small too."""
-    return LARGEST_SEGMENT if limit is None else min(LARGEST_SEGMENT, max(SMALLEST_SEGMENT, limit // 12))
-
-
-def _cut_to_what_shows(coder: ProgressiveCodec, stream: LayeredStream, limit: int) -> LayeredStream:
-    """What of the stream makes a file of at most the limit, without segments that would wait for others for ever.
-
-    Raises UsageError if no file that shows anything fits.
-    """
-    smallest = _until_it_shows(coder, stream)
-    if file_size(smallest) > limit:
-        raise UsageError(f"no picture of this photo fits {limit} bytes: its smallest file takes {file_size(smallest)}")
-    return _what_shows(coder, cut(stream, limit))
-
-
-def _until_it_shows(coder: ProgressiveCodec, stream: LayeredStream) -> LayeredStream:
-    """The shortest prefix of a stream that shows anything."""
-    decoder = coder.decoder(stream.header)
-    changes = (decoder.push(segment.id, segment.payload) for segment in stream.segments)
-    count = next((number for number, changed in enumerate(changes, 1) if changed), 0)
-    return stream.keep(stream.segments[:count])
-
-
-def _what_shows(coder: ProgressiveCodec, stream: LayeredStream) -> LayeredStream:
-    """The segments that change the picture, and all that they depend on."""
-    decoder = coder.decoder(stream.header)
-    needed = {segment.id for segment in stream.segments if decoder.push(segment.id, segment.payload)}
-    for segment in reversed(stream.segments):
-        if segment.id in needed:
-            needed.update(segment.depends_on)
-    return stream.keep(segment for segment in stream.segments if segment.id in needed)
 
 
 def _parse_rates(text: str) -> tuple[float, ...]:

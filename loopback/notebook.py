@@ -1,0 +1,116 @@
+"""A photo over a simulated link in one call, as for a notebook."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from channel_sim.link import LinkSettings
+from channel_sim.spec import parse_channel
+from loopback.local import Links, LocalStream, VirtualClock, as_slow_as_the_sender, run_stream
+from progressive.codec import Photo
+from progressive.contexts import context_for
+from progressive.output.folder import OutputFolder
+from progressive.photos import read_photo
+from progressive.photos.arrays import as_photo
+from progressive.registry import DEFAULT_CODEC, load_codec
+from progressive.semantics.blend import DEFAULT_CONTEXT
+from progressive.shell.display import QuietDisplay
+from progressive.units import parse_bandwidth, parse_time
+from receiver.reception import PictureShown
+from sender.options import SenderOptions
+from sender.prepare import prepare_photo
+from sender.settings import SenderSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture that the receiver had.
+
+    Fields:
+        time_s: since sending began, in seconds.
+        bytes: of all datagrams that it had received.
+        picture: uint8 [H, W, 3].
+        psnr: beside the original, in dB; infinite if they are equal.
+        ms_ssim: 0..1; None below 161 pixels.
+    """
+
+    time_s: float
+    bytes: int
+    picture: Photo
+    psnr: float
+    ms_ssim: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """What became of a photo.
+
+    Fields:
+        shown: every picture that the receiver had, in the order of time.
+        wire_bytes: of all datagrams sent.
+    """
+
+    shown: tuple[Shown, ...]
+    wire_bytes: int
+
+    @property
+    def picture(self) -> Photo:
+        """The last one."""
+        return self.shown[-1].picture
+
+
+def stream_photo(
+    photo: object,
+    *,
+    bandwidth: str = "50kbps",
+    channel: str = "ep2",
+    deadline: str = "10s",
+    codec: str = DEFAULT_CODEC,
+    context: str | None = None,
+    protection: str = "auto",
+    packet_size: int = 1100,
+    full_size: bool = False,
+    seed: int = 0,
+) -> Streamed:
+    """Streams a photo over a simulated link, on a virtual clock: the same arguments give the same packets.
+
+    Args:
+        photo: an array or tensor, uint8 [H, W, 3] or what `progressive.photos.arrays.as_photo` takes for one, or a
+            picture of Pillow.
+        bandwidth, channel, deadline: as on the command line of the sender.
+        protection: auto, equal, none or pet.
+        full_size: never downscale, even if the base takes more than a tenth of the deadline.
+
+    It works inside a running event loop as well. Raises UsageError for what makes no sense, RunError if the base did
+    not arrive.
+    """
+    coder = load_codec(codec)
+    settings = SenderSettings(
+        parse_bandwidth(bandwidth), packet_size=packet_size, deadline_s=parse_time(deadline), protection=protection
+    )
+    context = context_for(coder, context, default=DEFAULT_CONTEXT)
+    options = SenderOptions(
+        None, codec, settings, context=context, full_size=full_size, channel=channel, seed=seed, fast=True
+    )
+    link: LinkSettings = as_slow_as_the_sender(parse_channel(channel), options)
+    prepared = prepare_photo("photo", as_photo(photo), coder, settings, full_size=full_size, context=context)
+    pictures, clock = _Pictures(), VirtualClock()
+    with tempfile.TemporaryDirectory(prefix="progressive") as folder:
+        local = LocalStream(prepared, options, OutputFolder(Path(folder)), pictures, clock, one_of_several=False)
+        run_stream(local, Links.seeded(link, seed), clock)
+    return Streamed(tuple(pictures.shown), local.wire_bytes)
+
+
+class _Pictures(QuietDisplay):
+    """Keeps the pictures that are shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[Shown] = []
+
+    def observe(self, event: object) -> None:
+        if isinstance(event, PictureShown):
+            found = event.refinement
+            assert found.psnr is not None
+            self.shown.append(Shown(found.time_s, found.bytes, read_photo(event.path), found.psnr, found.ms_ssim))
