@@ -23,8 +23,9 @@ from progressive.errors import BitstreamError
 from progressive.exact.coders import RangeSymbolDecoder
 from progressive.runtime.stopping import Stop, never
 from progressive.runtime.torch_state import neutral
+from progressive.segments.intake import Intake
 from progressive.segments.waiting import Waiting
-from progressive.stream import MAX_SEGMENTS, StreamHeader
+from progressive.stream import StreamHeader
 
 
 class DualAutoencoderDecoder:
@@ -38,7 +39,7 @@ class DualAutoencoderDecoder:
         self._header, self._model, self._synthesis = header, model, synthesis
         self._layout = Layout.from_header(header)
         self._state: list[Component] | None = None
-        self._seen: set[int] = set()
+        self._intake = Intake(header.segment_count)
         self._waiting: Waiting[Contents] = Waiting()
         self._decoded = 0
         self._layer = -1
@@ -54,15 +55,11 @@ class DualAutoencoderDecoder:
 
     @neutral()
     def push(self, segment_id: int, payload: bytes) -> bool:
-        if not 1 <= segment_id <= MAX_SEGMENTS:
-            raise BitstreamError(f"segment id {segment_id} is out of range")
-        if segment_id in self._seen:
+        if not self._intake.wants(segment_id):
             return False
-        if len(self._seen) >= self._header.segment_count:
-            raise BitstreamError(f"the stream has only {self._header.segment_count} segments")
         contents = Contents.from_bytes(payload, self._layout)
         decoded = self._try(contents)
-        self._seen.add(segment_id)
+        self._intake.take(segment_id)
         if not decoded:
             self._wait(contents)
             return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,19 +9,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load
 
 from progressive.codecs.dual_autoencoder.layout import BLOCK, OUTPUTS, PIXELS, PLANES
-from progressive.errors import UsageError
 from progressive.exact.tables import FrequencyTable
-from progressive.files import read_bytes
+from progressive.exact.weights import fingerprint, read_weights, unreadable
 
 Floats = NDArray[np.float32]
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "dual_autoencoder.safetensors"
+CODEC = "dual_autoencoder"
 KINDS = ("luma", "chroma")
-MAX_WEIGHT_BYTES = 10 * 2**20
 
 
 @dataclass(frozen=True)
@@ -99,26 +95,17 @@ class Model:
     @cached_property
     def id(self) -> bytes:
         """Eight bytes that name what decides the latents and their meaning; the smoothing filter is free to improve."""
-        digest = hashlib.sha256()
-        for name in sorted(self._tensors):
-            if not name.startswith("filter."):
-                tensor = self._tensors[name]
-                digest.update(f"{name}{tensor.shape}{tensor.dtype}".encode())
-                digest.update(tensor.astype(tensor.dtype.newbyteorder("<")).tobytes())
-        return digest.digest()[:8]
+        return fingerprint(self._tensors, (name for name in self._tensors if not name.startswith("filter.")))
 
     @classmethod
     def load(cls, path: Path = WEIGHTS) -> Model:
         """Raises UsageError if the file is missing, damaged, or of another model."""
+        tensors, _ = read_weights(path, CODEC)
         try:
-            tensors = load(read_bytes(path, limit=MAX_WEIGHT_BYTES))
             check_weights(tensors)
             return cls(tensors)
-        except (SafetensorError, LookupError, TypeError, ValueError) as error:
-            raise UsageError(
-                f"cannot read the weights {path} ({error}): reinstall the package, or train them with "
-                "'python -m progressive train dual_autoencoder --data DIR'"
-            ) from error
+        except (LookupError, TypeError, ValueError) as error:
+            raise unreadable(path, CODEC, error) from error
 
 
 def check_weights(tensors: Mapping[str, NDArray[np.generic]]) -> None:
@@ -158,7 +145,3 @@ def from_blocks(blocks: Floats) -> Floats:
     """[h, w, P] -> [8h, 8w]."""
     h, w, _ = blocks.shape
     return blocks.reshape(h, w, BLOCK, BLOCK).transpose(0, 2, 1, 3).reshape(h * BLOCK, w * BLOCK)
-
-
-def untrained_centroids() -> Floats:
-    return np.full((PLANES, 2), 0.5, np.float32)

@@ -20,8 +20,9 @@ from progressive.exact.coders import RangeSymbolDecoder
 from progressive.runtime.stopping import Stop, never
 from progressive.runtime.threads import one_thread
 from progressive.runtime.torch_state import neutral
+from progressive.segments.intake import Intake
 from progressive.segments.waiting import Waiting
-from progressive.stream import MAX_SEGMENTS, StreamHeader
+from progressive.stream import StreamHeader
 
 
 class RmpgcDecoder:
@@ -36,7 +37,7 @@ class RmpgcDecoder:
         self._colours = colours
         self._layout = Layout(header.width, header.height)
         self._tiles: dict[int, TileState] = {}
-        self._seen: set[int] = set()
+        self._intake = Intake(header.segment_count)
         self._listed: dict[int, Listed] = {}
         self._fragments = Fragments()
         self._waiting: Waiting[Whole] = Waiting()
@@ -101,7 +102,7 @@ class RmpgcDecoder:
                         released += self._released(job)
                     elif id(job.whole) in completed_by:
                         errors.append(outcome)
-                        self._seen.discard(completed_by[id(job.whole)])  # a good copy may come
+                        self._intake.give_back(completed_by[id(job.whole)])
                 ready = released
         if self._decoded > before:
             self._picture = None
@@ -109,14 +110,10 @@ class RmpgcDecoder:
 
     def _accepted(self, segment_id: int, payload: bytes) -> list[Whole]:
         """The segment that this is or completes, if it does; raises BitstreamError if it cannot be of this stream."""
-        if not 1 <= segment_id <= MAX_SEGMENTS:
-            raise BitstreamError(f"segment id {segment_id} is out of range")
-        if segment_id in self._seen:
+        if not self._intake.wants(segment_id):
             return []
-        if len(self._seen) >= self._header.segment_count:
-            raise BitstreamError(f"the stream has only {self._header.segment_count} segments")
         whole = self._fragments.joined(segment_id, Contents.from_bytes(payload, segment_id, self._layout))
-        self._seen.add(segment_id)
+        self._intake.take(segment_id)
         return [] if whole is None else [whole]
 
     def _job_of(self, whole: Whole) -> list[Job]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Self, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load
 from torch import Tensor, nn
 
+import progressive.exact.known_answer as exact
 from progressive.codecs.rmpgc import layout, quantiser
 from progressive.codecs.rmpgc.coding import ESCAPE_TABLE, PLANE_ROWS, REACHES, look_of, table_of
 from progressive.codecs.rmpgc.layout import LEVELS, PLANES, SCALES, TIERS
@@ -25,13 +23,14 @@ from progressive.codecs.rmpgc.probability import BASE_WIDTH, Place, ProbabilityN
 from progressive.codecs.rmpgc.synthesis import Synthesis
 from progressive.codecs.rmpgc.transform import Transform
 from progressive.errors import UsageError
-from progressive.exact.layers import KERNELS, MAX_ACTIVATION, Conv, int8_is_fast, layers_of
+from progressive.exact.known_answer import made_up_numbers
+from progressive.exact.layers import layers_of
 from progressive.exact.tables import FrequencyTable
-from progressive.files import read_bytes
-from progressive.runtime.threads import one_thread
+from progressive.exact.weights import fingerprint, read_weights
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "rmpgc.safetensors"
-MAX_WEIGHT_BYTES = 10 * 2**20
+
+CODEC = "rmpgc"
 
 ARCHITECTURE = "multiscale-2"
 """Names what the tensors are for; a file of another one is refused."""
@@ -45,7 +44,6 @@ M = TypeVar("M", bound=nn.Module)
 TABLE_NAMES = (*REACHES, *(table_of(plane, tier) for plane in range(1, PLANES + 1) for tier in range(TIERS)))
 POINT_NAMES = (*TABLE_NAMES, *(look_of(plane) for plane in range(1, PLANES + 1)))
 
-ANSWER_ITEMS = 32
 ANSWER_LEVELS = (1, LEVELS)
 """Levels that the known answer goes through: one that looks, and one that knows the most."""
 
@@ -125,12 +123,15 @@ class Model:
         """Eight bytes that name what decides the latents."""
         geometry = f"{ARCHITECTURE}{layout.COLOUR_CHANNELS}{layout.TIERS}{layout.TILE}{PLANES}"
         steps = f"{quantiser.STEP}{quantiser.DEAD_ZONE}{quantiser.SPLITS}{quantiser.MAX_INDEX}"
-        return _digest(self._tensors, (NETWORKS, TABLES, TIERS_OF_ROWS), geometry + steps)
+        return self._named((NETWORKS, TABLES, TIERS_OF_ROWS), geometry + steps)
 
     @cached_property
     def synthesis_id(self) -> bytes:
         """Eight bytes that name how latents become pictures: a better synthesis opens old files."""
-        return _digest(self._tensors, (POINTS, TRANSFORM, SYNTHESIS), "")
+        return self._named((POINTS, TRANSFORM, SYNTHESIS))
+
+    def _named(self, prefixes: tuple[str, ...], constants: str = "") -> bytes:
+        return fingerprint(self._tensors, (name for name in self._tensors if name.startswith(prefixes)), constants)
 
     @classmethod
     def load(cls, path: Path = WEIGHTS, kernel: str = "auto") -> Self:
@@ -140,30 +141,13 @@ class Model:
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a weight file; raises UsageError if it cannot be read or is of another architecture."""
-    data = read_bytes(path, limit=MAX_WEIGHT_BYTES)
-    try:
-        tensors = load(data)
-    except SafetensorError as error:
-        raise UsageError(
-            f"cannot read the weights {path} ({error}): reinstall the package, or train them with "
-            "'python -m progressive train rmpgc --data DIR'"
-        ) from error
-    found = architecture_of(data)
+    arrays, found = read_weights(path, CODEC)
     if found != ARCHITECTURE:
         raise UsageError(
             f"the weights {path} are of the architecture {found or 'without a name'}, this version has {ARCHITECTURE}: "
             "use the version they were trained with, or train new ones"
         )
-    return tensors
-
-
-def architecture_of(data: bytes) -> str:
-    """What a weight file says its tensors are for; empty where it says nothing."""
-    import json
-
-    size = int.from_bytes(data[:8], "little")
-    name: str = json.loads(data[8 : 8 + size]).get("__metadata__", {}).get("architecture", "")
-    return name
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def exact_networks(integers: Mapping[str, Tensor]) -> ProbabilityNetworks:
@@ -183,53 +167,17 @@ def integers_of(networks: ProbabilityNetworks) -> dict[str, Tensor]:
 
 def choose_kernel(networks: ProbabilityNetworks, expected: Tensor, kernel: str) -> None:
     """Makes frozen networks compute with a kernel; raises UsageError if none, or not this one, is exact here."""
-    if kernel not in ("auto", *KERNELS):
-        raise UsageError(f"unknown kernel {kernel!r}: use one of auto, {', '.join(KERNELS)}")
-    if kernel == "int8" or (kernel == "auto" and int8_is_fast()):
-        try:
-            networks.use("int8")
-            check_known_answer(networks, expected)
-            return
-        except (RuntimeError, UsageError):
-            if kernel == "int8":
-                raise UsageError("this machine does not compute exactly with bytes: use the kernel float32") from None
-    networks.use("float32")
-    check_known_answer(networks, expected)
+    exact.choose_kernel(networks.use, partial(check_known_answer, networks, expected), kernel)
 
 
 def known_answer(networks: ProbabilityNetworks) -> Tensor:
-    """What the exact networks make of fixed inputs, folded into two integers a layer, int64 [2 * layers].
-
-    The first half are the outputs of each layer in the walks over made-up symbols, the second half the sums of each by
-    itself.
-    """
-    answer = {name: torch.zeros((), dtype=torch.int64) for name, _ in layers_of(networks)}
-
-    def fold(name: str, output: Tensor) -> None:
-        answer[name] = answer[name] * 31 + _folded(output)
-
-    hooks = [
-        layer.register_forward_hook(lambda _, __, output, name=name: fold(name, output))
-        for name, layer in layers_of(networks)
-    ]
-    try:
-        with torch.inference_mode(), one_thread():
-            _exercise(networks)
-            sums = [_folded(_sums_of(layer)) for _, layer in layers_of(networks)]
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return torch.stack([*answer.values(), *sums])
+    """What the exact networks make of fixed inputs, int64 [2 * layers]; see `progressive.exact.known_answer`."""
+    return exact.known_answer(networks, partial(_exercise, networks))
 
 
 def check_known_answer(networks: ProbabilityNetworks, expected: Tensor) -> None:
     """Raises UsageError if this machine does not compute the integers that the model was made with."""
-    found = known_answer(networks)
-    if found.shape != expected.shape or not torch.equal(found, expected):
-        raise UsageError(
-            "the probability networks of rmpgc do not give their known answer here, so nothing could be decoded: "
-            "the weights are damaged (reinstall the package), or this build of PyTorch does not add integers exactly"
-        )
+    exact.check_known_answer(networks, partial(_exercise, networks), expected, CODEC)
 
 
 def escape_table() -> FrequencyTable:
@@ -238,28 +186,10 @@ def escape_table() -> FrequencyTable:
     return FrequencyTable(np.full((1, count), (1 << 14) // count))
 
 
-def _sums_of(layer: Conv) -> Tensor:
-    """The unrounded sums of a layer: no input is zero, so that they tell one unit of any one weight.
-
-    Some libraries have other methods for many items, so there are many.
-    """
-    shape = (ANSWER_ITEMS, 3, 3, layer.weight.shape[1])
-    numbers = torch.arange(1, 1 + math.prod(shape), device=layer.weight.device) * 7919 % MAX_ACTIVATION + 1
-    dtype = torch.uint8 if layer.kernel == "int8" else torch.float32
-    return layer.sums(numbers.to(dtype).reshape(shape).permute(0, 3, 1, 2))
-
-
-def _folded(output: Tensor) -> Tensor:
-    """One integer that changes with any one value of an output [N, C, h, w]."""
-    values = output.permute(0, 2, 3, 1).flatten().to(torch.int64)
-    weights = torch.arange(1, len(values) + 1, device=values.device) % 251 + 1
-    return (values * weights).sum().cpu()
-
-
 def _exercise(networks: ProbabilityNetworks) -> None:
     """Walks over two blocks of made-up symbols."""
     device = next(networks.parameters()).device
-    numbers = _made_up_numbers()
+    numbers = made_up_numbers()
 
     def symbols(shape: tuple[int, ...], spread: int) -> Tensor:
         values = [next(numbers) % (2 * spread + 1) - spread for _ in range(math.prod(shape))]
@@ -292,13 +222,6 @@ def _exercise(networks: ProbabilityNetworks) -> None:
         networks.code_level(level, contexts, parents, MadeUp())
 
 
-def _made_up_numbers() -> Iterator[int]:
-    seed = 12345
-    while True:
-        seed = (seed * 1103515245 + 12345) % 2**31
-        yield seed >> 16
-
-
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
@@ -307,13 +230,3 @@ def _restored(module: M, tensors: Mapping[str, Tensor]) -> M:
     module.load_state_dict({name: t.float() for name, t in tensors.items()})
     module.eval().requires_grad_(False)
     return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-
-def _digest(tensors: Mapping[str, Tensor], prefixes: tuple[str, ...], constants: str) -> bytes:
-    digest = hashlib.sha256(constants.encode())
-    for name in sorted(tensors):
-        if name.startswith(prefixes):
-            array: NDArray[np.generic] = tensors[name].numpy()
-            digest.update(f"{name}{array.shape}{array.dtype}".encode())
-            digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
-    return digest.digest()[:8]

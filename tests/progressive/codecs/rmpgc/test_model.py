@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import pickle
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from frozen_rmpgc import frozen_model, frozen_tensors
 from safetensors.torch import save
 from torch import Tensor
 
-from progressive.codecs.rmpgc import model as model_module
+import progressive.exact.known_answer as exact
 from progressive.codecs.rmpgc.codec import Rmpgc
 from progressive.codecs.rmpgc.model import (
     ARCHITECTURE,
@@ -176,7 +177,7 @@ def test_one_unit_of_any_weight_is_told(coding: Coding) -> None:
 
 
 def sums_of(layer: Conv) -> int:
-    return int(model_module._folded(model_module._sums_of(layer)))
+    return int(exact._folded(exact._sums_of(layer)))
 
 
 def test_weights_that_are_not_those_of_the_answer_are_refused(kernel: str) -> None:
@@ -204,7 +205,7 @@ def test_a_kernel_that_is_unknown_or_not_exact_here_is_refused(monkeypatch: pyte
     monkeypatch.setattr(Conv, "use", missing)
     with pytest.raises(UsageError, match="does not compute exactly with bytes: use the kernel float32"):
         choose_kernel(networks, expected, "int8")
-    monkeypatch.setattr(model_module, "int8_is_fast", lambda: True)
+    monkeypatch.setattr(exact, "int8_is_fast", lambda: True)
     choose_kernel(networks, expected, "auto")
     assert networks.kernel == "float32"
 
@@ -214,12 +215,12 @@ def test_bytes_that_do_not_give_the_answer_fall_back_to_floats(monkeypatch: pyte
     networks, expected = exact_networks(stored_networks()), frozen_model().known_answer
     choose_kernel(networks, expected, "auto")
     assert networks.kernel == "int8"
-    plain = known_answer
+    plain = exact.known_answer
 
-    def off_by_one(of: ProbabilityNetworks) -> Tensor:
-        return plain(of) + (of.kernel == "int8")
+    def off_by_one(of: ProbabilityNetworks, exercise: Callable[[], None]) -> Tensor:
+        return plain(of, exercise) + (of.kernel == "int8")
 
-    monkeypatch.setattr(model_module, "known_answer", off_by_one)
+    monkeypatch.setattr(exact, "known_answer", off_by_one)
     choose_kernel(networks, expected, "auto")
     assert networks.kernel == "float32"
     with pytest.raises(UsageError, match="use the kernel float32"):
@@ -227,7 +228,7 @@ def test_bytes_that_do_not_give_the_answer_fall_back_to_floats(monkeypatch: pyte
 
 
 def test_where_bytes_are_slow_floats_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_module, "int8_is_fast", lambda: False)
+    monkeypatch.setattr(exact, "int8_is_fast", lambda: False)
     networks = exact_networks(stored_networks())
     choose_kernel(networks, frozen_model().known_answer, "auto")
     assert networks.kernel == "float32"

@@ -1,0 +1,60 @@
+"""Weight files: read within bounds, and named by eight bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from progressive.errors import UsageError
+from progressive.files import read_bytes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_WEIGHT_BYTES = 10 * 2**20
+
+Array = NDArray[np.generic]
+
+
+def read_weights(path: Path, codec: str) -> tuple[dict[str, Array], str]:
+    """The tensors of a codec's weight file, and the architecture that it says they are for, empty if it says nothing.
+
+    Raises UsageError if the file cannot be read.
+    """
+    data = read_bytes(path, limit=MAX_WEIGHT_BYTES)
+    try:
+        return load(data), _architecture(data)
+    except (SafetensorError, LookupError, TypeError, ValueError) as error:
+        raise unreadable(path, codec, error) from error
+
+
+def unreadable(path: Path, codec: str, error: Exception) -> UsageError:
+    """What to say of a weight file that is damaged, or another model's."""
+    return UsageError(
+        f"cannot read the weights {path} ({error}): reinstall the package, or train them with "
+        f"'python -m progressive train {codec} --data DIR'"
+    )
+
+
+def fingerprint(tensors: Mapping[str, Array | Tensor], names: Iterable[str], constants: str = "") -> bytes:
+    """Eight bytes that name these tensors, and whatever else `constants` says; the same on every machine."""
+    digest = hashlib.sha256(constants.encode())
+    for name in sorted(names):
+        array = np.asarray(tensors[name])
+        digest.update(f"{name}{array.shape}{array.dtype}".encode())
+        digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
+    return digest.digest()[:8]
+
+
+def _architecture(data: bytes) -> str:
+    size = int.from_bytes(data[:8], "little")
+    name: str = json.loads(data[8 : 8 + size]).get("__metadata__", {}).get("architecture", "")
+    return name
