@@ -15,7 +15,17 @@ from progressive.shell.cli import run
 from progressive.shell.display import Display, make_display
 from progressive.shell.exporter import counted
 from progressive.shell.logs import logged
-from progressive.shell.options import CaFile, EventsAsJson, IceServers, Log, Metrics, PasswordFile, Quiet, SettingsFile
+from progressive.shell.options import (
+    ACCESS,
+    CaFile,
+    EventsAsJson,
+    IceServers,
+    Log,
+    Metrics,
+    PasswordFile,
+    Quiet,
+    SettingsFile,
+)
 from progressive.transport.access import Access
 from progressive.units import parse_bandwidth, parse_percent, parse_size, parse_time
 from sender.addresses import losses_to_expect, run_for
@@ -23,12 +33,24 @@ from sender.options import SenderOptions
 from sender.settings import SenderSettings
 
 LONGEST_EVERY_S = 60
+PICTURE, PACKETS, RECEIVERS = "The picture", "Packets and their protection", "Receivers elsewhere"
+"""Groups of options in the help."""
+
+EXAMPLES = """Examples:
+
+python -m sender photo.jpg --bandwidth 20kbps --channel lora
+
+python -m sender photo.jpg --to udp://192.0.2.7:9000 --deadline 30s
+
+python -m sender photos/ --every 5s --to mqtt://broker.example/cliff --key-file key
+"""
+
 COUNTERS = ("sender.counters:SenderCounters", "receiver.counters:ReceiverCounters")
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 
-@app.command()
+@app.command(epilog=EXAMPLES)
 def send(
     source: Annotated[
         str | None,
@@ -59,15 +81,25 @@ def send(
             show_default="ep2",
         ),
     ] = None,
-    codec: Annotated[str, typer.Option(metavar="NAME", help="How to code the photo.")] = DEFAULT_CODEC,
+    codec: Annotated[
+        str, typer.Option(metavar="NAME", help="How to code the photo.", rich_help_panel=PICTURE)
+    ] = DEFAULT_CODEC,
     context: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="What the picture is for: classify, reconstruct or hybrid.", show_default="hybrid"
+            metavar="NAME",
+            help="What the picture is for: classify, reconstruct or hybrid.",
+            show_default="hybrid",
+            rich_help_panel=PICTURE,
         ),
     ] = None,
     protection: Annotated[
-        str, typer.Option(metavar="NAME", help="Parity over the stream: auto, equal, none, or pet for broadcast.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Parity over the stream: auto, equal, none, or pet for broadcast.",
+            rich_help_panel=PACKETS,
+        ),
     ] = "auto",
     redundancy: Annotated[
         str | None,
@@ -75,6 +107,7 @@ def send(
             metavar="SHARE",
             help="Most parity bytes per source byte, such as 25%; equal protection spends all of it.",
             show_default="as the protection decides, until the deadline",
+            rich_help_panel=PACKETS,
         ),
     ] = None,
     expect: Annotated[
@@ -83,9 +116,12 @@ def send(
             metavar="LOSSES",
             help="Losses to plan for until a receiver reports some, such as loss=3%,burst=1.6.",
             show_default="loss=10%,burst=5; loss=1% over mqtt://",
+            rich_help_panel=PACKETS,
         ),
     ] = None,
-    packet_size: Annotated[str, typer.Option(metavar="BYTES", help="Largest datagram.")] = "1100B",
+    packet_size: Annotated[
+        str, typer.Option(metavar="BYTES", help="Largest datagram.", rich_help_panel=PACKETS)
+    ] = "1100B",
     deadline: Annotated[
         str, typer.Option(metavar="TIME", help="Time after which no more of a photo, or of a frame, is sent.")
     ] = "10s",
@@ -95,6 +131,7 @@ def send(
             metavar="TIME",
             help="Photos are frames that come so far apart: what is late is dropped, what has not changed is not sent.",
             show_default="photos wait for their turn",
+            rich_help_panel=PICTURE,
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of all that is random in the link in here.")] = 0,
@@ -108,24 +145,34 @@ def send(
     ] = None,
     inner_parity: Annotated[
         str,
-        typer.Option(metavar="BYTES", help="Parity bytes inside each datagram, for links that deliver damaged ones."),
+        typer.Option(
+            metavar="BYTES",
+            help="Parity bytes inside each datagram, for links that deliver damaged ones.",
+            rich_help_panel=PACKETS,
+        ),
     ] = "0",
     deliver_damaged: Annotated[
         bool,
         typer.Option(
             "--deliver-damaged",
             help="Packets with bit errors arrive with them from the link in here, for inner parity.",
+            rich_help_panel=PACKETS,
         ),
     ] = False,
     fast: Annotated[bool, typer.Option("--fast", help="Virtual clock instead of real time.")] = False,
-    full_size: Annotated[bool, typer.Option("--full-size", help="Never downscale a photo.")] = False,
-    one_way: Annotated[bool, typer.Option("--one-way", help="Receivers do not answer.")] = False,
+    full_size: Annotated[
+        bool, typer.Option("--full-size", help="Never downscale a photo.", rich_help_panel=PICTURE)
+    ] = False,
+    one_way: Annotated[
+        bool, typer.Option("--one-way", help="Receivers do not answer.", rich_help_panel=PACKETS)
+    ] = False,
     serve: Annotated[
         str | None,
         typer.Option(
             metavar="SHARE",
             help="One stream for all receivers, planned for this share of them, such as 95%.",
             show_default="a stream for each",
+            rich_help_panel=RECEIVERS,
         ),
     ] = None,
     serve_for: Annotated[
@@ -134,17 +181,24 @@ def send(
             metavar="TIME",
             help="How long to serve at a webrtc:// or mqtt:// address.",
             show_default="until stopped, Ctrl-C",
+            rich_help_panel=RECEIVERS,
         ),
     ] = None,
     key_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Key that seals every packet, the same on both ends; keygen makes one."),
+        typer.Option(
+            metavar="FILE",
+            help="Key that seals every packet, the same on both ends; keygen makes one.",
+            rich_help_panel=ACCESS,
+        ),
     ] = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
     token_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Tokens that let receivers join at webrtc://, one a line."),
+        typer.Option(
+            metavar="FILE", help="Tokens that let receivers join at webrtc://, one a line.", rich_help_panel=ACCESS
+        ),
     ] = None,
     ice_server: IceServers = None,
     repair: Annotated[
@@ -153,9 +207,12 @@ def send(
             "--repair/--no-repair",
             help="Packets of the base that a receiver lacks are sent again while there is time.",
             show_default="only to a receiver with a stream of its own",
+            rich_help_panel=PACKETS,
         ),
     ] = None,
-    count_ip: Annotated[bool, typer.Option("--count-ip", help="IP and UDP headers count as bandwidth.")] = False,
+    count_ip: Annotated[
+        bool, typer.Option("--count-ip", help="IP and UDP headers count as bandwidth.", rich_help_panel=PACKETS)
+    ] = False,
     view: Annotated[
         str | None,
         typer.Option(
