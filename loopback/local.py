@@ -19,12 +19,9 @@ from channel_sim.link import Link, LinkSettings
 from channel_sim.simulate import Route, Session, simulate
 from channel_sim.spec import parse_channel
 from progressive.codec import ProgressiveCodec
-from progressive.contexts import context_for
 from progressive.errors import RunError, UsageError
 from progressive.output.folder import OutputFolder
-from progressive.registry import load_codec
 from progressive.runtime.background import Background
-from progressive.semantics.blend import DEFAULT_CONTEXT
 from progressive.shell.display import Display
 from progressive.transport.drive import drive
 from progressive.transport.memory import memory_pair
@@ -42,6 +39,7 @@ from sender.options import SenderOptions
 from sender.prepare import PreparedPhoto, find_sources, prepare
 from sender.sequence import FrameSequence
 from sender.session import SenderSession
+from sender.settled import settled
 
 Clock = Callable[[], float]
 
@@ -202,8 +200,7 @@ def _stream_locally(options: SenderOptions, display: Display, channel: LinkSetti
     channel = as_slow_as_the_sender(channel, options)
     links = Links.seeded(channel, options.seed)
     clock = VirtualClock() if options.fast else time.monotonic
-    codec = load_codec(options.codec)
-    options = replace(options, context=context_for(codec, options.context, default=DEFAULT_CONTEXT))
+    codec, options = settled(options)
     if is_sequence(options.source, options.every_s):
         _stream_frames(options, codec, display, links, clock, str(channel))
         return

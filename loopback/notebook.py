@@ -10,18 +10,17 @@ from channel_sim.link import LinkSettings
 from channel_sim.spec import parse_channel
 from loopback.local import Links, LocalStream, VirtualClock, as_slow_as_the_sender, run_stream
 from progressive.codec import Photo
-from progressive.contexts import context_for
 from progressive.output.folder import OutputFolder
 from progressive.photos import read_photo
 from progressive.photos.arrays import as_photo
-from progressive.registry import DEFAULT_CODEC, load_codec
-from progressive.semantics.blend import DEFAULT_CONTEXT
+from progressive.registry import DEFAULT_CODEC
 from progressive.shell.display import QuietDisplay
 from progressive.units import parse_bandwidth, parse_time
 from receiver.reception import PictureShown
 from sender.options import SenderOptions
 from sender.prepare import prepare_photo
 from sender.settings import SenderSettings
+from sender.settled import settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +85,16 @@ def stream_photo(
     It works inside a running event loop as well. Raises UsageError for what makes no sense, RunError if the base did
     not arrive.
     """
-    coder = load_codec(codec)
     settings = SenderSettings(
         parse_bandwidth(bandwidth), packet_size=packet_size, deadline_s=parse_time(deadline), protection=protection
     )
-    context = context_for(coder, context, default=DEFAULT_CONTEXT)
-    options = SenderOptions(
-        None, codec, settings, context=context, full_size=full_size, channel=channel, seed=seed, fast=True
+    coder, options = settled(
+        SenderOptions(
+            None, codec, settings, context=context, full_size=full_size, channel=channel, seed=seed, fast=True
+        )
     )
     link: LinkSettings = as_slow_as_the_sender(parse_channel(channel), options)
-    prepared = prepare_photo("photo", as_photo(photo), coder, settings, full_size=full_size, context=context)
+    prepared = prepare_photo("photo", as_photo(photo), coder, settings, full_size=full_size, context=options.context)
     pictures, clock = _Pictures(), VirtualClock()
     with tempfile.TemporaryDirectory(prefix="progressive") as folder:
         local = LocalStream(prepared, options, OutputFolder(Path(folder)), pictures, clock, one_of_several=False)

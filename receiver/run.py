@@ -51,7 +51,7 @@ class ReceiverOptions:
         reference: file of the original of the first photo; None measures nothing.
         device: "cpu", "cuda", or "auto" for CUDA where there is one.
         timeout_s: how long to wait for the first stream, in seconds; None waits for ever.
-        access: how to reach the sender, besides the address.
+        access: how to reach the sender, besides the address; its inner parity is that of the settings.
     """
 
     address: str
@@ -61,6 +61,9 @@ class ReceiverOptions:
     device: str = "auto"
     timeout_s: float | None = None
     access: Access = field(default_factory=Access)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "access", replace(self.access, inner_parity=self.settings.inner_parity))
 
     def in_words(self, device: str) -> dict[str, str]:
         """Every setting for a person; `device` is the one in use."""
@@ -93,18 +96,15 @@ def receive(options: ReceiverOptions, display: Display) -> None:
     Raises UsageError before listening; RunError, with the best pictures kept, if nothing came, the sender fell silent,
     or a base is missing.
     """
-    access = replace(options.access, inner_parity=options.settings.inner_parity)
-    scheme_of(options.address, access)
-    envelope = access.envelope()
+    scheme_of(options.address, options.access)
+    envelope = options.access.envelope()
     original = None if options.reference is None else read_photo(options.reference, tell=display.note)
     with display:
-        asyncio.run(_receive(access, envelope, options, original, display))
+        asyncio.run(_receive(envelope, options, original, display))
 
 
-async def _receive(
-    access: Access, envelope: Envelope, options: ReceiverOptions, original: Photo | None, display: Display
-) -> None:
-    transport = await open_receiver(options.address, access, display.note)
+async def _receive(envelope: Envelope, options: ReceiverOptions, original: Photo | None, display: Display) -> None:
+    transport = await open_receiver(options.address, options.access, display.note)
     try:
         folder = OutputFolder(options.output)
         device = resolve_device(options.device)

@@ -264,7 +264,6 @@ def send(
         every_s=None if every is None else _seconds_apart(every),
         to=tuple(to or ()),
         access=Access(
-            inner_parity=settings.inner_parity,
             key_file=key_file,
             password_file=password_file,
             ca_file=ca_file,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from progressive.transport.access import Access
@@ -22,7 +22,7 @@ class SenderOptions:
         full_size: never downscale.
         every_s: seconds from one photo to the next as frames of a sequence; None for photos that wait for their turn.
         to: addresses of receivers, or one to serve at; empty to receive in this process.
-        access: how receivers are reached, besides the addresses.
+        access: how receivers are reached, besides the addresses; its inner parity is that of the settings.
         serve_for_s: seconds to serve whoever comes; None until stopped.
         channel: spec of the simulated link, for receiving in this process.
         seed: of all that is random on that link.
@@ -45,6 +45,9 @@ class SenderOptions:
     deliver_damaged: bool = False
     fast: bool = False
     output: Path = Path("out")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "access", replace(self.access, inner_parity=self.settings.inner_parity))
 
     def in_words(self, channel_words: str = "") -> dict[str, str]:
         """Every setting for a person; `channel_words` says what the channel spec means."""

@@ -14,12 +14,9 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from math import inf
 
-from progressive.contexts import context_for
 from progressive.errors import UsageError
 from progressive.loss_model import LossModel
-from progressive.registry import load_codec
 from progressive.runtime.background import in_background
-from progressive.semantics.blend import DEFAULT_CONTEXT
 from progressive.shell.display import Display
 from progressive.transport.drive import drive
 from progressive.transport.mqtt.address import LOOPBACK, MqttAddress, parse_mqtt_url
@@ -35,6 +32,7 @@ from sender.options import SenderOptions
 from sender.photos import Photos
 from sender.prepare import PreparedPhoto, find_sources
 from sender.session import SenderSession
+from sender.settled import settled
 
 SERVED_SHARE = 0.95
 """The share of the receivers to plan for unless `--serve` names another."""
@@ -70,8 +68,7 @@ def _check(options: SenderOptions) -> None:
 
 
 async def _publish(address: MqttAddress, options: SenderOptions, display: Display) -> None:
-    codec = load_codec(options.codec)
-    options = replace(options, context=context_for(codec, options.context, default=DEFAULT_CONTEXT))
+    codec, options = settled(options)
     photos = Photos(find_sources(options.source, display.note), options, codec, display)
     async with _connected(address, options, display) as transport:
         display.settings(options.in_words())

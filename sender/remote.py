@@ -12,12 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from progressive.codec import ProgressiveCodec
-from progressive.contexts import context_for
 from progressive.errors import RunError
 from progressive.loss_model import LossModel
-from progressive.registry import load_codec
 from progressive.runtime.background import Background, in_background
-from progressive.semantics.blend import DEFAULT_CONTEXT
 from progressive.shell.display import Display
 from progressive.transport.access import Access
 from progressive.transport.base import Transport
@@ -34,6 +31,7 @@ from sender.prepare import PreparedPhoto, find_sources
 from sender.sequence import FrameSequence
 from sender.session import END_INTERVAL_S, SenderSession
 from sender.settings import SenderSettings
+from sender.settled import settled
 
 SILENCE_S = 3.0
 """A receiver reports twice a second while packets come: one that does not for this long has gone."""
@@ -74,16 +72,13 @@ def stream_to_receivers(options: SenderOptions, display: Display) -> None:
     never answered or fell silent although answers were expected.
     """
     addresses = [parse_udp_url(url) for url in options.to]
-    access = replace(options.access, inner_parity=options.settings.inner_parity)
-    access.envelope()  # tells of an unreadable key before anything starts
-    options = replace(options, access=access)
+    options.access.envelope()  # tells of an unreadable key before anything starts
     with display:
         asyncio.run(_stream(addresses, options, display))
 
 
 async def _stream(addresses: Sequence[UdpAddress], options: SenderOptions, display: Display) -> None:
-    codec = load_codec(options.codec)
-    options = replace(options, context=context_for(codec, options.context, default=DEFAULT_CONTEXT))
+    codec, options = settled(options)
     if is_sequence(options.source, options.every_s):
         await _stream_frames(addresses, options, codec, display)
     else:

@@ -13,12 +13,9 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 
-from progressive.contexts import context_for
 from progressive.errors import UsageError
 from progressive.loss_model import LossModel
-from progressive.registry import load_codec
 from progressive.runtime.background import in_background
-from progressive.semantics.blend import DEFAULT_CONTEXT
 from progressive.shell.display import Display
 from progressive.transport.drive import drive
 from progressive.transport.webrtc.peer import MAX_MESSAGE
@@ -34,6 +31,7 @@ from sender.prepare import PreparedPhoto, find_sources
 from sender.rounds import Course
 from sender.session import SenderSession
 from sender.settings import SenderSettings
+from sender.settled import settled
 
 BUFFERED_S = 0.25
 """What may wait to be sent to a receiver, in time: more than that comes too late to be worth its place."""
@@ -64,8 +62,7 @@ def _check(options: SenderOptions) -> None:
 async def serve_photos(options: SenderOptions, display: Display) -> None:
     """As `serve`, in a running event loop; to stop it before its time, cancel it: receivers are told."""
     _check(options)
-    codec = load_codec(options.codec)
-    options = replace(options, context=context_for(codec, options.context, default=DEFAULT_CONTEXT))
+    codec, options = settled(options)
     photos = Photos(find_sources(options.source, display.note), options, codec, display)
     course = Course(photos)
     settings = options.settings
