@@ -8,7 +8,7 @@ from pathlib import Path
 
 from channel_sim.link import LinkSettings
 from channel_sim.spec import parse_channel
-from loopback.local import Links, LocalStream, VirtualClock, as_slow_as_the_sender, run_stream
+from loopback.local_stream import Links, LocalStream, VirtualClock, as_slow_as_the_sender, run_stream
 from progressive.codec import Photo
 from progressive.output.folder import OutputFolder
 from progressive.photos import read_photo

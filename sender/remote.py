@@ -24,11 +24,12 @@ from progressive.transport.udp import UdpAddress, open_udp_sender, parse_udp_url
 from sender.display import SendingView
 from sender.events import CannotOpen, ReceiverBusy, ReportReceived, SenderEvent, StreamFinished
 from sender.farewell import farewell
+from sender.frame_loop import SentFrame, send_frames
 from sender.frames import is_sequence, open_frames
 from sender.options import SenderOptions
 from sender.photos import Photos
 from sender.prepare import PreparedPhoto, find_sources
-from sender.sequence import FrameSequence
+from sender.sequence import FrameSequence, Turn
 from sender.session import END_INTERVAL_S, SenderSession
 from sender.settings import SenderSettings
 from sender.settled import settled
@@ -128,7 +129,7 @@ async def _stream_frames(
     )
     with Background() as worker:
         try:
-            await _send_frames(sequence, targets, options, display, worker)
+            await send_frames(sequence, worker, lambda turn: _send_frame(turn, targets, options, display))
             for datagram in farewell(secrets.randbits(32), options.access.envelope()):
                 for target in targets:
                     await target.transport.send(datagram)
@@ -143,29 +144,25 @@ async def _stream_frames(
     _raise_failures(targets)
 
 
-async def _send_frames(
-    sequence: FrameSequence,
-    targets: Sequence[Target],
-    options: SenderOptions,
-    display: Display,
-    worker: Background,
-) -> None:
-    loop = asyncio.get_running_loop()
-    while (turn := await loop.run_in_executor(worker, sequence.next)) is not None:
-        stream_id = secrets.randbits(32)
-        settings = replace(options.settings, deadline_s=turn.deadline_s)
-        display.note(turn.prepared.in_words())
-        sessions = await _send_to_all(
-            turn.prepared, targets, settings, options.access, display, more=True, stream_id=stream_id
-        )
-        if not sessions:
-            return
-        known = frozenset.intersection(*(session.known_segments for session in sessions))
-        least = min((session.stream for session in sessions), key=lambda stream: len(stream.segments))
-        await loop.run_in_executor(worker, sequence.sent, turn, stream_id, least, known)
-        for target in targets:
-            if target.heard_s is not None and loop.time() - target.heard_s < GONE_S:
-                target.failure = ""
+async def _send_frame(
+    turn: Turn, targets: Sequence[Target], options: SenderOptions, display: Display
+) -> SentFrame | None:
+    """Sends a frame to all that are there; None if nobody is."""
+    stream_id = secrets.randbits(32)
+    settings = replace(options.settings, deadline_s=turn.deadline_s)
+    display.note(turn.prepared.in_words())
+    sessions = await _send_to_all(
+        turn.prepared, targets, settings, options.access, display, more=True, stream_id=stream_id
+    )
+    if not sessions:
+        return None
+    now = asyncio.get_running_loop().time()
+    for target in targets:
+        if target.heard_s is not None and now - target.heard_s < GONE_S:
+            target.failure = ""
+    known = frozenset.intersection(*(session.known_segments for session in sessions))
+    least = min((session.stream for session in sessions), key=lambda stream: len(stream.segments))
+    return SentFrame(stream_id, least, known)
 
 
 def _raise_failures(targets: Sequence[Target]) -> None:

@@ -12,7 +12,7 @@ from conftest import CommandLine
 from PIL import Image
 
 import progressive.shell.display
-from loopback import local
+from loopback import local_stream
 from progressive.metrics import psnr
 from progressive.photos import read_photo, sample_photo, write_png
 from progressive.registry import CODECS
@@ -316,7 +316,7 @@ def test_on_the_virtual_clock_a_busy_receiver_serves_many_packets_with_one_pictu
     run = (photo, *FAST, "--output", tmp_path / "out", "--channel", "none", "--packet-size", 300)
     call(main, *run)
     eager = report_of(tmp_path / "out")["events"]
-    monkeypatch.setattr(local, "REFINEMENT_S_PER_MEGAPIXEL", 1e6)
+    monkeypatch.setattr(local_stream, "REFINEMENT_S_PER_MEGAPIXEL", 1e6)
     call(main, *run)
     lazy = report_of(tmp_path / "out")["events"]
     assert isinstance(eager, list)
