@@ -20,7 +20,7 @@ from PIL import Image
 
 from benchmarks import _data
 from experiments.sources import PEERS
-from experiments.sources.layered import PackedStream
+from experiments.sources.layered import PackedPhoto
 from experiments.sources.prefix import PrefixSource
 from progressive.codec import Photo
 from progressive.photos import sample_photo
@@ -43,7 +43,7 @@ def least(work: Callable[[], object]) -> float:
 
 
 def of_codec(name: str, photo: Photo) -> float:
-    packed = PackedStream.of(load_codec(name), photo, PACKET_SIZE)
+    packed = PackedPhoto.of(load_codec(name), photo, PACKET_SIZE)
     decoder = packed.codec.decoder(packed.stream.header)
     times = []
     for segment in packed.stream.segments:

@@ -149,7 +149,7 @@ def send_sequence(photos: list[Photo], settings: SenderSettings) -> tuple[FrameS
     while (turn := sequence.next()) is not None:
         number, placement = len(outcomes), turn.prepared.placement
         settings = replace(settings, deadline_s=turn.deadline_s)
-        sender = SenderSession(turn.prepared.stream, settings, stream_id=number, now=clock(), placement=placement)
+        sender = SenderSession(turn.prepared.packed, settings, stream_id=number, now=clock())
         outcome = run(sender, LossModel(0.0), number, clock())
         sequence.sent(turn, number, sender.stream, sender.known_segments)
         decoder = codec.decoder(sender.stream.header)

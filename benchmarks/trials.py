@@ -20,7 +20,7 @@ from channel_sim.simulate import Route, Session, simulate
 from channel_sim.spec import parse_channel
 from experiments.case import Case, Conditions, Parameters, System
 from experiments.photo_names import load_photo
-from experiments.sources.layered import PackedStream
+from experiments.sources.layered import PackedPhoto
 from experiments.systems import DELIVERIES, prepare, run
 from progressive.registry import CODECS, DEFAULT_CODEC, load_codec
 from receiver.events import SegmentReceived
@@ -36,7 +36,7 @@ BANDWIDTH_BPS, DEADLINE_S = 50_000.0, 10.0
 def session_seconds(photo: str, source: str, channel: str) -> float:
     """Of one real session, every segment shown."""
     codec, settings = load_codec(source), SenderSettings(BANDWIDTH_BPS, deadline_s=DEADLINE_S, feedback=False)
-    stream = PackedStream.of(codec, load_photo(photo), settings.packet_size).stream
+    stream = PackedPhoto.of(codec, load_photo(photo), settings.packet_size).stream
     start = time.perf_counter()
     sender = SenderSession(stream, settings, stream_id=1, now=0.0)
     receiver = ReceiverSession(ReceiverSettings(), now=0.0)

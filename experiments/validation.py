@@ -21,7 +21,7 @@ from channel_sim.loss import draw_trials
 from experiments.cache import Arrays, cached, digest_of
 from experiments.material import LEAST_LEFT, Material
 from experiments.photo_names import load_photo
-from experiments.sources.layered import LayeredSource, PackedStream
+from experiments.sources.layered import LayeredSource, PackedPhoto
 from experiments.sources.measure import squared_error
 from progressive import metrics
 from progressive.loss_model import LossModel
@@ -149,7 +149,7 @@ def believed_by_planner(material: Material, there: Bools) -> Floats:
 def _compared(source: LayeredSource, photo: str, receptions: int, seed: int, cache: Path, packet_size: int) -> Arrays:
     pixels = load_photo(photo)
     material = source.material(pixels, None, packet_size, cache)
-    packed = PackedStream.of(load_codec(source.name), pixels, packet_size)
+    packed = PackedPhoto.of(load_codec(source.name), pixels, packet_size)
     psnr, ms_ssim = [], []
     drawn = draw_receptions(len(material.sizes), receptions, seed)
     with one_thread():

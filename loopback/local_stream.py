@@ -102,11 +102,10 @@ class LocalStream:
         self._clock, self._one_of_several, self._worker = clock, one_of_several, worker
         self._started_s = clock()
         self.sender = SenderSession(
-            prepared.stream,
+            prepared.packed,
             options.settings,
             stream_id=stream_id,
             now=self._started_s,
-            placement=prepared.placement,
         )
         self.receiver = ReceiverSession(
             ReceiverSettings(inner_parity=options.settings.inner_parity), now=self._started_s

@@ -7,7 +7,6 @@ from dataclasses import replace
 from itertools import cycle
 
 from progressive.errors import UsageError, WireError
-from progressive.packing.packetizer import packetize
 from progressive.wire.control import End, Report, parse_message
 from progressive.wire.envelope import SealMismatch
 from progressive.wire.packet import Kind, Packet
@@ -53,7 +52,7 @@ class CarouselSession:
         self._bucket = TokenBucket(settings.bandwidth_bps / 8, settings.burst_bytes, now=now)
         self._events: deque[SenderEvent] = deque()
         self._heard: dict[int, float] = {}
-        blocks = packetize(first.stream.header, first.stream.segments, settings.payload_size, first.placement)
+        blocks = first.packed.blocks
         self._blocks = len(blocks)
         packets = [
             Packet(Kind.DATA, first.stream_id, 0, source.payload, number, index, len(block.packets), len(block.packets))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from itertools import count
 from pathlib import Path
 
 from progressive.codec import Photo, ProgressiveCodec
 from progressive.errors import UsageError
-from progressive.packing.order import order_segments
-from progressive.packing.packetizer import max_segment_payload, packetize
+from progressive.packing.packed import PackedStream
+from progressive.packing.packetizer import max_segment_payload
 from progressive.photos import downscale, find_photos, read_photo, sample_photo
 from progressive.photos.arrays import as_photo
 from progressive.photos.colours import Tell
@@ -39,7 +38,7 @@ LEAST_STEP = 1.1
 TRIAL_MARGIN = 4
 """A base grows more slowly than its photo: by less than this margin between a small copy and the size that fits."""
 
-Encode = Callable[[Photo], LayeredStream]
+Encode = Callable[[Photo], PackedStream]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +63,23 @@ class PreparedPhoto:
         name: of the photo.
         original: as it was read, [H, W, 3].
         photo: as encoded, [H, W, 3].
-        stream: its code.
+        packed: its code, or that of a part of it, as it is sent.
         note: what was changed, in one line; empty if nothing was.
-        placement: where the picture of the stream belongs, if that is only a part of the photo; None if it is all.
     """
 
     name: str
     original: Photo
     photo: Photo
-    stream: LayeredStream
+    packed: PackedStream
     note: str
-    placement: Placement | None = None
+
+    @property
+    def stream(self) -> LayeredStream:
+        return self.packed.stream
+
+    @property
+    def placement(self) -> Placement | None:
+        return self.packed.placement
 
     def in_words(self) -> str:
         """What will be sent, in one line."""
@@ -124,16 +129,19 @@ def prepare_photo(
     """As `prepare`, with a photo that was read, [H, W, 3], or all that `as_photo` takes for one."""
     original = as_photo(original)
     max_payload = _max_payload(codec, settings)
-    encode: Encode = partial(codec.encode, max_payload=max_payload, context=context)
+
+    def encode(photo: Photo) -> PackedStream:
+        return PackedStream.of(codec.encode(photo, max_payload=max_payload, context=context), settings.payload_size)
+
     factor = 1.0 if full_size else _factor_that_could_fit(original, encode, settings)
     smallest = 1.0 if full_size else _largest_factor(original)
-    stream = encode(photo := downscale(original, factor))
-    while (excess := base_seconds(stream, settings) / (BASE_SHARE * settings.deadline_s)) > 1 and factor < smallest:
+    packed = encode(photo := downscale(original, factor))
+    while (excess := base_seconds(packed, settings) / (BASE_SHARE * settings.deadline_s)) > 1 and factor < smallest:
         factor = min(smallest, factor * max(LEAST_STEP, math.sqrt(excess)))
-        stream = encode(photo := downscale(original, factor))
-    _check_base(name, photo, stream, settings, advice=" or leave --full-size out" if full_size else "")
-    note = "" if photo is original else _note(name, original, photo, base_seconds(stream, settings), settings)
-    return PreparedPhoto(name, original, photo, stream, note)
+        packed = encode(photo := downscale(original, factor))
+    _check_base(name, photo, packed, settings, advice=" or leave --full-size out" if full_size else "")
+    note = "" if photo is original else _note(name, original, photo, base_seconds(packed, settings), settings)
+    return PreparedPhoto(name, original, photo, packed, note)
 
 
 def encode_part(
@@ -143,10 +151,9 @@ def encode_part(
     return codec.encode(part, max_payload=_max_payload(codec, settings, placed=True), context=context)
 
 
-def base_seconds(stream: LayeredStream, settings: SenderSettings, placement: Placement | None = None) -> float:
-    """How long the base takes to send, packet overhead included; `placement` goes with that of a part of a frame."""
-    blocks = packetize(stream.header, order_segments(stream.segments), settings.payload_size, placement)
-    packets = (packet for block in blocks if block.layer == 0 for packet in block.packets)
+def base_seconds(packed: PackedStream, settings: SenderSettings) -> float:
+    """How long the base takes to send, packet overhead included."""
+    packets = (packet for block in packed.blocks if block.layer == 0 for packet in block.packets)
     return sum(settings.wire_size_of_payload(p.payload_size) for p in packets) * 8 / settings.bandwidth_bps
 
 
@@ -177,9 +184,9 @@ def _factor_that_could_fit(photo: Photo, encode: Encode, settings: SenderSetting
     return min(_largest_factor(photo), max(1.0, math.sqrt(excess)))
 
 
-def _check_base(name: str, photo: Photo, stream: LayeredStream, settings: SenderSettings, *, advice: str) -> None:
+def _check_base(name: str, photo: Photo, packed: PackedStream, settings: SenderSettings, *, advice: str) -> None:
     """Raises UsageError if there is no time for the base; `advice` is what else to do."""
-    base_s = base_seconds(stream, settings)
+    base_s = base_seconds(packed, settings)
     if base_s > settings.deadline_s:
         needs = f"the base of {_size(photo)} pixels takes {format_time(base_s, digits=2)}"
         enough_s = math.ceil(ROOM_FOR_BASE * base_s)

@@ -144,7 +144,7 @@ class _Publisher:
         self._complete = dict.fromkeys(self._complete, False)
         session = await in_background(
             SenderSession,
-            prepared.stream,
+            prepared.packed,
             replace(settings, expect=self._losses or settings.expect),
             stream_id=secrets.randbits(32),
             now=self._clock(),

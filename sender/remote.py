@@ -200,12 +200,11 @@ async def _send_to_all(
         # A receiver ignores what comes late of streams it has seen: ids must differ from those of earlier runs too.
         session = await in_background(
             SenderSession,
-            prepared.stream,
+            prepared.packed,
             replace(settings, expect=target.losses or settings.expect),
             stream_id=secrets.randbits(32) if stream_id is None else stream_id,
             now=loop.time(),
             more=more,
-            placement=prepared.placement,
             envelope=access.envelope(),
         )
         show = view.follow(target.address, len(session.stream.segments))

@@ -12,6 +12,7 @@ from PIL import Image
 
 from progressive.codec import Photo, ProgressiveCodec
 from progressive.errors import RunError, UsageError
+from progressive.packing.packed import PackedStream
 from progressive.stream import LayeredStream
 from progressive.units import counted, format_time
 from progressive.wire.placement import CANVASES, Placement
@@ -139,7 +140,7 @@ class FrameSequence:
             if prepared is None:
                 self.unchanged += 1
                 continue
-            base_s = base_seconds(prepared.stream, self._settings, prepared.placement)
+            base_s = base_seconds(prepared.packed, self._settings)
             self._needed_s = max(self._needed_s, self._clock() - begun_s + base_s)
             if left_s < max(base_s, LATE_SHARE * self._settings.deadline_s):
                 self.late += 1
@@ -219,7 +220,8 @@ class FrameSequence:
         placement = Placement(canvas.stream_id, width, height, region.left, region.top)
         segments = counted(len(stream.segments), "segment")
         note = f"{name}: {region.width}x{region.height} of {width}x{height} changed, {segments}"
-        return PreparedPhoto(name, photo, scaled, stream, note, placement)
+        packed = PackedStream.of(stream, self._settings.payload_size, placement)
+        return PreparedPhoto(name, photo, scaled, packed, note)
 
     def _prepare_whole(self, name: str, photo: Photo) -> PreparedPhoto:
         return prepare_photo(name, photo, self._codec, self._settings, full_size=self._full_size, context=self._context)

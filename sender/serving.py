@@ -154,7 +154,7 @@ class _Served:
         view = SendingView(self._display, prepared.name, lambda: loop.time() - started_s, board=self._board)
         session = await in_background(
             SenderSession,
-            prepared.stream,
+            prepared.packed,
             replace(self._settings, expect=losses),
             stream_id=secrets.randbits(32),
             now=loop.time(),

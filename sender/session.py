@@ -10,14 +10,13 @@ from typing import Literal
 
 from progressive.errors import UsageError, WireError
 from progressive.loss_model import LossModel
-from progressive.packing.order import order_segments
-from progressive.packing.packetizer import SourceBlock, packetize, shapes_of
+from progressive.packing.packed import PackedStream
+from progressive.packing.packetizer import SourceBlock, shapes_of
 from progressive.stream import LayeredStream
 from progressive.wire.control import Busy, End, Report, parse_message
 from progressive.wire.envelope import Envelope, PlainEnvelope, SealMismatch
 from progressive.wire.fec import BlockEncoder
 from progressive.wire.packet import MAX_INDEX, Kind, Packet
-from progressive.wire.placement import Placement
 from progressive.wire.protection import BlockShape, Goal, Plan, Progress, Slot, plan_protection, replan
 from progressive.wire.stripes import Stripe, encoder_of_class, write_stripes
 from sender.audience import Audience, Listener, Sent
@@ -77,25 +76,23 @@ class SenderSession:
 
     def __init__(
         self,
-        stream: LayeredStream,
+        stream: LayeredStream | PackedStream,
         settings: SenderSettings,
         *,
         stream_id: int,
         now: float,
         more: bool = False,
-        placement: Placement | None = None,
         envelope: Envelope | None = None,
         repeats: bool = False,
     ) -> None:
         """
         Args:
-            stream: the coded photo; its segments are put in order here, and those that cannot be sent by the deadline
-                are cut, the least useful first.
+            stream: the coded photo, packed or not; segments that cannot be sent by the deadline are cut, the least
+                useful first.
             settings: how to send.
             stream_id: 0..2^32-1, new for every stream to the same receiver.
             now: the start; the deadline counts from here.
             more: another stream follows, the receiver should stay.
-            placement: where the photo belongs, if it is a part of a frame.
             envelope: makes datagrams of packets and back; None for a plain one. Sealed as the settings say.
             repeats: a carousel follows, receivers that lack something should stay.
 
@@ -111,7 +108,6 @@ class SenderSession:
             raise UsageError("settings and envelope differ about sealing: `sealed` goes with a sealed envelope")
         self.stream_id = stream_id
         self.more = more
-        self.placement = placement
         self._repeats = repeats
         self._deadline = now + settings.deadline_s
         self._bucket = TokenBucket(settings.bandwidth_bps / 8, settings.burst_bytes, now=now)
@@ -127,7 +123,11 @@ class SenderSession:
         self._end_confirmed = self._ending = self.done = False
         self._ends_left = 1 if repeats else END_COPIES
         self._end_due = self._finish_at = self._give_up_at = now
-        self.stream, self._plan, self._goal, self._shapes, self._blocks = _prepare(stream, settings, placement)
+        packed = stream if isinstance(stream, PackedStream) else PackedStream.of(stream, settings.payload_size)
+        if packed.payload_size != settings.payload_size:
+            raise UsageError("the stream was packed for packets of another size than the settings say: pack it anew")
+        self._plan, self._goal, self._shapes, self.packed = _planned(packed, settings)
+        self.stream, self._blocks = self.packed.stream, self.packed.blocks
         self._encoders = _encoders(self._blocks, self._plan)
         self._planned = [0] * len(self._encoders)
         self._base = [number for number, block in enumerate(self._blocks) if block.layer == 0]
@@ -373,26 +373,20 @@ class SenderSession:
         return datagram
 
 
-def _prepare(
-    stream: LayeredStream, settings: SenderSettings, placement: Placement | None
-) -> tuple[LayeredStream, Plan, Goal, list[BlockShape], tuple[SourceBlock, ...]]:
-    """Order, plan, its goal, the shapes it was made for, packets; the stream and packets are the part that is sent."""
-    ordered = order_segments(stream.segments)
-    blocks = packetize(stream.header, ordered, settings.payload_size, placement)
-    shapes = shapes_of(blocks, ordered, settings.wire_size_of_payload)
+def _planned(packed: PackedStream, settings: SenderSettings) -> tuple[Plan, Goal, list[BlockShape], PackedStream]:
+    """The plan, its goal, the shapes it was made for, and the part of the stream that is sent."""
+    shapes = shapes_of(packed.blocks, packed.stream.segments, settings.wire_size_of_payload)
     overhead = settings.wire_size_of_payload(0)
     ahead = unanswered(settings.expect, left_s=settings.deadline_s, lag_s=0.0) if settings.answers else settings.expect
     goal = Goal(settings.budget_bytes, settings.redundancy, ahead, overhead_bytes=overhead)
     plan = plan_protection(settings.protection, shapes, goal)
     sent = {
         segment
-        for block, count in zip(blocks, plan.sources, strict=True)
+        for block, count in zip(packed.blocks, plan.sources, strict=True)
         for packet in block.packets[: len(block.packets) if plan.striped and count else count]
         for segment in packet.segments
     }
-    kept = stream.keep(segment for segment in ordered if segment.id in sent)
-    # Packing the kept part again changes only the number of segments that the header announces.
-    return kept, plan, goal, shapes, packetize(kept.header, kept.segments, settings.payload_size, placement)
+    return plan, goal, shapes, packed.keep(sent)
 
 
 def _encoders(blocks: Sequence[SourceBlock], plan: Plan) -> list[BlockEncoder]:

@@ -65,7 +65,7 @@ async def _send(prepared: PreparedPhoto, settings: SenderSettings, transport: Fa
     clock = asyncio.get_running_loop().time
     started_s = clock()
     view = SendingView(display, prepared.name, lambda: clock() - started_s)
-    first = SenderSession(prepared.stream, settings, stream_id=secrets.randbits(32), now=started_s, repeats=True)
+    first = SenderSession(prepared.packed, settings, stream_id=secrets.randbits(32), now=started_s, repeats=True)
     await drive(first, transport, view.follow("all", len(first.stream.segments)))
     display.note("repeating it for receivers that come later")
     again = CarouselSession(first, now=clock())

@@ -19,8 +19,8 @@ from experiments.sources.measure import squared_error
 from progressive import metrics
 from progressive.codec import Photo, ProgressiveCodec
 from progressive.contexts import context_for
-from progressive.packing.order import order_segments
-from progressive.packing.packetizer import SourceBlock, max_segment_payload, packetize, shapes_of
+from progressive.packing.packed import PackedStream
+from progressive.packing.packetizer import SourceBlock, max_segment_payload, shapes_of
 from progressive.registry import CODECS, entry, load_codec
 from progressive.runtime.threads import one_thread
 from progressive.stream import LayeredStream
@@ -42,7 +42,7 @@ of them distortion and MS-SSIM fall and rise as the utilities of the segments do
 
 
 @dataclass(frozen=True)
-class PackedStream:
+class PackedPhoto:
     """A coded photo as the sender packs it."""
 
     codec: ProgressiveCodec
@@ -50,12 +50,12 @@ class PackedStream:
     blocks: tuple[SourceBlock, ...]
 
     @classmethod
-    def of(cls, codec: ProgressiveCodec, photo: Photo, packet_size: int) -> PackedStream:
+    def of(cls, codec: ProgressiveCodec, photo: Photo, packet_size: int) -> PackedPhoto:
         context = context_for(codec, None, default=CONTEXT)
         with one_thread():
             stream = codec.encode(photo, max_payload=max_segment_payload(packet_size), context=context)
-        stream = LayeredStream(stream.header, order_segments(stream.segments))
-        return cls(codec, stream, packetize(stream.header, stream.segments, packet_size - OVERHEAD))
+        packed = PackedStream.of(stream, packet_size - OVERHEAD)
+        return cls(codec, packed.stream, packed.blocks)
 
     @property
     def packets(self) -> list[tuple[int, ...]]:
@@ -101,7 +101,7 @@ class LayeredSource:
         """The packets of the photo's stream. Made once for a photo and kept in `folder`."""
         kept = cached(
             folder,
-            lambda: _measured(PackedStream.of(load_codec(self.name), photo, packet_size), photo),
+            lambda: _measured(PackedPhoto.of(load_codec(self.name), photo, packet_size), photo),
             *("layered", self.identity(), digest_of(photo), packet_size, FIRST_LOOKS, MOST_LOOKS),
         )
         sizes, needs, packet, piece_needs = (
@@ -124,7 +124,7 @@ class LayeredSource:
         )
 
 
-def _measured(packed: PackedStream, photo: Photo) -> Arrays:
+def _measured(packed: PackedPhoto, photo: Photo) -> Arrays:
     segments = packed.stream.segments
     assert all(packed.packets), "the header shares a packet with segments"
     place = {segment.id: number for number, segment in enumerate(segments)}
@@ -147,7 +147,7 @@ def _measured(packed: PackedStream, photo: Photo) -> Arrays:
     }
 
 
-def _loss_free(packed: PackedStream, photo: Photo, packet: Ints, utility: Floats) -> tuple[Floats, Floats]:
+def _loss_free(packed: PackedPhoto, photo: Photo, packet: Ints, utility: Floats) -> tuple[Floats, Floats]:
     """Squared error and MS-SSIM after each segment, none first, two of [P + 1]: real pictures and lines in between."""
     payloads = [segment.payload for segment in packed.stream.segments]
     ids = [segment.id for segment in packed.stream.segments]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from experiments.sources import PEERS, avif, find_source, jxl
-from experiments.sources.layered import LayeredSource, PackedStream, looks
+from experiments.sources.layered import LayeredSource, PackedPhoto, looks
 from experiments.sources.measure import similarities, squared_error
 from experiments.sources.prefix import Coded, PrefixSource
 from progressive import metrics
@@ -161,7 +161,7 @@ def test_a_damaged_file_of_the_folder_is_made_anew(photo: Photo, tmp_path: Path)
 
 def test_our_stream_shows_what_its_decoder_does(photo: Photo, thumbnails: str, tmp_path: Path) -> None:
     material = LayeredSource(thumbnails).material(photo, None, 300, tmp_path)
-    packed = PackedStream.of(load_codec(thumbnails), photo, 300)
+    packed = PackedPhoto.of(load_codec(thumbnails), photo, 300)
     count = len(material.sizes)
     beginnings = np.tri(count, dtype=np.bool_)
     left = material.grey - np.cumsum(material.pieces.removed)

@@ -34,7 +34,7 @@ def test_a_photo_is_downscaled_until_its_base_takes_a_tenth_of_the_deadline() ->
     height, width = ready.photo.shape[:2]
     assert 64 < height < 300
     assert width / height == pytest.approx(512 / 300, rel=0.02)
-    assert base_seconds(ready.stream, SenderSettings(3_000, packet_size=222)) <= 1.0
+    assert base_seconds(ready.packed, SenderSettings(3_000, packet_size=222)) <= 1.0
     assert f"downscaled from 512x300 to {width}x{height}, so that the base takes at most 10%" in ready.note
     assert ready.original is WIDE
 
