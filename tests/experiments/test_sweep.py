@@ -140,6 +140,8 @@ def test_an_experiment_goes_on_in_its_folder_with_more_of_anything(
     sweep_file(options, FAKE)
     file.write_text(EXPERIMENT.replace(before, after))
     sweep_file(options, FAKE)
+    sweep_file(SweepOptions(file, tmp_path / "fresh"), FAKE)
+    assert contents(tmp_path / "out")["cases.csv"] == contents(tmp_path / "fresh")["cases.csv"]
 
 
 @pytest.mark.parametrize(

@@ -404,9 +404,10 @@ def test_damaged_headers_raise_the_bitstream_error(
 ) -> None:
     header = replace(stream.header, segment_count=count, parameters=parameters)
     try:
-        codec.decoder(header).picture()
+        picture = codec.decoder(header).picture()
     except BitstreamError:
         return
+    assert picture.shape == (header.height, header.width, 3)
 
 
 def test_a_stream_of_another_model_is_refused_with_both_ids(codec: ProgressiveCodec, stream: LayeredStream) -> None:
