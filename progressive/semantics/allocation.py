@@ -33,7 +33,7 @@ def semantic_levels(importance: Map, side: int = BLOCK) -> Levels:
 
 
 def compression_levels(levels: Levels, mean: float) -> NDArray[np.int64]:
-    """T_i = floor(L_i mean N), without a cap (recurrent codec Eq. 11, ResNet VAE Eq. 19); the mean is at most `mean`."""
+    """T_i = floor(L_i mean N), no cap (recurrent codec Eq. 11, ResNet VAE Eq. 19); their mean is at most `mean`."""
     return np.floor(levels * mean * levels.size).astype(np.int64)
 
 
