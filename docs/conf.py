@@ -16,6 +16,7 @@ release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "command_lines"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "_ext"]
+highlight_language = "none"  # a block that does not say what it is
 smartquotes = False  # it would make a dash of the hyphens of an option
 
 myst_enable_extensions = ["colon_fence", "deflist"]
@@ -23,7 +24,7 @@ myst_heading_anchors = 4
 
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
-autodoc_type_aliases = {name: name for name in ("Photo", "Map", "Stop")}
+autodoc_type_aliases = {name: name for name in ("ArrayLike", "Bools", "Photo", "Stop")}
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 add_module_names = False

@@ -26,6 +26,7 @@ _SECTION = re.compile(r"^\w[\w ]*:$")
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("source-read", _fill_in)
     app.connect("autodoc-process-docstring", _as_restructured_text, priority=100)
+    app.connect("autodoc-process-docstring", _without_type, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -113,9 +114,18 @@ def _plain(text: str) -> str:
     return re.sub(r"([*_<>|\[\]#])", r"\\\1", " ".join(text.split()))
 
 
-def _as_restructured_text(_app: Sphinx, what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
-    # napoleon takes what stands before a colon in the first line of an attribute for its type
-    shown: list[str] = [""] if what in {"data", "attribute", "property"} else []
+_VALUES = {"data", "attribute", "property"}
+_docstrings: dict[str, list[str]] = {}
+
+
+def _without_type(_app: Sphinx, what: str, name: str, _object: Any, _options: Any, lines: list[str]) -> None:
+    """Undoes what napoleon makes of a value's docstring: it takes what stands before a colon for the type."""
+    if what in _VALUES:
+        lines[:] = _docstrings.pop(name)
+
+
+def _as_restructured_text(_app: Sphinx, what: str, name: str, _object: Any, _options: Any, lines: list[str]) -> None:
+    shown: list[str] = []
     section = literal = False
     for line in lines:
         indented = line.startswith(" ")
@@ -126,6 +136,8 @@ def _as_restructured_text(_app: Sphinx, what: str, _name: str, _object: Any, _op
             literal = True
         shown.append(line if literal else _without_markup(line))
     lines[:] = shown
+    if what in _VALUES:
+        _docstrings[name] = shown
 
 
 def _without_markup(line: str) -> str:
