@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # The soak takes an hour: python -m benchmarks.soak
 BENCHMARKS := $(filter-out soak,$(sort $(basename $(notdir $(wildcard benchmarks/[a-z]*.py)))))
 
-.PHONY: demo test lint bench experiments experiments-quick
+.PHONY: demo test lint docs bench experiments experiments-quick
 
 demo: $(INSTALLED)
 	$(BIN)/python -m sender --bandwidth 50kbps
@@ -20,6 +20,10 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# A warning is an error: a link that leads nowhere, a page that no other names.
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx -W --keep-going --quiet docs docs/_build
 
 bench: $(INSTALLED)
 	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
@@ -34,5 +38,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[webrtc,mqtt,jxl,mozjpeg,video,dask,view,metrics,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[webrtc,mqtt,jxl,mozjpeg,video,dask,view,metrics,docs,dev]'
 	touch $@

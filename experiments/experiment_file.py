@@ -1,4 +1,4 @@
-"""Experiment files: TOML, checked whole before any work starts. All keys: docs/experiment_files.md.
+"""Experiment files: TOML, checked whole before any work starts. All keys: docs/reference/experiment_files.md.
 
 title = "Packet loss"
 photos = ["kodak"]                     # files, folders, globs, skimage:NAME

@@ -68,8 +68,8 @@ class PerceptualDistance:
     def __call__(self, picture: Photo, original: Photo) -> float | None:
         """The distance between two [H, W, 3] pictures at full resolution, zero or more, 0 if they are equal.
 
-        sum over stages of the mean over positions of w . (a / |a| - b / |b|)**2 (Eq. 1 there). None if a side is below
-        17 pixels or the picture has more than 12 megapixels. Raises UsageError if the shapes differ.
+        sum over stages of the mean over positions of w . (a / |a| - b / |b|)**2 (Zhang et al. 2018, Eq. 1). None if a
+        side is below 17 pixels or the picture has more than 12 megapixels. Raises UsageError if the shapes differ.
         """
         check_pair(picture, original)
         if min(picture.shape[:2]) < SHORTEST_SIDE or picture.shape[0] * picture.shape[1] > MAX_PIXELS:

@@ -20,10 +20,10 @@ _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
 def si_ssim(picture: Photo, original: Photo, importance: Map) -> float | None:
-    """SI-SSIM of the recurrent codec (Wang et al., Eq. 13) of two [H, W, 3] pictures, -1..1, 1 if they are equal.
+    """SI-SSIM of the recurrent codec (Wang et al. 2019, Eq. 13) of two [H, W, 3] pictures, -1..1, 1 if they are equal.
 
-    sum_i L_i mean_(p in i) SSIM(p): the local SSIM (Eq. 12, an 11-sample window as in `ssim`) around the pixels of
-    block i. The paper adds the pixels up and then averages; the mean here is that average.
+    sum_i L_i mean_(p in i) SSIM(p): the local SSIM (Eq. 12 there, an 11-sample window as in `ssim`) around the pixels
+    of block i. The paper adds the pixels up and then averages; the mean here is that average.
 
     Args:
         importance: zero or more, [H, W].
@@ -36,7 +36,7 @@ def si_ssim(picture: Photo, original: Photo, importance: Map) -> float | None:
 
 
 def blockwise_si_ssim(picture: Photo, original: Photo, importance: Map) -> float:
-    """SI-SSIM of the ResNet VAE (Song et al., Eq. 20) of two [H, W, 3] pictures, -1..1, 1 if they are equal.
+    """SI-SSIM of the ResNet VAE (Qi et al. 2025, Eq. 20) of two [H, W, 3] pictures, -1..1, 1 if they are equal.
 
     sum_i L_i SSIM(x_i, y_i): the means, variances and covariance of SSIM are those of the block itself, without a
     window; the mean over R, G, B. Raises UsageError if the shapes differ.

@@ -1,7 +1,7 @@
 """A budget shared among the blocks of a photo by their importance.
 
-`semantic_levels` are Eq. 10 of the recurrent codec (Wang et al., "semantic analysis") and Eq. 17-18 of the ResNet VAE
-(Song et al.): the same definition in both papers.
+`semantic_levels` are Eq. 10 of the recurrent codec (Wang et al. 2019) and Eq. 17-18 of the ResNet VAE (Qi et al. 2025):
+the same definition in both papers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ BLOCK = 8
 """Side of the papers' blocks, in pixels."""
 
 MAX_ITERATIONS = 24
-"""Beyond this many iterations of the recurrent codec quality hardly rises (section 3.3)."""
+"""Beyond this many iterations of the recurrent codec quality hardly rises (recurrent codec, section 3.3)."""
 
 Levels = NDArray[np.float64]
 """L_i, a share of the whole importance for each block, [h, w]; they sum to one."""
@@ -33,12 +33,14 @@ def semantic_levels(importance: Map, side: int = BLOCK) -> Levels:
 
 
 def compression_levels(levels: Levels, mean: float) -> NDArray[np.int64]:
-    """T_i = floor(L_i mean N), without a cap (recurrent Eq. 11, ResNet VAE Eq. 19); their mean is at most `mean`."""
+    """T_i = floor(L_i mean N), no cap (recurrent codec Eq. 11, ResNet VAE Eq. 19); their mean is at most `mean`."""
     return np.floor(levels * mean * levels.size).astype(np.int64)
 
 
 def allocate_iterations(levels: Levels, mean: float, cap: int = MAX_ITERATIONS) -> NDArray[np.int64]:
-    """Iterations of each block: in proportion to its level, none above the cap, the mean kept (Algorithm 1, Eq. 9).
+    """Iterations of each block: in proportion to its level, none above the cap, the mean kept.
+
+    Algorithm 1 and Eq. 9 of the recurrent codec (Wang et al. 2019).
 
     What a block would get beyond the cap is shared among the others by their levels, again while that lifts another
     over the cap; blocks without any importance share what the others cannot take. The algorithm ends with fractions:
@@ -53,7 +55,7 @@ def allocate_iterations(levels: Levels, mean: float, cap: int = MAX_ITERATIONS) 
 
 
 def _shared(levels: Levels, budget: int, cap: int) -> Levels:
-    """min(cap, s L_i) with the s that spends the budget: where Algorithm 1 comes to rest."""
+    """min(cap, s L_i) with the s that spends the budget: where Algorithm 1 of the recurrent codec comes to rest."""
     shares = np.zeros(levels.size)
     open_ = levels > 0
     while open_.any():

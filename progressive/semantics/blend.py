@@ -49,7 +49,7 @@ def hierarchical_blend(sim: Map, lcm: Map) -> NDArray[np.float64]:
 def relative_complexity(lcm: Map) -> NDArray[np.float64]:
     """The LCM divided by its largest value, 0..1; a map of zeros stays one.
 
-    The order is the same, and the sigmoid of Eq. 12 does not saturate whatever the scale of the latent.
+    The order is the same, and the sigmoid of RMPGC Eq. 12 does not saturate whatever the scale of the latent.
     """
     return np.asarray(lcm, np.float64) / (float(lcm.max()) or 1.0)
 

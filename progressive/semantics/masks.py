@@ -1,6 +1,6 @@
 """Which positions of a latent are sent: a target rate becomes a number of positions, that a threshold, that a mask.
 
-Rates are in bits a pixel of the photo, as an entropy coder measures them (AAC in the paper).
+Rates are in bits a pixel of the photo, as an entropy coder measures them (AAC in RMPGC).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from progressive.errors import UsageError
 from progressive.semantics.grids import Map
 
 Mask = NDArray[np.bool_]
-"""M of the paper, [h, w]: true where a position is sent in full."""
+"""M of RMPGC, [h, w]: true where a position is sent in full."""
 
 Latent = NDArray[np.floating[Any]]
 """[C, h, w]."""
@@ -28,7 +28,7 @@ def total_rate(mask: Mask, *, always: float, selectable: float, mask_rate: float
         mask: what is selected.
         always: sent under any mask: AAC(u) for a latent without layers, AAC(alpha) with base layers.
         selectable: what a full mask adds: AAC(o) - AAC(u) without layers, AAC(beta) of the enhance layers with them.
-        mask_rate: AAC(M), which the paper neglects.
+        mask_rate: AAC(M), which RMPGC neglects.
     """
     return mask_rate + always + selectable * float(mask.mean())
 

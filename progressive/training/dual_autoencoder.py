@@ -1,7 +1,7 @@
 """Trains the dual autoencoder: linear parts in closed form, tables by counting, the smoothing filter by gradient.
 
-The paper trains G1 first, then G2 on other blocks; here G2 works on what G1 leaves, and is a bank of experts fitted by
-alternating between assigning blocks and taking principal components of each expert's blocks.
+Taha et al. (2025) train G1 first, then G2 on other blocks; here G2 works on what G1 leaves, and is a bank of experts
+fitted by alternating between assigning blocks and taking principal components of each expert's blocks.
 """
 
 from __future__ import annotations

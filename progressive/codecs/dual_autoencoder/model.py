@@ -23,7 +23,7 @@ KINDS = ("luma", "chroma")
 
 @dataclass(frozen=True)
 class Autoencoders:
-    """The linear autoencoders of one kind of component (section 3 of the paper).
+    """The linear autoencoders of one kind of component (Taha et al. 2025, section 3).
 
     G1 has one output a block. Its decoder also sees the outputs of the eight blocks around, so that calm areas are
     smooth; its encoder does not. G2 has eight outputs and works on what G1 leaves; it is a bank of K experts, each an

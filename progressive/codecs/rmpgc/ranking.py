@@ -1,7 +1,7 @@
 """What to send first: blocks into segments, segments into an order, by slope times importance.
 
 The slope of a block's level is the squared error that it removes over the bytes that it takes; the importance of a
-block says what the picture is for (RMPGC Eq. 12). A target rate is a cut in this order: the masks of Eq. 13.
+block says what the picture is for (RMPGC Eq. 12). A target rate is a cut in this order: the masks of RMPGC Eq. 13.
 """
 
 from __future__ import annotations
