@@ -4,7 +4,7 @@
 
 All take the transform of --weights and equal training from the beginning: the same steps, batches, learning rates,
 photos and seeds. The **planes** are the codec's probability networks (the recipe's phase `entropy`). A model of one
-step is the recipe's context model, which is as strong (`progressive.training.rmpgc_context`): it quantises once, by a
+step is the recipe's context model, which is as strong (`progressive.training.rmpgc.context`): it quantises once, by a
 step so many halvings finer than the base's, and codes everything in one walk with context across the whole photo.
 
 Bits are ideal lengths under the networks, unrounded, of the true symbols, on both sides. Left out on both: headers,
@@ -38,14 +38,14 @@ from progressive.errors import UsageError
 from progressive.evaluation.bootstrap import estimate
 from progressive.files import check_writable, write_atomically
 from progressive.training.data import load_photos
-from progressive.training.rmpgc_context import Context, bits_of, index_of
-from progressive.training.rmpgc_export import read_model
-from progressive.training.rmpgc_loop import Fit, scheduled
-from progressive.training.rmpgc_model import Semantics, Trainee
-from progressive.training.rmpgc_phases import PHASES, Contexts, Phase
-from progressive.training.rmpgc_photos import PhotoPool, load_pools
-from progressive.training.rmpgc_rate import bits_of_planes, parents_and_symbols
-from progressive.training.rmpgc_settings import PROFILES, SHIPPED, Settings, read_settings
+from progressive.training.rmpgc.context import Context, bits_of, index_of
+from progressive.training.rmpgc.export import read_model
+from progressive.training.loop import Fit, scheduled
+from progressive.training.rmpgc.model import Semantics, Trainee
+from progressive.training.rmpgc.phases import PHASES, Contexts, Phase
+from progressive.training.rmpgc.photos import PhotoPool, load_pools
+from progressive.training.rmpgc.rate import bits_of_planes, parents_and_symbols
+from progressive.training.rmpgc.settings import PROFILES, SHIPPED, Settings, read_settings
 from progressive.training.workers import DEVICES, Worker, joined
 
 Numbers = NDArray[np.float64]

@@ -14,8 +14,8 @@ from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, CHANNELS, LEVELS
 from progressive.codecs.rmpgc.renderer import Renderer
 from progressive.codecs.rmpgc.synthesis import MISSING, state_of
 from progressive.photos import sample_photo
-from progressive.training import rmpgc_coded
-from progressive.training.rmpgc_coded import AT_ONCE, CodedPhoto, CodedPool, coded
+from progressive.training.rmpgc import coded as coded_module
+from progressive.training.rmpgc.coded import AT_ONCE, CodedPhoto, CodedPool, coded
 
 PHOTO = sample_photo("chelsea")[50:178, 60:188].copy()
 """Two rows of two blocks."""

@@ -19,12 +19,12 @@ from progressive.codecs.rmpgc.synthesis import state_of
 from progressive.errors import RunError, UsageError
 from progressive.photos import downscale, sample_photo
 from progressive.training.rmpgc import run, train
-from progressive.training.rmpgc_conditions import BASE, draw_states
-from progressive.training.rmpgc_loop import Fit, Plan, Training, scheduled
-from progressive.training.rmpgc_model import Semantics, Trainee
-from progressive.training.rmpgc_phases import PHASES
-from progressive.training.rmpgc_photos import PhotoPool, load_pools
-from progressive.training.rmpgc_settings import SHIPPED, PhaseSettings, Settings, read_settings
+from progressive.training.rmpgc.conditions import BASE, draw_states
+from progressive.training.loop import Fit, Plan, Training, scheduled
+from progressive.training.rmpgc.model import Semantics, Trainee
+from progressive.training.rmpgc.phases import PHASES
+from progressive.training.rmpgc.photos import PhotoPool, load_pools
+from progressive.training.rmpgc.settings import SHIPPED, PhaseSettings, Settings, read_settings
 from progressive.training.workers import Worker
 
 CPU = torch.device("cpu")
@@ -205,7 +205,7 @@ def test_a_run_that_cannot_write_goes_on_from_its_state(
     settings = replace(nothing, context=replace(PHASE, steps=1))
     options: dict[str, Any] = {"settings": settings, "held_out": None, "seed": 0, "worker": ALONE, "log": lines.append}
     with monkeypatch.context() as broken:
-        broken.setitem(sys.modules, "progressive.training.rmpgc_export", None)
+        broken.setitem(sys.modules, "progressive.training.rmpgc.export", None)
         with pytest.raises(ImportError):
             run([folder], out, resume=False, **options)
     assert [p.name for p in tmp_path.iterdir()] == ["rmpgc.state"]
