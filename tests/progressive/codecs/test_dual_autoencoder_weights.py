@@ -9,7 +9,7 @@ from safetensors.numpy import load_file, save_file
 from progressive.codecs.dual_autoencoder.model import WEIGHTS, Model
 from progressive.errors import UsageError
 from progressive.photos import sample_photo, write_png
-from progressive.training.dual_autoencoder import train
+from progressive.training.dual_autoencoder.recipe import train
 
 
 @pytest.mark.parametrize(

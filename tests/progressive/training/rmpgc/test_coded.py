@@ -98,7 +98,7 @@ def test_a_pool_codes_crops_together_when_one_is_first_drawn_and_keeps_them(monk
         seen.append(crops)
         return [CodedPhoto(crop, Colours(), []) for crop in crops]
 
-    monkeypatch.setattr(rmpgc_coded, "coded", remembered)
+    monkeypatch.setattr(coded_module, "coded", remembered)
     count, model = AT_ONCE + 3, frozen_model()
     ramp = torch.arange(3 * BLOCK).expand(3, 2 * BLOCK, -1)
     photos = [ramp, 1000 + torch.zeros(3, BLOCK, BLOCK, dtype=torch.long)]
