@@ -98,7 +98,7 @@ def test_an_interrupted_run_that_is_resumed_ends_as_one_that_was_not(
 
 def test_training_draws_the_network_towards_the_teacher() -> None:
     torch.manual_seed(1)
-    quick = settings("distillation.batch=4")
+    quick = settings("distillation.batch=4", "distillation.feature_rate=2e-3")
     cells = (SHAPES[2][0] // STRIDE, SHAPES[2][1] // STRIDE)
     bright = np.zeros((3, *cells), np.float32)
     photos = []
