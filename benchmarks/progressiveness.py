@@ -4,7 +4,7 @@
 
 All take the transform of --weights and equal training from the beginning: the same steps, batches, learning rates,
 photos and seeds. The **planes** are the codec's probability networks (the recipe's phase `entropy`). A model of one
-step is the recipe's context model, which is as strong (`progressive.training.rmpgc_context`): it quantises once, by a
+step is the recipe's context model, which is as strong (`progressive.training.rmpgc.context`): it quantises once, by a
 step so many halvings finer than the base's, and codes everything in one walk with context across the whole photo.
 
 Bits are ideal lengths under the networks, unrounded, of the true symbols, on both sides. Left out on both: headers,
@@ -37,15 +37,17 @@ from progressive.codecs.rmpgc.transform import Transform
 from progressive.errors import UsageError
 from progressive.evaluation.bootstrap import estimate
 from progressive.files import check_writable, write_atomically
-from progressive.training.data import load_photos
-from progressive.training.rmpgc_context import Context, bits_of, index_of
-from progressive.training.rmpgc_export import read_model
-from progressive.training.rmpgc_loop import Fit, scheduled
-from progressive.training.rmpgc_model import Semantics, Trainee
-from progressive.training.rmpgc_phases import PHASES, Contexts, Phase
-from progressive.training.rmpgc_photos import PhotoPool, load_pools
-from progressive.training.rmpgc_rate import bits_of_planes, parents_and_symbols
-from progressive.training.rmpgc_settings import PROFILES, SHIPPED, Settings, read_settings
+from progressive.training.data import load_photos, load_sets
+from progressive.training.fit import Fit
+from progressive.training.loop import scheduled
+from progressive.training.rmpgc.context import Context, bits_of, index_of
+from progressive.training.rmpgc.export import read_model
+from progressive.training.rmpgc.model import Semantics, Trainee
+from progressive.training.rmpgc.phases import PHASES, Contexts, Stage
+from progressive.training.rmpgc.photos import PhotoPool
+from progressive.training.rmpgc.rate import bits_of_planes, parents_and_symbols
+from progressive.training.rmpgc.settings import SHIPPED, Settings
+from progressive.training.settings import read_settings
 from progressive.training.workers import DEVICES, Worker, joined
 
 Numbers = NDArray[np.float64]
@@ -148,16 +150,16 @@ class Course:
     worker: Worker
     seed: int
 
-    def taken(self, name: str, transform: Transform, prepared: Callable[[Phase], None] = lambda _: None) -> Trainee:
+    def taken(self, name: str, transform: Transform, prepared: Callable[[Stage], None] = lambda _: None) -> Trainee:
         """A new model at the end of a phase of the recipe; `prepared` may change the phase."""
         torch.manual_seed(self.seed)
         model = Trainee(transform=transform).to(self.worker.device)
         phase = PHASES[name](model, Semantics().to(self.worker.device), self.settings, self.pool)
         prepared(phase)
         phase.prepare(self._generator(0), fresh=True)
-        fit, own = Fit(phase, model, self.settings.averaging), phase.own
+        fit, own = Fit(phase, self.settings), phase.own
         for step in range(own.steps):
-            rate = own.learning_rate * scheduled(step, own.steps, self.settings.warm_up)
+            rate = own.learning_rate * scheduled(step, own.steps, self.settings)
             fit.learn(self._generator(1 + step), rate, self.worker)
             if fit.step % self.settings.report == 0:
                 figures = ", ".join(f"{figure} {value:.4g}" for figure, value in fit.figures.items())
@@ -168,10 +170,10 @@ class Course:
         return np.random.default_rng((self.seed, number))
 
 
-def at(fineness: float) -> Callable[[Phase], None]:
+def at(fineness: float) -> Callable[[Stage], None]:
     """Makes the context model's phase one for a single step."""
 
-    def prepared(phase: Phase) -> None:
+    def prepared(phase: Stage) -> None:
         assert isinstance(phase, Contexts)
         phase.fineness = (fineness, fineness)
 
@@ -179,15 +181,14 @@ def at(fineness: float) -> Callable[[Phase], None]:
 
 
 def course_of(args: argparse.Namespace, worker: Worker) -> Course:
-    recipe = read_settings(SHIPPED, args.profile).limited(photos=args.photos, steps=args.steps)
+    recipe = read_settings(Settings, SHIPPED, args.profile).limited(photos=args.photos, steps=args.steps)
     asked = {name: value for name, value in (("batch", args.batch), ("crop", args.crop)) if value}
     entropy = replace(recipe.entropy, **asked)
     changed: dict[str, Any] = {"entropy": entropy, "context": entropy, "rounded_share": 0.0}
     settings = replace(recipe, **changed)
     folders = [_data.checked_folder(folder) for folder in args.train or [args.data / "train"]]
-    pool, _ = load_pools(
-        folders, None, limit=settings.photos, set_aside=0, side=entropy.crop, seed=args.seed, device=worker.device
-    )
+    photos = load_sets(folders, None, limit=settings.photos, set_aside=0, side=entropy.crop, seed=args.seed)
+    pool = PhotoPool(photos.training, worker.device)
     return Course(settings, pool, worker, args.seed)
 
 
@@ -209,7 +210,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=24, help="photos to measure, at most")
     parser.add_argument("--batch", type=int, help="crops a step; as the recipe if left out")
     parser.add_argument("--crop", type=int, help="their side in pixels; as the recipe if left out")
-    parser.add_argument("--profile", choices=PROFILES, default="cpu", help="of the recipe")
+    parser.add_argument("--profile", choices=("cpu", "gpu"), default="cpu", help="of the recipe")
     parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, metavar="FILE", help="the price on each photo goes there")

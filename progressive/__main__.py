@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from pathlib import Path
 from typing import Annotated
@@ -167,30 +166,43 @@ def train(
     network: Annotated[str, typer.Argument(metavar="NAME", help="A codec, or importance.")],
     data: Annotated[list[Path], typer.Option(metavar="DIR", help="Folder of photos; may be given again.")],
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="The committed weights if left out.")] = None,
-    teacher: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Weights of the classifier that importance learns from.")
-    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from FILE, or from an interrupted run.")] = False,
     photos: Annotated[int | None, typer.Option(min=1, help="Photos to use, at most.")] = None,
     steps: Annotated[int | None, typer.Option(min=0, help="Gradient steps, of each phase.")] = None,
     seed: Annotated[int, typer.Option()] = 0,
-    device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu or cuda; for rmpgc.")] = None,
-    settings: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file of settings; for rmpgc.")] = None,
-    profile: Annotated[str | None, typer.Option(metavar="NAME", help="A table of it, cpu or gpu; for rmpgc.")] = None,
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
+    settings: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="TOML like settings.toml of the recipe, which is used without.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A table of it, cpu or gpu, if it has any.")
+    ] = None,
     held_out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Photos to watch the progress on; for rmpgc.")
+        Path | None, typer.Option(metavar="DIR", help="Photos to watch the progress on; some of --data without.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as synthesis.steps=300; may be given again."),
     ] = None,
 ) -> None:
     """Train a codec, or the importance network, on folders of photos."""
     recipe = registry.find_recipe(network)
-    run_recipe = registry.imported(recipe.function)
-    special = {"teacher": teacher, "device": device, "settings": settings, "profile": profile, "held_out": held_out}
-    given = {name: value for name, value in special.items() if value is not None}
-    for name in given.keys() - inspect.signature(run_recipe).parameters:
-        raise UsageError(f"{network} is trained without --{name.replace('_', '-')}: leave it out")
     file = out or WEIGHTS_FOLDER / recipe.weights
     check_writable(file)
-    run_recipe(data, file, **given, photos=photos, steps=steps, seed=seed, resume=resume, log=say)
+    registry.imported(recipe.function)(
+        data,
+        file,
+        photos=photos,
+        steps=steps,
+        seed=seed,
+        resume=resume,
+        device=device,
+        settings=settings,
+        profile=profile,
+        held_out=held_out,
+        changes=changes or (),
+        log=say,
+    )
 
 
 @app.command()

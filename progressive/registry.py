@@ -35,14 +35,14 @@ CODECS: dict[str, Entry] = {
         1,
         "progressive.codecs.dual_autoencoder.codec:DualAutoencoder",
         "linear autoencoders of 8x8 blocks, one output for calm blocks, eight more for detailed ones",
-        recipe="progressive.training.dual_autoencoder:train",
+        recipe="progressive.training.dual_autoencoder.recipe:train",
         weights="dual_autoencoder.safetensors",
     ),
     "rmpgc": Entry(
         2,
         "progressive.codecs.rmpgc.codec:Rmpgc",
         "a multi-scale latent in nested planes, sent in the order of what each block's next plane is worth",
-        recipe="progressive.training.rmpgc:train",
+        recipe="progressive.training.rmpgc.recipe:train",
         weights="rmpgc.safetensors",
     ),
 }
@@ -64,7 +64,7 @@ class Recipe:
 
 
 RECIPES: dict[str, Recipe] = {
-    "importance": Recipe("progressive.training.importance:train", "importance.safetensors"),
+    "importance": Recipe("progressive.training.importance.recipe:train", "importance.safetensors"),
 }
 """Networks that no codec owns."""
 

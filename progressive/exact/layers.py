@@ -110,10 +110,14 @@ class Conv(nn.Module):
             self.weight.copy_(weight.float() / factor.view(-1, 1, 1, 1))
             self.bias.copy_(bias.float() * UNIT / factor)
 
+    def takes(self, weight: Tensor, bias: Tensor, shift: Tensor) -> bool:
+        """Whether stored integers have the layer's shapes."""
+        return weight.shape == self.weight.shape and bias.shape == self.bias.shape and shift.shape == bias.shape[1:]
+
     def freeze(self, integers: dict[str, Tensor], name: str) -> None:
         """Turns the layer into its exact form; raises UsageError if a sum could leave the exact range."""
         weight, bias, shift = integers["weight"], integers["bias"], integers["shift"]
-        if weight.shape != self.weight.shape or bias.shape != self.bias.shape or shift.shape != bias.shape[1:]:
+        if not self.takes(weight, bias, shift):
             raise UsageError(f"the weights of {name} have the wrong shape: they are another model's")
         bound = weight.double().abs().flatten(1).sum(1) * MAX_ACTIVATION + bias.double().abs().amax(0)
         if bool((bound >= EXACT).any()) or int(weight.min()) < -MAX_WEIGHT or int(shift.max()) > MAX_SHIFT:

@@ -1,1 +1,1 @@
-"""Recipes that train the codecs: they need only torch, numpy, Pillow and safetensors."""
+"""Recipes that train the networks, one folder each, over one loop; they need torch, numpy, Pillow and safetensors."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,51 @@ from progressive.errors import UsageError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 MAX_UPSCALING = 1.6
 """Downscaled training photos are sharper than what cameras deliver; enlarging them at random makes up for it."""
+
+
+SMALLEST_RATIO = 8
+"""Of few photos no more than one in so many is set aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photos:
+    """What a recipe is given. Fields: photos to train on; those to watch the progress on, of any size."""
+
+    training: list[Photo]
+    held_out: list[Photo]
+
+    @property
+    def in_words(self) -> str:
+        megapixels = sum(photo.shape[0] * photo.shape[1] for photo in self.training) / 1e6
+        return f"{len(self.training)} photos, {megapixels:.0f} megapixels, {len(self.held_out)} set aside"
+
+
+def load_sets(
+    data: Sequence[Path],
+    held_out: Path | None,
+    *,
+    limit: int,
+    set_aside: int,
+    side: int,
+    seed: int,
+    upscaling: float = MAX_UPSCALING,
+) -> Photos:
+    """The photos to train on, and those to watch the progress on.
+
+    At most `limit` photos of `data` with sides of `side` pixels or more; the others are left out. The first `set_aside`
+    of the folder `held_out`, or of `data`, are watched, not trained on. Raises UsageError if there is nothing to train
+    on.
+    """
+    photos = load_photos(data, limit=limit, seed=seed, upscaling=upscaling)
+    if held_out:
+        apart, others = load_photos([held_out], limit=set_aside, seed=seed, upscaling=upscaling), photos
+    else:
+        count = min(set_aside, len(photos) // SMALLEST_RATIO)
+        apart, others = photos[:count], photos[count:]
+    training = [photo for photo in others if min(photo.shape[:2]) >= side]
+    if not training:
+        raise UsageError(f"none of the photos is {side} pixels high and wide: give larger ones, or crop less")
+    return Photos(training, apart)
 
 
 def load_photos(folders: Sequence[Path], *, limit: int, seed: int, upscaling: float = MAX_UPSCALING) -> list[Photo]:

@@ -9,6 +9,7 @@ scalable for LLM training").
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,12 +29,15 @@ class Muon(torch.optim.Optimizer):
     """Orthogonalised Nesterov momentum for kernels, Adam for small matrices and biases.
 
     Args:
-        parameters: what is trained.
+        parameters: what is trained, or groups of it as every optimiser of torch takes them.
         rate: the learning rate, the same for both.
+        weight_decay: share of a weight, in units of the rate, that each step takes away (Loshchilov & Hutter 2019).
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], rate: float = 1e-3) -> None:
-        super().__init__(parameters, {"lr": rate})
+    def __init__(
+        self, parameters: Iterable[nn.Parameter] | list[dict[str, Any]], rate: float = 1e-3, weight_decay: float = 0
+    ) -> None:
+        super().__init__(parameters, {"lr": rate, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -47,6 +51,8 @@ class Muon(torch.optim.Optimizer):
                     state["momentum"] = torch.zeros_like(parameter)
                 state["steps"] += 1
                 update = _orthogonal_update if is_kernel(parameter) else _adam_update
+                if group["weight_decay"]:
+                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
                 parameter.add_(update(parameter.grad, state), alpha=-group["lr"])
 
 

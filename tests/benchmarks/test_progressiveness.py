@@ -18,7 +18,7 @@ from progressive.codecs.rmpgc.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.synthesis import Synthesis
 from progressive.codecs.rmpgc.transform import Transform
 from progressive.photos import sample_photo, write_png
-from progressive.training.rmpgc_model import Trainee
+from progressive.training.rmpgc.model import Trainee
 
 
 def crop(top: int, left: int, height: int, width: int) -> Tensor:

@@ -65,15 +65,15 @@ class Synthesis(nn.Module):
 
 
 class Residual(nn.Module):
-    """h -> h + narrow(relu(widen(depthwise(h))))."""
+    """h -> h + narrow(relu(widen(depthwise(h)))), where narrow is zero at first: a new one changes nothing."""
 
     def __init__(self, width: int, expanded: int) -> None:
         super().__init__()
         self.depthwise = nn.Conv2d(width, width, 5, padding=2, groups=width)
         self.widen = nn.Conv2d(width, expanded, 1)
         self.narrow = nn.Conv2d(expanded, width, 1)
-        with torch.no_grad():
-            self.narrow.weight.mul_(0.3)
+        nn.init.zeros_(self.narrow.weight)
+        nn.init.zeros_(self.narrow.bias)  # type: ignore[arg-type]
 
     def forward(self, h: Tensor) -> Tensor:
         out: Tensor = h + self.narrow(F.relu(self.widen(self.depthwise(h))))

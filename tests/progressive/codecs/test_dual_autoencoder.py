@@ -15,7 +15,7 @@ from progressive.codecs.dual_autoencoder.synthesis import linear_synthesis
 from progressive.errors import BitstreamError, UsageError
 from progressive.metrics import psnr
 from progressive.photos import downscale, sample_photo
-from progressive.training.dual_autoencoder import quantised
+from progressive.training.dual_autoencoder.phases import quantised
 
 LAYOUT = Layout(200, 120, 3)
 

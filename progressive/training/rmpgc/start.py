@@ -9,7 +9,7 @@ from progressive.codecs.rmpgc import quantiser
 from progressive.codecs.rmpgc.layout import COLOUR_CHANNELS, LEVELS, PLANES, TIERS
 from progressive.codecs.rmpgc.probability import BANDS, COLOUR, SLOTS, Pass, ProbabilityNetworks
 from progressive.exact.layers import Conv
-from progressive.training.rmpgc_rate import parents_and_symbols
+from progressive.training.rmpgc.rate import parents_and_symbols
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from progressive.codecs.rmpgc.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.synthesis import Synthesis
 from progressive.codecs.rmpgc.transform import Transform
 from progressive.semantics.importance_network import STRIDE, ImportanceNetwork, load_network
-from progressive.training.rmpgc_context import Context
+from progressive.training.rmpgc.context import Context
 
 
 class Trainee(nn.Module):

@@ -14,8 +14,8 @@ from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, CHANNELS, LEVELS
 from progressive.codecs.rmpgc.renderer import Renderer
 from progressive.codecs.rmpgc.synthesis import MISSING, state_of
 from progressive.photos import sample_photo
-from progressive.training import rmpgc_coded
-from progressive.training.rmpgc_coded import AT_ONCE, CodedPhoto, CodedPool, coded
+from progressive.training.rmpgc import coded as coded_module
+from progressive.training.rmpgc.coded import AT_ONCE, CodedPhoto, CodedPool, coded
 
 PHOTO = sample_photo("chelsea")[50:178, 60:188].copy()
 """Two rows of two blocks."""
@@ -98,7 +98,7 @@ def test_a_pool_codes_crops_together_when_one_is_first_drawn_and_keeps_them(monk
         seen.append(crops)
         return [CodedPhoto(crop, Colours(), []) for crop in crops]
 
-    monkeypatch.setattr(rmpgc_coded, "coded", remembered)
+    monkeypatch.setattr(coded_module, "coded", remembered)
     count, model = AT_ONCE + 3, frozen_model()
     ramp = torch.arange(3 * BLOCK).expand(3, 2 * BLOCK, -1)
     photos = [ramp, 1000 + torch.zeros(3, BLOCK, BLOCK, dtype=torch.long)]

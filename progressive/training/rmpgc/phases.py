@@ -11,9 +11,10 @@ Legend: N photos of a batch; R x K blocks.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from abc import abstractmethod
+from collections.abc import Sequence
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -23,15 +24,16 @@ from progressive.codecs.rmpgc.colours import Colours
 from progressive.codecs.rmpgc.layout import BLOCK, LEVELS, PLANES, plane_and_tier
 from progressive.codecs.rmpgc.quantiser import STEP
 from progressive.codecs.rmpgc.synthesis import state_of
-from progressive.training.rmpgc_coded import CodedPhoto, CodedPool, coded
-from progressive.training.rmpgc_conditions import BASE, draw_states
-from progressive.training.rmpgc_context import cost_of, index_of
-from progressive.training.rmpgc_export import fitted_coding
-from progressive.training.rmpgc_model import Semantics, Trainee
-from progressive.training.rmpgc_photos import PhotoPool
-from progressive.training.rmpgc_rate import bits_of_planes, rate_of
-from progressive.training.rmpgc_settings import Settings
-from progressive.training.rmpgc_start import start_from_marginals
+from progressive.training.phase import Loss, Phase
+from progressive.training.rmpgc.coded import CodedPhoto, CodedPool, coded
+from progressive.training.rmpgc.conditions import BASE, draw_states
+from progressive.training.rmpgc.context import cost_of, index_of
+from progressive.training.rmpgc.export import fitted_coding
+from progressive.training.rmpgc.model import Semantics, Trainee
+from progressive.training.rmpgc.photos import PhotoPool
+from progressive.training.rmpgc.rate import bits_of_planes, rate_of
+from progressive.training.rmpgc.settings import PhaseSettings, Settings
+from progressive.training.rmpgc.start import start_from_marginals
 
 FIRST_LOOK = 32
 """Crops that starting values are taken from."""
@@ -58,51 +60,52 @@ FIRST_FILTERS = 0.002
 """Standard deviation of the lifting filters to begin with: opacities learn nothing from none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """What is minimised, and figures for the log by name."""
+class Stage(Phase[Trainee]):
+    """A phase of the codec; photos are RGB in 0..1, [N, 3, H, W].
 
-    total: Tensor
-    figures: dict[str, Tensor]
+    Args:
+        semantics: what pictures are compared by.
+        pool: photos to train on.
+        held_out: to watch, as `photos.watched` gives them.
+    """
 
+    stage: ClassVar[str]
+    own: PhaseSettings
 
-class Phase(ABC):
-    """A phase; photos are RGB in 0..1, [N, 3, H, W]."""
+    def __init__(
+        self,
+        model: Trainee,
+        semantics: Semantics,
+        settings: Settings,
+        pool: PhotoPool,
+        held_out: Sequence[Tensor] = (),
+    ) -> None:
+        super().__init__(self.stage, model, settings.phase(self.stage))
+        self.semantics, self.settings, self.pool, self.held_out = semantics, settings, pool, held_out
 
-    name: str
-
-    def __init__(self, model: Trainee, semantics: Semantics, settings: Settings, pool: PhotoPool) -> None:
-        self.model, self.semantics, self.settings, self.pool = model, semantics, settings, pool
-        self.own = settings.phase(self.name)
-
-    @property
-    @abstractmethod
-    def trained(self) -> list[nn.Module]:
-        """The modules whose weights this phase changes."""
-
-    def prepare(self, rng: np.random.Generator, *, fresh: bool) -> None:  # noqa: B027
-        """Before the first step; `fresh` if the trained modules know nothing yet."""
+    def configure(self, model: Trainee, step: int) -> None:
+        model.networks.set_rounding(self.rounding(step))
 
     def rounding(self, step: int) -> str:
         """How the probability networks compute at a step (`Conv.rounding`)."""
         return "none"
 
-    @abstractmethod
-    def loss(self, rng: np.random.Generator) -> Loss:
-        """The loss of a batch that is drawn."""
+    @torch.no_grad()
+    def report(self, model: Trainee) -> str:
+        return self.quality(model) if self.held_out else ""
 
     @abstractmethod
-    def report(self, model: Trainee, photos: list[Tensor]) -> str:
-        """How good the model is on photos set aside, in a line."""
+    def quality(self, model: Trainee) -> str:
+        """How good the model is on the photos set aside, of which there are some."""
 
     def _mixed(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, torch.bfloat16, enabled=self.settings.mixed_precision)
 
 
-class Contexts(Phase):
+class Contexts(Stage):
     """The context model, on the transform as it is."""
 
-    name = "context"
+    stage = "context"
     fineness: tuple[float, float] = FINENESS
     """Range that steps are drawn from, in halvings of the base's."""
 
@@ -134,12 +137,11 @@ class Contexts(Phase):
         error = (picture - photos).square().sum((1, 2, 3)) + sum(c.bend for c in costs)
         return sum(c.bits for c in costs), sum(c.marginal for c in costs), error  # type: ignore[return-value]
 
-    @torch.no_grad()
-    def report(self, model: Trainee, photos: list[Tensor]) -> str:
+    def quality(self, model: Trainee) -> str:
         lines = []
         for fineness in range(PLANES):
-            level = torch.full((1,), float(fineness), device=photos[0].device)
-            found = [(*self._costs(model, x, level), x) for x in map(_turned, photos)]
+            level = torch.full((1,), float(fineness), device=self.pool.device)
+            found = [(*self._costs(model, x, level), x) for x in map(_turned, self.held_out)]
             bpp = sum(float(b) for b, *_ in found) / sum(x[0, 0].numel() for *_, x in found)
             psnr = np.mean([-10 * math.log10(float(e) / x.numel() + ERROR_FLOOR) for _, _, e, x in found])
             lines.append(f"{bpp:.4f} bpp {psnr:.2f} dB")
@@ -152,7 +154,7 @@ class Transforming(Contexts):
     A photo at a step costs R + slope * D, divided by what it costs: every step and photo counts alike.
     """
 
-    name = "transform"
+    stage = "transform"
 
     @property
     def trained(self) -> list[nn.Module]:
@@ -175,10 +177,10 @@ class Transforming(Contexts):
         return Loss(_logarithm(bits) + cost.mean(), figures)
 
 
-class Entropy(Phase):
+class Entropy(Stage):
     """Probability networks alone."""
 
-    name = "entropy"
+    stage = "entropy"
 
     @property
     def trained(self) -> list[nn.Module]:
@@ -206,19 +208,17 @@ class Entropy(Phase):
         total = total + self.settings.base_weight * base / TYPICAL_BITS[0]
         return Loss(total, {"base bpp": base.detach(), f"level {level} bpp": coded_bits.detach()})
 
-    @torch.no_grad()
-    def report(self, model: Trainee, photos: list[Tensor]) -> str:
-        total = torch.stack([bits_of_planes(model.networks, model.transform.analyse(_turned(x))) for x in photos]).sum(
-            0
-        )
-        planes = (total.sum(1) / sum(x[0, 0].numel() for x in photos)).tolist()
+    def quality(self, model: Trainee) -> str:
+        latents = [model.transform.analyse(_turned(photo)) for photo in self.held_out]
+        total = torch.stack([bits_of_planes(model.networks, latent) for latent in latents]).sum(0)
+        planes = (total.sum(1) / sum(photo[0, 0].numel() for photo in self.held_out)).tolist()
         return f"bpp {' + '.join(f'{bits:.4f}' for bits in planes)} = {sum(planes):.4f}"
 
 
-class Decoding(Phase):
+class Decoding(Stage):
     """The synthesis alone, on crops that are coded once with the networks and transform as they are."""
 
-    name = "synthesis"
+    stage = "synthesis"
 
     @property
     def trained(self) -> list[nn.Module]:
@@ -262,11 +262,10 @@ class Decoding(Phase):
         count, side = self.settings.coded_crops, self.own.crop
         return CodedPool(self.pool.photos, count, side, coding, self.model.transform, seed=0)
 
-    @torch.no_grad()
-    def report(self, model: Trainee, photos: list[Tensor]) -> str:
+    def quality(self, model: Trainee) -> str:
         gains = torch.zeros(LEVELS + 1)
         reached = torch.zeros(LEVELS + 1)
-        for photo, known in zip(photos, self._watched(photos), strict=True):
+        for photo, known in zip(self.held_out, self._watched, strict=True):
             for level in range(LEVELS + 1):
                 states = torch.full([n // BLOCK for n in photo.shape[2:]], state_of(0, BASE + level))
                 values = [v.to(photo.device) for v in known.at(states)]
@@ -275,15 +274,14 @@ class Decoding(Phase):
                 reached[level] -= 10 * torch.log10((picture - photo).square().mean() + 1e-10).cpu()
                 gains[level] += 10 * torch.log10((linear.clamp(0, 1) - photo).square().mean() + 1e-10).cpu()
         gains += reached
-        lines = (f"{r:.2f} ({g:+.2f})" for r, g in zip(reached / len(photos), gains / len(photos), strict=True))
+        count = len(self.held_out)
+        lines = (f"{r:.2f} ({g:+.2f})" for r, g in zip(reached / count, gains / count, strict=True))
         return f"PSNR (gain) {' '.join(lines)} dB"
 
-    def _watched(self, photos: list[Tensor]) -> list[CodedPhoto]:
-        if not hasattr(self, "_held_out"):
-            pool = self._coded
-            bytes_of = [(x[0] * 255).round().to(torch.uint8).cpu() for x in photos]
-            self._held_out = [coded([x], *pool.how)[0] for x in bytes_of]
-        return self._held_out
+    @cached_property
+    def _watched(self) -> list[CodedPhoto]:
+        bytes_of = [(x[0] * 255).round().to(torch.uint8).cpu() for x in self.held_out]
+        return [coded([x], *self._coded.how)[0] for x in bytes_of]
 
 
 def _logarithm(bits: Tensor) -> Tensor:
@@ -296,4 +294,4 @@ def _turned(photo: Tensor) -> Tensor:
     return Colours.of((photo[0] * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()).turned(photo)
 
 
-PHASES: dict[str, type[Phase]] = {phase.name: phase for phase in (Contexts, Transforming, Entropy, Decoding)}
+PHASES: dict[str, type[Stage]] = {stage.stage: stage for stage in (Contexts, Transforming, Entropy, Decoding)}

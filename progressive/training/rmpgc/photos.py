@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,8 +11,6 @@ from torch import Tensor
 from progressive.codec import Photo
 from progressive.codecs.rmpgc.colours import Colours
 from progressive.codecs.rmpgc.layout import BLOCK
-from progressive.errors import UsageError
-from progressive.training.data import load_photos
 
 
 class PhotoPool:
@@ -46,34 +43,10 @@ class PhotoPool:
         return [colours.turned(_whole_blocks(photo.cpu())) for photo, colours in chosen]
 
 
-def load_pools(
-    data: Sequence[Path],
-    held_out: Path | None,
-    *,
-    limit: int,
-    set_aside: int,
-    side: int,
-    seed: int,
-    device: torch.device,
-) -> tuple[PhotoPool, list[Tensor]]:
-    """The photos to train on, and those to watch the progress on: RGB in 0..1, [1, 3, H, W], H and W multiples of 64.
-
-    At most `limit` photos of `data` with sides of `side` pixels or more; the others are left out. The first `set_aside`
-    of the folder `held_out`, or of `data`, are watched, not trained on. Raises UsageError if there is nothing to train
-    on.
-    """
-    photos = load_photos(data, limit=limit, seed=seed)
-    if held_out:
-        apart, others = load_photos([held_out], limit=set_aside, seed=seed), photos
-    else:
-        count = min(set_aside, len(photos) // 8)
-        apart, others = photos[:count], photos[count:]
-    training = [p for p in others if min(p.shape[:2]) >= side]
-    if not training:
-        raise UsageError(f"none of the photos is {side} pixels high and wide: give larger ones, or crop less")
-    return PhotoPool(training, device), [
-        _whole_blocks(torch.tensor(p).permute(2, 0, 1)).to(device) for p in apart if min(p.shape[:2]) >= BLOCK
-    ]
+def watched(photos: Sequence[Photo], device: torch.device) -> list[Tensor]:
+    """Photos of a block or more, to watch the progress on, as far as whole blocks go: RGB in 0..1, [1, 3, H, W]."""
+    large = [photo for photo in photos if min(photo.shape[:2]) >= BLOCK]
+    return [_whole_blocks(torch.tensor(photo).permute(2, 0, 1)).to(device) for photo in large]
 
 
 def _whole_blocks(photo: Tensor) -> Tensor:

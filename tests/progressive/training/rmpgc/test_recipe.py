@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,25 @@ from progressive.codecs.rmpgc.layout import LEVELS, PLANES, SCALES
 from progressive.codecs.rmpgc.synthesis import state_of
 from progressive.errors import RunError, UsageError
 from progressive.photos import downscale, sample_photo
-from progressive.training.rmpgc import run, train
-from progressive.training.rmpgc_conditions import BASE, draw_states
-from progressive.training.rmpgc_loop import Fit, Plan, Training, scheduled
-from progressive.training.rmpgc_model import Semantics, Trainee
-from progressive.training.rmpgc_phases import PHASES
-from progressive.training.rmpgc_photos import PhotoPool, load_pools
-from progressive.training.rmpgc_settings import SHIPPED, PhaseSettings, Settings, read_settings
+from progressive.training.checkpoints import Checkpoints, Plan
+from progressive.training.data import load_sets
+from progressive.training.fit import Fit
+from progressive.training.loop import Training
+from progressive.training.recipe import run
+from progressive.training.rmpgc.conditions import BASE, draw_states
+from progressive.training.rmpgc.model import Semantics, Trainee
+from progressive.training.rmpgc.phases import PHASES
+from progressive.training.rmpgc.photos import PhotoPool, watched
+from progressive.training.rmpgc.recipe import Rmpgc, train
+from progressive.training.rmpgc.settings import SHIPPED, PhaseSettings, Settings
+from progressive.training.settings import read_settings
 from progressive.training.workers import Worker
 
 CPU = torch.device("cpu")
 ALONE = Worker(0, 1, CPU)
 PHASE = PhaseSettings(steps=4, batch=2, crop=64, learning_rate=1e-3)
 QUICK = replace(
-    read_settings(SHIPPED, "cpu"),
+    read_settings(Settings, SHIPPED, "cpu"),
     photos=3,
     held_out=1,
     calibration_photos=1,
@@ -66,9 +72,18 @@ def pool() -> PhotoPool:
     return PhotoPool([sample_photo("astronaut")[:128, 64:256]], CPU)
 
 
-def training(state: Path, pool: PhotoPool, plan: Plan, settings: Settings, log: Callable[[str], None]) -> Training:
-    torch.manual_seed(0)
-    return Training(Trainee(), plan, settings, pool=pool, held_out=[], worker=ALONE, state=state, log=log)
+def training(
+    state: Path, pool: PhotoPool, plan: Plan, settings: Settings, log: Callable[[str], None], *, seed: int = 0
+) -> Training[Trainee]:
+    torch.manual_seed(seed)
+    model, semantics = Trainee(), Semantics()
+    phases = {name: partial(stage, model, semantics, settings, pool) for name, stage in PHASES.items()}
+    checkpoints = Checkpoints(state, "rmpgc")
+    return Training(model, phases, plan, settings, worker=ALONE, checkpoints=checkpoints, log=log)
+
+
+def recipe(settings: Settings, out: Path, log: Callable[[str], None]) -> Rmpgc:
+    return Rmpgc(settings, out=out, seed=0, worker=ALONE, log=log)
 
 
 def weights_of(model: Trainee) -> dict[str, torch.Tensor]:
@@ -79,10 +94,10 @@ def weights_of(model: Trainee) -> dict[str, torch.Tensor]:
 def test_a_phase_changes_what_it_trains_and_its_loss_falls_on_a_fixed_batch(name: str, pool: PhotoPool) -> None:
     torch.manual_seed(0)
     own = replace(PHASE, steps=8)
-    settings = replace(QUICK, **{name: own}, rounded_share=0.0)
+    settings = replace(QUICK, **{name: own}, rounded_share=0.0, averaging=0.5)
     phase = PHASES[name](Trainee(), Semantics(), settings, pool)
     phase.prepare(np.random.default_rng(0), fresh=True)
-    fit = Fit(phase, phase.model, averaging=0.5)
+    fit = Fit(phase, settings)
     before = weights_of(phase.model)
     losses = [float(fit.learn(np.random.default_rng(2), 1e-3, ALONE).total.detach()) for _ in range(own.steps)]
     assert losses[-1] < losses[0]
@@ -107,9 +122,10 @@ def test_a_phase_reports_how_good_the_model_is_at_every_plane_or_level(
 ) -> None:
     """Better the finer; an untrained synthesis gains nothing."""
     torch.manual_seed(0)
-    phase = PHASES[name](Trainee(), Semantics(), QUICK, pool)
+    watched = [pool.photos[0][None, :, :128, :64].float() / 255]
+    phase = PHASES[name](Trainee(), Semantics(), QUICK, pool, watched)
     phase.prepare(np.random.default_rng(0), fresh=True)
-    line = phase.report(phase.model, [pool.photos[0][None, :, :128, :64].float() / 255])
+    line = phase.report(phase.model)
     assert "\n" not in line
     found = [float(x) for x in re.findall(r"(?<![(\d.+-])\d+\.\d+", line)]
     if name == "context":
@@ -150,9 +166,10 @@ def test_an_interrupted_run_that_goes_on_ends_as_one_that_was_not(
     halves = training(state, pool, plan, FIVE_STEPS, interrupt)
     with pytest.raises(KeyboardInterrupt):
         halves.run()
-    torch.manual_seed(9)
-    again = Training(Trainee(), plan, FIVE_STEPS, pool=pool, held_out=[], worker=ALONE, state=state, log=silent)
-    again.run(torch.load(state, weights_only=True))
+    again = training(state, pool, plan, FIVE_STEPS, silent, seed=9)
+    found, checkpoint = again.checkpoints.read(CPU, FIVE_STEPS.phases())
+    assert found == plan
+    again.run(checkpoint)
     for name, tensor in uninterrupted.items():
         assert torch.equal(again.model.state_dict()[name], tensor), name
 
@@ -176,23 +193,14 @@ def test_filters_start_small_where_the_transform_knows_nothing(pool: PhotoPool) 
     assert 0 < float(weight.detach().abs().max()) < 0.02
 
 
-def test_the_learning_rate_warms_up_and_falls_like_half_a_cosine() -> None:
-    rates = [scheduled(step, 1000, 100) for step in range(1000)]
-    assert rates[0] == pytest.approx(0.01, rel=0.01)
-    assert max(rates) == rates[99]
-    assert rates[500] == pytest.approx(0.51, abs=0.001)
-    assert rates[-1] == pytest.approx(0.02, abs=0.001)
-
-
 def test_a_run_writes_weights_that_are_trained_on_and_leaves_nothing_else(folder: Path, tmp_path: Path) -> None:
     out, lines = tmp_path / "rmpgc.safetensors", list[str]()
     short = replace(QUICK, **{name: replace(PHASE, steps=2) for name in PHASES}, resumed_phases=("entropy",))
-    options: dict[str, Any] = {"settings": short, "held_out": None, "seed": 0, "worker": ALONE, "log": lines.append}
-    run([folder], out, resume=False, **options)
+    run(recipe(short, out, lines.append), [folder])
     assert list(tmp_path.iterdir()) == [out]
     assert [line.split()[0] for line in lines if " 2/2, " in line] == list(PHASES)
     first = out.read_bytes()
-    run([folder], out, resume=True, **options)
+    run(recipe(short, out, lines.append), [folder], resume=True)
     assert out.read_bytes() != first
     assert [line.split()[0] for line in lines if " 2/2, " in line][len(PHASES) :] == list(short.resumed_phases)
 
@@ -200,16 +208,18 @@ def test_a_run_writes_weights_that_are_trained_on_and_leaves_nothing_else(folder
 def test_a_run_that_cannot_write_goes_on_from_its_state(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, lines = tmp_path / "rmpgc.safetensors", list[str]()
-    nothing = QUICK.limited(photos=None, steps=0)
-    settings = replace(nothing, context=replace(PHASE, steps=1))
-    options: dict[str, Any] = {"settings": settings, "held_out": None, "seed": 0, "worker": ALONE, "log": lines.append}
+    out = tmp_path / "rmpgc.safetensors"
+    settings = replace(QUICK.limited(photos=None, steps=0), context=replace(PHASE, steps=1))
+
+    def full(*_: object) -> None:
+        raise RunError("the disk is full")
+
     with monkeypatch.context() as broken:
-        broken.setitem(sys.modules, "progressive.training.rmpgc_export", None)
-        with pytest.raises(ImportError):
-            run([folder], out, resume=False, **options)
+        broken.setattr(Rmpgc, "write", full)
+        with pytest.raises(RunError):
+            run(recipe(settings, out, silent), [folder])
     assert [p.name for p in tmp_path.iterdir()] == ["rmpgc.state"]
-    run([folder], out, resume=True, **options)
+    run(recipe(settings, out, silent), [folder], resume=True)
     assert [p.name for p in tmp_path.iterdir()] == ["rmpgc.safetensors"]
 
 
@@ -235,24 +245,28 @@ def test_states_are_drawn_over_all_conditions(pool: PhotoPool) -> None:
     assert 0.5 < even.float().mean() < 0.8
 
 
-def test_crops_are_mirrored_and_photos_set_aside_are_not_trained_on(folder: Path) -> None:
+def test_crops_are_mirrored_and_photos_to_watch_are_whole_blocks() -> None:
     ramp = np.linspace(0, 255, 80).astype(np.uint8)[None, :, None].repeat(70, 0).repeat(3, 2)
     crops = PhotoPool([ramp], CPU).draw(np.random.default_rng(0), 16, 64)
     assert crops.shape == (16, 3, 64, 64)
     rising = crops[:, 0, 0, -1] > crops[:, 0, 0, 0]
     assert rising.any()
     assert not rising.all()
-    training, watched = load_pools([folder], None, limit=9, set_aside=1, side=64, seed=0, device=CPU)
-    assert (len(training.photos), len(watched)) == (3, 0)
-    training, watched = load_pools([folder], folder, limit=9, set_aside=2, side=64, seed=0, device=CPU)
-    assert (len(training.photos), len(watched)) == (3, 2)
-    assert all(p.shape[2] % 64 == 0 and p.shape[3] % 64 == 0 for p in watched)
+    found = watched([ramp, ramp[:60], np.zeros((130, 70, 3), np.uint8)], CPU)
+    assert [tuple(p.shape) for p in found] == [(1, 3, 64, 64), (1, 3, 128, 64)]
+
+
+def test_few_photos_are_not_set_aside_and_small_ones_not_trained_on(folder: Path) -> None:
+    own = load_sets([folder], None, limit=9, set_aside=1, side=64, seed=0)
+    assert (len(own.training), len(own.held_out)) == (3, 0)
+    given = load_sets([folder], folder, limit=9, set_aside=2, side=64, seed=0)
+    assert (len(given.training), len(given.held_out)) == (3, 2)
     with pytest.raises(UsageError, match="none of the photos is 1024 pixels high and wide"):
-        load_pools([folder], None, limit=9, set_aside=1, side=1024, seed=0, device=CPU)
+        load_sets([folder], None, limit=9, set_aside=1, side=1024, seed=0)
 
 
 def test_both_profiles_are_shipped_and_can_be_limited() -> None:
-    cpu, gpu = read_settings(SHIPPED, "cpu"), read_settings(SHIPPED, "gpu")
+    cpu, gpu = read_settings(Settings, SHIPPED, "cpu"), read_settings(Settings, SHIPPED, "gpu")
     assert gpu.photos > cpu.photos
     assert all(gpu.phase(name).batch > cpu.phase(name).batch for name in PHASES)
     limited = cpu.limited(photos=7, steps=0)
@@ -265,11 +279,12 @@ def test_both_profiles_are_shipped_and_can_be_limited() -> None:
     ("old", "new", "message"),
     [
         ("averaging = 0.998", "averaging = 1.5", "averaging must lie in"),
-        ("averaging = 0.998", "averageing = 0.998", "averageing is no setting|averaging is missing"),
+        ("averaging = 0.998", "averageing = 0.998", "averageing is no setting"),
         ("averaging = 0.998", 'averaging = "much"', "averaging is 'much', which is no float"),
         ("crop = 256", "crop = 100", "crops must be multiples of 64"),
         ("[cpu.synthesis]", "[other.synthesis]", r"\[cpu.synthesis\]: .* is missing"),
-        ("[cpu.context]", "[cpu.joint]", r"\[cpu.context\]: .* is missing"),
+        ("[cpu.context]", "[cpu.joint]", r"\[cpu\]: joint is no setting"),
+        ("\nbatch = 6 ", "\n", r"\[cpu.context\]: batch is missing"),
         ("coded_crops = 1500", "coded_crops = 0", "numbers of photos must be above 0"),
         ("look_weight = 0.1", "look_weight = -0.1", "weights must not be negative"),
         ("rounded_share = 0.3", "rounded_share = 1.3", "rounded_share must lie in"),
@@ -282,7 +297,7 @@ def test_settings_that_make_no_sense_are_one_line(old: str, new: str, message: s
     file = tmp_path / "settings.toml"
     file.write_text(SHIPPED.read_text().replace(old, new))
     with pytest.raises(UsageError, match=message) as raised:
-        read_settings(file, "cpu")
+        read_settings(Settings, file, "cpu")
     assert "\n" not in str(raised.value)
 
 
@@ -296,20 +311,22 @@ def test_wrong_calls_are_one_line(folder: Path, tmp_path: Path) -> None:
         train([folder], out, device="cpu", profile="tpu", log=silent)
 
 
-def test_the_command_line_takes_what_the_recipe_takes(call: Callable[..., Any], folder: Path, tmp_path: Path) -> None:
+def test_the_command_line_says_in_a_line_what_is_wrong(call: Callable[..., Any], folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "rmpgc.safetensors"
-    refused = call(main, "train", "rmpgc", "--data", folder, "--out", out, "--teacher", "teacher.pth")
-    assert (refused.status, refused.err) == (2, "error: rmpgc is trained without --teacher: leave it out\n")
-    refused = call(main, "train", "dual_autoencoder", "--data", folder, "--out", out, "--held-out", folder)
-    assert refused.err == "error: dual_autoencoder is trained without --held-out: leave it out\n"
-    refused = call(main, "train", "rmpgc", "--data", folder, "--out", out, "--device", "cpu")
+    arguments = ("train", "rmpgc", "--data", folder, "--out", out, "--device", "cpu")
+    refused = call(main, *arguments)
     assert refused.err == "error: none of the photos is 256 pixels high and wide: give larger ones, or crop less\n"
+    refused = call(main, *arguments, "--set", "synthesis.stepps=3")
+    assert refused.status == 2
+    assert refused.err.startswith("error: --set: 'synthesis.stepps' is no setting here; the settings are photos, ")
+    assert "synthesis.steps, " in refused.err
+    assert refused.err.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 
 def test_training_loads_nothing_that_a_bare_machine_lacks() -> None:
     script = (
-        "import sys, progressive.training.rmpgc\n"
+        "import sys, progressive.training.rmpgc.recipe\n"
         "print({'constriction', 'matplotlib', 'pydantic', 'rich', 'scipy', 'skimage', 'typer'} & set(sys.modules))"
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

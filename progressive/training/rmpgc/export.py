@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from progressive.codecs.rmpgc import model
 from progressive.codecs.rmpgc.calibration import fit
@@ -16,6 +16,7 @@ from progressive.codecs.rmpgc.model import POINT_NAMES, TABLE_NAMES, Coding
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.synthesis import Synthesis
 from progressive.codecs.rmpgc.transform import Transform
+from progressive.errors import UsageError
 from progressive.exact.layers import layers_of
 from progressive.files import write_atomically
 
@@ -48,13 +49,43 @@ def write_model(
 
 
 def read_model(path: Path) -> tuple[ProbabilityNetworks, Transform, Synthesis]:
-    """The modules of a weight file, ready to be trained on; raises UsageError if it is not one of rmpgc."""
+    """The modules of a weight file, ready to be trained on.
+
+    Transform and synthesis may have grown since (`take_over`). Raises UsageError if it is not a file of rmpgc, or has
+    other probability networks.
+    """
     tensors = model.load_tensors(path)
-    trained = model.Model(tensors)
-    networks = ProbabilityNetworks()
+    networks, transform, synthesis = ProbabilityNetworks(), Transform(), Synthesis()
     for name, layer in layers_of(networks):
-        weight, bias, shift = (tensors[f"{model.NETWORKS}{name}.{part}"] for part in ("weight", "bias", "shift"))
+        weight, bias, shift = (tensors.get(f"{model.NETWORKS}{name}.{part}") for part in ("weight", "bias", "shift"))
+        if weight is None or bias is None or shift is None or not layer.takes(weight, bias, shift):
+            raise UsageError(f"{path} has other probability networks than this version: train new ones")
         layer.restore(weight, bias, shift)
-    for module in (trained.transform, trained.synthesis):
-        module.train().requires_grad_(True)
-    return networks, trained.transform, trained.synthesis
+    for prefix, module in ((model.TRANSFORM, transform), (model.SYNTHESIS, synthesis)):
+        take_over(module, {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)})
+    return networks, transform, synthesis
+
+
+@torch.no_grad()
+def take_over(module: nn.Module, smaller: Mapping[str, Tensor]) -> None:
+    """Gives a module the weights of one that may be smaller; raises UsageError if none of them fits.
+
+    Inputs that are new count nothing at first, so that it does what the smaller one did, as far as what is new in it
+    adds nothing by itself. Tensors that are larger than the module's, or of another number of axes, are left out.
+    """
+    taken = 0
+    for name, own in module.state_dict().items():
+        before = smaller.get(name)
+        if (
+            before is None
+            or before.dim() != own.dim()
+            or any(b > n for b, n in zip(before.shape, own.shape, strict=True))
+        ):
+            continue
+        own[: before.shape[0]] = 0
+        own[tuple(slice(n) for n in before.shape)] = before
+        taken += 1
+    if not taken:
+        raise UsageError(
+            f"none of the weights fits the {type(module).__name__.lower()} of this version: train new ones"
+        )

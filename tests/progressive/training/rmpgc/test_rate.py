@@ -11,7 +11,7 @@ from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, PLANES, SCALES,
 from progressive.codecs.rmpgc.probability import ProbabilityNetworks, places_of
 from progressive.codecs.rmpgc.transform import Transform
 from progressive.photos import sample_photo
-from progressive.training.rmpgc_context import (
+from progressive.training.rmpgc.context import (
     DEAD_ZONE,
     RAMP,
     Context,
@@ -19,7 +19,7 @@ from progressive.training.rmpgc_context import (
     cost_of,
     index_of,
 )
-from progressive.training.rmpgc_rate import (
+from progressive.training.rmpgc.rate import (
     SURE,
     LevelCost,
     base_bits,
@@ -31,7 +31,7 @@ from progressive.training.rmpgc_rate import (
     plane_bits,
     rate_of,
 )
-from progressive.training.rmpgc_start import start_from_marginals
+from progressive.training.rmpgc.start import start_from_marginals
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,21 +21,18 @@ from progressive.semantics.importance_network import STRIDE, ImportanceNetwork, 
 from progressive.semantics.preprocessing import CAFFE, TORCHVISION, Preprocessing
 from progressive.semantics.sources import coarse_importance_map
 from progressive.semantics.squeezenet import SqueezeNet
-from progressive.training.importance import (
-    SHAPES,
-    Recipe,
-    Student,
-    Targets,
-    View,
-    choose_views,
-    correlation,
-    draw,
-    run,
-    train,
-)
-from progressive.training.importance_teacher import features_for_photos, teacher_map
+from progressive.training.fit import Fit
+from progressive.training.importance.phases import Distilling, correlation
+from progressive.training.importance.recipe import Importance, train
+from progressive.training.importance.settings import SHIPPED, Settings
+from progressive.training.importance.teacher import features_for_photos, teacher_map
+from progressive.training.importance.views import SHAPES, Targets, View, choose_views, draw
+from progressive.training.recipe import run
+from progressive.training.settings import read_settings
+from progressive.training.workers import Worker
 
-QUICK = Recipe(views=2, steps=4, batch=2, report=2)
+ALONE = Worker(0, 1, torch.device("cpu"))
+QUICK = ("views=2", "distillation.steps=4", "distillation.batch=2", "report=2", "checkpoint=2")
 PHOTOS = [np.random.default_rng(i).integers(0, 256, (90 + 20 * i, 120, 3), dtype=np.uint8) for i in range(3)]
 
 
@@ -58,39 +56,49 @@ def silent(_: str) -> None:
     pass
 
 
+def settings(*changes: str) -> Settings:
+    return read_settings(Settings, SHIPPED, changes=changes)
+
+
+def recipe(out: Path, teacher: Path, log: Callable[[str], None] = silent) -> Importance:
+    return Importance(settings(*QUICK, f"teacher={teacher}"), out=out, seed=0, worker=ALONE, log=log)
+
+
 def test_a_run_writes_small_weights_that_load_and_leaves_nothing_else(
     folder: Path, teacher: Path, tmp_path: Path
 ) -> None:
     out, lines = tmp_path / "importance.safetensors", list[str]()
-    run([folder], out, teacher=teacher, recipe=QUICK, resume=False, log=lines.append)
+    run(recipe(out, teacher, lines.append), [folder], held_out=folder)
     assert list(tmp_path.iterdir()) == [out]
     assert out.stat().st_size < 2_000_000
     maps = load_network(out)(torch.rand(1, 3, 64, 80))
     assert maps.shape == (1, 4, 5)
-    assert any("step 4: correlation" in line for line in lines)
+    assert any("distillation 4/4, 8 samples seen: correlation " in line for line in lines)
+    assert any(re.search(r"distillation 4, photos set aside: correlation -?[\d.]+$", line) for line in lines)
 
 
 def test_an_interrupted_run_that_is_resumed_ends_as_one_that_was_not(
     folder: Path, teacher: Path, tmp_path: Path
 ) -> None:
     whole, halves = tmp_path / "whole.safetensors", tmp_path / "halves.safetensors"
-    run([folder], whole, teacher=teacher, recipe=QUICK, resume=False, log=silent)
+    run(recipe(whole, teacher), [folder])
 
     def interrupt(line: str) -> None:
-        if "step 4" in line:
+        if "distillation 4/4" in line:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run([folder], halves, teacher=teacher, recipe=QUICK, resume=False, log=interrupt)
-    assert {p.suffix for p in tmp_path.glob("halves.*")} == {".safetensors", ".state", ".teacher"}
-    run([folder], halves, teacher=teacher, recipe=QUICK, resume=True, log=silent)
+        run(recipe(halves, teacher, interrupt), [folder])
+    assert {p.suffix for p in tmp_path.glob("halves.*")} == {".state", ".teacher"}
+    run(recipe(halves, teacher), [folder], resume=True)
+    assert {p.suffix for p in tmp_path.glob("halves.*")} == {".safetensors"}
     for name, tensor in load_file(whole).items():
         torch.testing.assert_close(load_file(halves)[name], tensor)
 
 
 def test_training_draws_the_network_towards_the_teacher() -> None:
     torch.manual_seed(1)
-    recipe = Recipe(steps=30, batch=4)
+    quick = settings("distillation.batch=4", "distillation.feature_rate=2e-3")
     cells = (SHAPES[2][0] // STRIDE, SHAPES[2][1] // STRIDE)
     bright = np.zeros((3, *cells), np.float32)
     photos = []
@@ -99,18 +107,21 @@ def test_training_draws_the_network_towards_the_teacher() -> None:
         photos.append((255 * bright[i].repeat(8, 0).repeat(8, 1)[:, :, None].repeat(3, 2)).astype(np.uint8))
     views = tuple(View(i, 0, 0, *p.shape[:2], shape=2) for i, p in enumerate(photos))
     targets = Targets(views, torch.from_numpy(bright))
-    student = Student(recipe)
+    network = ImportanceNetwork()
+    fit = Fit(Distilling(network, quick.distillation, photos, [targets], [], []), quick)
 
     def apart() -> float:
         batch = draw(photos, targets, 8, np.random.default_rng(2))
         with torch.inference_mode():
-            return float(1 - correlation(student.network(batch[0]).sigmoid(), batch[1]).mean())
+            return float(1 - correlation(network(batch[0]).sigmoid(), batch[1]).mean())
 
-    student.network.train()
     before = apart()
-    for step in range(recipe.steps):
-        student._learn(*draw(photos, targets, recipe.batch, np.random.default_rng(step)))
+    for step in range(30):
+        fit.learn(np.random.default_rng(step), quick.distillation.learning_rate, ALONE)
     assert apart() < before / 2
+    slow, fast = (dict(model.named_buffers())["normalise.running_mean"] for model in (fit.average, network))
+    assert slow.any()
+    assert not torch.equal(slow, fast)
 
 
 def test_the_teacher_s_map_is_the_source_s_but_for_the_mirror_image(teacher: Path) -> None:
@@ -135,14 +146,14 @@ def test_the_network_starts_from_the_classifier_s_features(teacher: Path, prepro
     torch.testing.assert_close(found, expected, atol=1e-4 * float(expected.max()), rtol=1e-4)
 
 
-def test_views_lie_inside_their_photos_and_those_set_aside_are_whole() -> None:
-    views = choose_views(PHOTOS, 1, replace(QUICK, views=20))
-    assert [v for v in views if v.photo == 0] == [View(0, 0, 0, 90, 120, views[0].shape)]
-    assert len(views) == 1 + 2 * 20
-    for view in views:
+def test_views_lie_inside_their_photos_of_which_the_first_is_the_whole() -> None:
+    views = choose_views(PHOTOS, 20, np.random.default_rng(0))
+    assert len(views) == 3 * 20
+    for number, view in enumerate(views):
         assert view.of(PHOTOS).shape == (view.height, view.width, 3)
         height, width = SHAPES[view.shape]
         assert view.height / view.width == pytest.approx(height / width, rel=0.35)
+        assert number % 20 or view.of(PHOTOS).shape == PHOTOS[view.photo].shape
 
 
 def test_inputs_and_targets_are_mirrored_together() -> None:
@@ -168,21 +179,21 @@ def test_correlation_is_pearson_s() -> None:
 def test_without_photos_teacher_or_weights_it_says_so(folder: Path, teacher: Path, tmp_path: Path) -> None:
     out = tmp_path / "importance.safetensors"
     with pytest.raises(UsageError, match="no photos below"):
-        train([tmp_path], out, teacher=teacher, log=silent)
+        train([tmp_path], out, changes=[f"teacher={teacher}"], log=silent)
     with pytest.raises(UsageError, match="no classifier weights at"):
-        train([folder], out, teacher=tmp_path / "none.pth", log=silent)
+        train([folder], out, changes=[f"teacher={tmp_path / 'none.pth'}"], log=silent)
     with pytest.raises(UsageError, match="nothing to resume"):
-        train([folder], out, teacher=teacher, resume=True, log=silent)
+        train([folder], out, changes=[f"teacher={teacher}"], resume=True, log=silent)
 
 
 def test_the_command_line_trains_it(call: Callable[..., Any], folder: Path, teacher: Path, tmp_path: Path) -> None:
     out = tmp_path / "importance.safetensors"
-    arguments = ("--data", folder, "--teacher", teacher, "--out", out, "--photos", 1, "--steps", 1)
+    arguments = ("--data", folder, "--out", out, "--photos", 1, "--steps", 1, "--set", f"teacher={teacher}")
     assert call(main, "train", "importance", *arguments).status == 0
     assert load_network(out) is not None
     refused = call(main, "train", "dual_autoencoder", *arguments)
     assert refused.status == 2
-    assert refused.err == "error: dual_autoencoder is trained without --teacher: leave it out\n"
+    assert refused.err.startswith("error: --set: 'teacher' is no setting here; the settings are photos, held_out, ")
 
 
 def test_recipes_are_found_by_name() -> None:

@@ -1,0 +1,1 @@
+"""The recipe of the importance network: a classifier and Grad-CAM++ teach it."""

@@ -1,0 +1,1 @@
+"""The recipe of RMPGC: the transform, then the probability networks, then the synthesis."""
