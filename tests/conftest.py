@@ -4,9 +4,13 @@ from dataclasses import dataclass
 
 import fake_codec
 import pytest
+from hypothesis import settings
 
 from progressive.registry import CODECS
 from progressive.shell import cli
+
+settings.register_profile("house", deadline=None)  # how long an example takes says more of the machine than of us
+settings.load_profile("house")
 
 
 @pytest.fixture(autouse=True)
