@@ -35,10 +35,9 @@ from torch import Tensor, nn
 
 from benchmarks import _data
 from progressive.codec import Photo
-from progressive.codecs.rmpgc.choices import Choices
-from progressive.codecs.rmpgc.colours import Colours
-from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, SCALES, Layout
-from progressive.codecs.rmpgc.model import (
+from progressive.codecs.rmpgc.backbones.multiscale.choices import Choices
+from progressive.codecs.rmpgc.backbones.multiscale.colours import Colours
+from progressive.codecs.rmpgc.backbones.multiscale.model import (
     KNOWN_ANSWER,
     NETWORKS,
     WEIGHTS,
@@ -49,10 +48,11 @@ from progressive.codecs.rmpgc.model import (
     known_answer,
     load_tensors,
 )
-from progressive.codecs.rmpgc.picture import latent_of
-from progressive.codecs.rmpgc.probability import ProbabilityNetworks
+from progressive.codecs.rmpgc.backbones.multiscale.picture import latent_of
+from progressive.codecs.rmpgc.backbones.multiscale.probability import ProbabilityNetworks
+from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, LEVELS, SCALES, layout_of
+from progressive.codecs.rmpgc.backbones.multiscale.tile import Target, TileState
 from progressive.codecs.rmpgc.records import Recorder
-from progressive.codecs.rmpgc.tile import Target, TileState
 from progressive.errors import UsageError
 from progressive.exact.layers import KERNELS, MAX_ACTIVATION, MAX_WEIGHT, Conv, layers_of
 from progressive.photos import SAMPLES, find_photos, read_photo, sample_photo
@@ -292,7 +292,7 @@ def generated(random: np.random.Generator) -> Photo:
 
 def tiles_of(photo: Photo, model: Model) -> Iterator[Latent]:
     """The latent of each tile."""
-    layout, colours = Layout(photo.shape[1], photo.shape[0]), Colours.of(photo)
+    layout, colours = layout_of(photo.shape[1], photo.shape[0]), Colours.of(photo)
     with torch.inference_mode():
         latent = latent_of(photo, layout, lambda rgb: model.transform.analyse(colours.turned(rgb)))
     for window in layout.windows():

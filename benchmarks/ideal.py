@@ -26,13 +26,13 @@ import torch
 
 from benchmarks import _data
 from progressive.codec import Photo
-from progressive.codecs.rmpgc.choices import Choices
-from progressive.codecs.rmpgc.colours import Colours
-from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, PLANES, TIERS, Layout
-from progressive.codecs.rmpgc.model import WEIGHTS, Model
-from progressive.codecs.rmpgc.picture import latent_of
-from progressive.codecs.rmpgc.renderer import Renderer
-from progressive.codecs.rmpgc.tile import Target, TileState, code_everything
+from progressive.codecs.rmpgc.backbones.multiscale.choices import Choices
+from progressive.codecs.rmpgc.backbones.multiscale.colours import Colours
+from progressive.codecs.rmpgc.backbones.multiscale.model import WEIGHTS, Model
+from progressive.codecs.rmpgc.backbones.multiscale.picture import latent_of
+from progressive.codecs.rmpgc.backbones.multiscale.renderer import Renderer
+from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, LEVELS, PLANES, TIERS, layout_of
+from progressive.codecs.rmpgc.backbones.multiscale.tile import Target, TileState, code_everything
 from progressive.errors import UsageError
 from progressive.evaluation.bd_rate import RatePoint, rate_difference
 from progressive.evaluation.bootstrap import Estimate, estimate
@@ -66,7 +66,7 @@ Results = Mapping[str, Measured]
 def measured(model: Model, photo: Photo) -> Measured:
     """A photo at each level, coded as the encoder codes it."""
     coding, renderer = model.coding, Renderer(model, "cpu")
-    layout, colours = Layout(photo.shape[1], photo.shape[0]), Colours.of(photo)
+    layout, colours = layout_of(photo.shape[1], photo.shape[0]), Colours.of(photo)
     tiles: dict[int, TileState] = {}
     meters: list[CostMeter] = []
     steps = []

@@ -11,6 +11,7 @@ segment also has a record of its own (`progressive.container`), which packets ha
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,10 +21,11 @@ from numpy.typing import NDArray
 from benchmarks import _data
 from progressive.codec import Photo
 from progressive.codecs.rmpgc.assembly import Fragments
+from progressive.codecs.rmpgc.backbones.multiscale.backbone import Multiscale
+from progressive.codecs.rmpgc.backbones.multiscale.model import WEIGHTS
+from progressive.codecs.rmpgc.backbones.multiscale.scales import DEPTH, LEVELS, PLANES
 from progressive.codecs.rmpgc.codec import CodedPhoto, Rmpgc
-from progressive.codecs.rmpgc.layout import LEVELS, PLANES
-from progressive.codecs.rmpgc.model import WEIGHTS, Model
-from progressive.codecs.rmpgc.segments import BASE, Contents, Listed, layer_of, named, next_level
+from progressive.codecs.rmpgc.segments import BASE, Contents, Listed, named, next_level
 from progressive.container import RECORD_OVERHEAD
 from progressive.exact.tables import FrequencyTable
 from progressive.photos import find_photos, read_photo
@@ -64,13 +66,13 @@ class Bytes:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-def ideal_bytes(coded: CodedPhoto, tables: dict[str, FrequencyTable]) -> Numbers:
+def ideal_bytes(coded: CodedPhoto, tables: Mapping[str, FrequencyTable]) -> Numbers:
     """Of the base and each plane, [1 + PLANES]."""
     bits = _of_layers()
-    for tile in coded.tiles:
+    for tile in coded.coded.tiles:
         bits[0] += sum(record.bits(tables, 1).sum() for record in tile.stages)
         for level in range(1, LEVELS + 1):
-            bits[layer_of(level)] += tile.bits[level - 1].sum()
+            bits[DEPTH.layer_of(level)] += tile.bits[level - 1].sum()
     return bits / 8
 
 
@@ -87,11 +89,11 @@ def spent(stream: LayeredStream, coded: CodedPhoto) -> Bytes:
             continue
         contents, code = whole.contents, whole.contents.body
         if contents.form == BASE:
-            new = Listed(contents.tile, 0, coded.tiles[contents.tile].by_activity)
+            new = Listed(contents.tile, 0, coded.coded.tiles[contents.tile].by_activity)
         else:
             of = listed[contents.reference]
             blocks, code = named(contents.form, contents.body, of.blocks)
-            new = Listed(of.tile, next_level(of), blocks)
+            new = Listed(of.tile, next_level(of, LEVELS), blocks)
         listed |= dict.fromkeys(whole.ids, new)
         found.names[segment.layer] += len(contents.body) - len(code)
         found.codes[segment.layer] += len(code)
@@ -101,7 +103,7 @@ def spent(stream: LayeredStream, coded: CodedPhoto) -> Bytes:
 def measured(codec: Rmpgc, photo: Photo, max_payload: int) -> Bytes:
     coded = codec.analyse(photo)
     found = spent(codec.rank(coded, max_payload=max_payload), coded)
-    found.ideal = ideal_bytes(coded, codec.model.coding.tables)
+    found.ideal = ideal_bytes(coded, codec.backbone.tables)
     return found
 
 
@@ -131,7 +133,7 @@ def benchmark() -> None:
     parser.add_argument("--limit", type=int, help="photos, evenly spread; all if left out")
     args = parser.parse_args()
 
-    codec = Rmpgc(Model.load(args.weights))
+    codec = Rmpgc(Multiscale.load(args.weights))
     paths = find_photos(str(_data.checked_folder(args.photos or args.data / "kodak")))
     count = min(args.limit or len(paths), len(paths))
     total, pixels = Bytes(), 0

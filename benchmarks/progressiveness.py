@@ -30,10 +30,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks import _data
-from progressive.codecs.rmpgc.layout import PLANES
-from progressive.codecs.rmpgc.model import WEIGHTS
-from progressive.codecs.rmpgc.quantiser import STEP, base_index, child_of
-from progressive.codecs.rmpgc.transform import Transform
+from progressive.codecs.rmpgc.backbones.multiscale.model import WEIGHTS
+from progressive.codecs.rmpgc.backbones.multiscale.quantiser import STEP, base_index, child_of
+from progressive.codecs.rmpgc.backbones.multiscale.scales import PLANES
+from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.errors import UsageError
 from progressive.evaluation.bootstrap import estimate
 from progressive.files import check_writable, write_atomically

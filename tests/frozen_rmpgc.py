@@ -10,12 +10,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc import model
-from progressive.codecs.rmpgc.coding import BASE_ROWS, FINE_BASE_TABLE, NEVER, PLANE_ROWS, REACHES, look_of, table_of
-from progressive.codecs.rmpgc.layout import PLANES, TIERS
-from progressive.codecs.rmpgc.probability import MEAN_STEPS, ProbabilityNetworks
-from progressive.codecs.rmpgc.synthesis import Synthesis
-from progressive.codecs.rmpgc.transform import Transform
+from progressive.codecs.rmpgc.backbones.multiscale import model
+from progressive.codecs.rmpgc.backbones.multiscale.backbone import Multiscale
+from progressive.codecs.rmpgc.backbones.multiscale.coding import (
+    BASE_ROWS,
+    FINE_BASE_TABLE,
+    NEVER,
+    PLANE_ROWS,
+    REACHES,
+    look_of,
+    table_of,
+)
+from progressive.codecs.rmpgc.backbones.multiscale.probability import MEAN_STEPS, ProbabilityNetworks
+from progressive.codecs.rmpgc.backbones.multiscale.scales import PLANES, TIERS
+from progressive.codecs.rmpgc.backbones.multiscale.synthesis import Synthesis
+from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.exact.layers import layers_of
 from progressive.exact.tables import TOTAL
 
@@ -48,8 +57,8 @@ class Bits:
 
 
 @cache
-def frozen_model(kernel: str = "float32") -> model.Model:
-    return model.Model(frozen_tensors(), kernel)
+def frozen_model(kernel: str = "float32") -> Multiscale:
+    return Multiscale(frozen_tensors(), kernel)
 
 
 @cache

@@ -11,8 +11,8 @@ from frozen_rmpgc import frozen_model
 
 from benchmarks import _data, ideal
 from benchmarks.ideal import LAYERS, Measured, compared, differences, measured
+from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS
 from progressive.codecs.rmpgc.codec import Rmpgc
-from progressive.codecs.rmpgc.layout import LEVELS
 from progressive.errors import UsageError
 from progressive.metrics import psnr
 from progressive.photos import sample_photo, write_png
@@ -29,8 +29,8 @@ def test_bits_and_pictures_are_those_of_the_codec() -> None:
     found, codec = measured(MODEL, PHOTO), Rmpgc(MODEL)
     coded = codec.analyse(PHOTO)
     tables = MODEL.coding.tables
-    base = sum(record.bits(tables, 1).sum() for tile in coded.tiles for record in tile.stages)
-    levels = np.sum([tile.bits.sum(1) for tile in coded.tiles], axis=0)
+    base = sum(record.bits(tables, 1).sum() for tile in coded.coded.tiles for record in tile.stages)
+    levels = np.sum([tile.bits.sum(1) for tile in coded.coded.tiles], axis=0)
     np.testing.assert_allclose(found.bits, base + np.concatenate([[0], levels.cumsum()]), rtol=1e-5)
     stream = codec.rank(coded, max_payload=1200)
     decoder = codec.decoder(stream.header)

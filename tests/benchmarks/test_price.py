@@ -8,8 +8,8 @@ from frozen_rmpgc import frozen_model
 
 from benchmarks import _data, price
 from benchmarks.price import Bytes, ideal_bytes, measured, spent
+from progressive.codecs.rmpgc.backbones.multiscale.scales import PLANES
 from progressive.codecs.rmpgc.codec import CodedPhoto, Rmpgc
-from progressive.codecs.rmpgc.layout import PLANES
 from progressive.photos import sample_photo, write_png
 
 CODEC = Rmpgc(frozen_model())

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from benchmarks import _data, progressiveness
 from benchmarks.progressiveness import bin_means, one_step, planes_of, price, prices_of
-from progressive.codecs.rmpgc.layout import PLANES
-from progressive.codecs.rmpgc.probability import ProbabilityNetworks
-from progressive.codecs.rmpgc.synthesis import Synthesis
-from progressive.codecs.rmpgc.transform import Transform
+from progressive.codecs.rmpgc.backbones.multiscale.probability import ProbabilityNetworks
+from progressive.codecs.rmpgc.backbones.multiscale.scales import PLANES
+from progressive.codecs.rmpgc.backbones.multiscale.synthesis import Synthesis
+from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.photos import sample_photo, write_png
 from progressive.training.rmpgc.model import Trainee
 

@@ -6,25 +6,18 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from progressive import registry
 from progressive.codec import Photo, Traits
-from progressive.codecs.rmpgc.colours import SIZE as COLOURS_SIZE
-from progressive.codecs.rmpgc.colours import Colours
+from progressive.codecs.rmpgc.backbone import Backbone, Coded
 from progressive.codecs.rmpgc.decoder import RmpgcDecoder
-from progressive.codecs.rmpgc.encoder import CodedTile, code_tiles
 from progressive.codecs.rmpgc.importance import EMPHASIS, block_importance
 from progressive.codecs.rmpgc.layout import BLOCK, TILE, Layout
-from progressive.codecs.rmpgc.model import Model
-from progressive.codecs.rmpgc.picture import latent_of
 from progressive.codecs.rmpgc.ranking import Draft, drafts_of, ordered
-from progressive.codecs.rmpgc.renderer import Renderer
 from progressive.codecs.rmpgc.segments import largest_prefix
 from progressive.contexts import check_context
 from progressive.photos.arrays import as_photo
-from progressive.runtime.threads import one_thread
 from progressive.runtime.torch_state import neutral
 from progressive.segments.limits import check_model, check_payload, check_size
 from progressive.semantics.coarse_map import CoarseMap
@@ -42,33 +35,35 @@ class CodedPhoto:
 
     Fields:
         layout: its geometry.
-        colours: its colour axes.
-        tiles: what coding each tile writes.
+        coded: what the backbone made of it.
         importance: where meaning is (SIM); None if the photo was coded without.
     """
 
     layout: Layout
-    colours: Colours
-    tiles: list[CodedTile]
+    coded: Coded
     importance: CoarseMap | None
 
 
 class Rmpgc:
-    """A multi-scale latent in nested planes, sent in the order of what each block's next plane is worth.
+    """A layered latent, sent in the order of what each block's next level is worth in a context.
 
-    photo ─ colours, 9/7, lifting ─ latent of 7 scales ─┬─ plane 0 of all scales ─> base: a chain, coarsest scale first
-                                                         └─ planes 1.. of each block of 64 pixels ─> enhance
+    photo ─ backbone ─┬─ base: stages of each tile, one after the other ──────────────╮
+                      └─ enhance: levels of each block ─ by slope times importance ───┴─> segments
     """
 
     @neutral()
-    def __init__(self, model: Model | None = None) -> None:
-        self._model = model or Model.load()
-        self._coding = cache(self._model.coding_on)
-        self._renderer = cache(self._renderer_on)
+    def __init__(self, backbone: Backbone | None = None) -> None:
+        """`backbone`: the default one, `backbones.multiscale`, with its committed weights if left out."""
+        if backbone is None:
+            from progressive.codecs.rmpgc.backbones.multiscale.backbone import Multiscale
 
-    def __reduce__(self) -> tuple[type[Rmpgc], tuple[Model]]:
-        """Pickles are of the model alone: what it is prepared to on a device is prepared anew."""
-        return type(self), (self._model,)
+            backbone = Multiscale.load()
+        self._backbone = backbone
+        self._decoding = cache(backbone.decoding)
+
+    def __reduce__(self) -> tuple[type[Rmpgc], tuple[Backbone]]:
+        """Pickles are of the backbone alone: what it is prepared to on a device is prepared anew."""
+        return type(self), (self._backbone,)
 
     @property
     def name(self) -> str:
@@ -79,8 +74,8 @@ class Rmpgc:
         return Traits(MIN_PAYLOAD, contexts=tuple(EMPHASIS))
 
     @property
-    def model(self) -> Model:
-        return self._model
+    def backbone(self) -> Backbone:
+        return self._backbone
 
     @neutral()
     def encode(self, photo: Photo, *, max_payload: int = 1000, context: str | None = None) -> LayeredStream:
@@ -95,18 +90,13 @@ class Rmpgc:
         """
         context = self._context(context)
         check_payload(self.name, max_payload, MIN_PAYLOAD)
-        photo = as_photo(photo)
-        layout, colours = _layout_of(photo), Colours.of(photo)
-        importance = None if context == DEFAULT_CONTEXT else _coarse_map(photo)
-        coded = CodedPhoto(layout, colours, self._coded_tiles(photo, layout, colours), importance)
+        coded = self._coded(as_photo(photo), with_importance=context != DEFAULT_CONTEXT)
         return self.rank(coded, max_payload=max_payload, context=context)
 
     @neutral()
     def analyse(self, photo: Photo) -> CodedPhoto:
         """Codes a photo once, for streams in any context. Raises UsageError for one that is too large."""
-        photo = as_photo(photo)
-        layout, colours = _layout_of(photo), Colours.of(photo)
-        return CodedPhoto(layout, colours, self._coded_tiles(photo, layout, colours), _coarse_map(photo))
+        return self._coded(as_photo(photo), with_importance=True)
 
     @neutral()
     def rank(self, coded: CodedPhoto, *, max_payload: int = 1000, context: str | None = None) -> LayeredStream:
@@ -115,9 +105,10 @@ class Rmpgc:
         check_payload(self.name, max_payload, MIN_PAYLOAD)
         importance = None if context == DEFAULT_CONTEXT else coded.importance
         drafts: list[Draft] = []
-        for number, tile in enumerate(coded.tiles):
-            drafts += self._drafts(number, tile, coded.layout, importance, context, max_payload)
-        return self._stream(coded.layout, coded.colours, importance, drafts)
+        for number, tile in enumerate(coded.coded.tiles):
+            weights = block_importance(importance, coded.layout, tile, context)
+            drafts += drafts_of(number, tile, weights, self._backbone.tables, coded.layout, max_payload)
+        return self._stream(coded, importance, drafts)
 
     @neutral()
     def decoder(self, header: StreamHeader, *, device: str = "cpu") -> RmpgcDecoder:
@@ -125,9 +116,10 @@ class Rmpgc:
 
         Raises BitstreamError if the header is of another model or damaged.
         """
-        check_model(self.name, header, self._model.id)
-        colours, _ = _parameters_of(header)
-        return RmpgcDecoder(header, self._coding(device), self._renderer(device), colours)
+        check_model(self.name, header, self._backbone.id)
+        parameters, _ = self._parameters_of(header)
+        layout = Layout(header.width, header.height, self._backbone.depth)
+        return RmpgcDecoder(header, self._decoding(device), layout, parameters)
 
     @neutral()
     def importance(self, photo: Photo, context: str | None = None) -> NDArray[np.float64]:
@@ -139,7 +131,7 @@ class Rmpgc:
         coded = self.analyse(photo)
         meaning = None if context == DEFAULT_CONTEXT else coded.importance
         worth = np.empty((coded.layout.rows, coded.layout.columns))
-        for tile in coded.tiles:
+        for tile in coded.coded.tiles:
             weights = block_importance(meaning, coded.layout, tile, context)
             slopes = weights * tile.gains.sum(0) / (tile.bits.sum(0) + 1)
             worth[tile.window.slices(1)] = slopes.reshape(tile.window.height, tile.window.width)
@@ -147,7 +139,7 @@ class Rmpgc:
         return worth.repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
 
     def sent_importance(self, header: StreamHeader) -> NDArray[np.uint8] | None:
-        coarse = _parameters_of(header)[1]
+        coarse = self._parameters_of(header)[1]
         return None if coarse is None else coarse.levels
 
     def _context(self, asked: str | None) -> str:
@@ -156,41 +148,28 @@ class Rmpgc:
             check_context(self, asked)
         return asked or DEFAULT_CONTEXT
 
-    def _coded_tiles(self, photo: Photo, layout: Layout, colours: Colours) -> list[CodedTile]:
-        with torch.inference_mode(), one_thread():
-            latent = latent_of(photo, layout, lambda rgb: self._model.transform.analyse(colours.turned(rgb)))
-            return code_tiles(latent, layout, self._model.coding)
+    def _coded(self, photo: Photo, *, with_importance: bool) -> CodedPhoto:
+        check_size(photo)
+        layout = Layout(photo.shape[1], photo.shape[0], self._backbone.depth)
+        return CodedPhoto(layout, self._backbone.code(photo, layout), _coarse_map(photo) if with_importance else None)
 
-    def _drafts(
-        self, number: int, tile: CodedTile, layout: Layout, importance: CoarseMap | None, context: str, max_payload: int
-    ) -> list[Draft]:
-        weights: NDArray[np.float64] = block_importance(importance, layout, tile, context)
-        return drafts_of(number, tile, weights, self._model.coding.tables, layout, max_payload)
-
-    def _stream(
-        self, layout: Layout, colours: Colours, importance: CoarseMap | None, drafts: list[Draft]
-    ) -> LayeredStream:
+    def _stream(self, coded: CodedPhoto, importance: CoarseMap | None, drafts: list[Draft]) -> LayeredStream:
+        layout = coded.layout
         kept = ordered(drafts, layout)[:MAX_SEGMENTS]
-        parameters = colours.to_bytes() + (b"" if importance is None else importance.to_bytes())
+        parameters = coded.coded.parameters + (b"" if importance is None else importance.to_bytes())
         number = registry.CODECS[self.name].number
-        header = StreamHeader(number, self._model.id, layout.width, layout.height, len(kept), parameters)
+        header = StreamHeader(number, self._backbone.id, layout.width, layout.height, len(kept), parameters)
         return LayeredStream(header, kept)
 
-    def _renderer_on(self, device: str) -> Renderer:
-        return Renderer(self._model, device)
-
-
-def _parameters_of(header: StreamHeader) -> tuple[Colours, CoarseMap | None]:
-    colours, importance = header.parameters[:COLOURS_SIZE], header.parameters[COLOURS_SIZE:]
-    return Colours.from_bytes(colours), CoarseMap.from_bytes(importance) if importance else None
+    def _parameters_of(self, header: StreamHeader) -> tuple[bytes, CoarseMap | None]:
+        """What a header tells the backbone, and where meaning is; raises BitstreamError if either is damaged."""
+        size = self._backbone.parameters_size
+        own, importance = header.parameters[:size], header.parameters[size:]
+        self._backbone.check_parameters(own)
+        return own, CoarseMap.from_bytes(importance) if importance else None
 
 
 def _coarse_map(photo: Photo) -> CoarseMap:
     from progressive.semantics.sources import coarse_importance_map
 
     return CoarseMap.of(coarse_importance_map(photo))
-
-
-def _layout_of(photo: Photo) -> Layout:
-    check_size(photo)
-    return Layout(photo.shape[1], photo.shape[0])

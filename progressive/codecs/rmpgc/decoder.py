@@ -8,15 +8,11 @@ import torch
 
 from progressive.codec import DecoderStatus, Photo, Pushed
 from progressive.codecs.rmpgc.assembly import Fragments, Whole
-from progressive.codecs.rmpgc.colours import Colours
+from progressive.codecs.rmpgc.backbone import Decoding, Tile
 from progressive.codecs.rmpgc.layout import Layout
 from progressive.codecs.rmpgc.levels import Job, decode_levels
-from progressive.codecs.rmpgc.model import Coding
-from progressive.codecs.rmpgc.renderer import Renderer
-from progressive.codecs.rmpgc.segments import BASE, Contents, Listed, layer_of
-from progressive.codecs.rmpgc.tile import TileState
+from progressive.codecs.rmpgc.segments import BASE, Contents, Listed
 from progressive.errors import BitstreamError
-from progressive.exact.coders import RangeSymbolDecoder
 from progressive.runtime.stopping import Stop, never
 from progressive.runtime.threads import one_thread
 from progressive.runtime.torch_state import neutral
@@ -32,11 +28,17 @@ class RmpgcDecoder:
                               └─ no ─> waits for it
     """
 
-    def __init__(self, header: StreamHeader, coding: Coding, renderer: Renderer, colours: Colours) -> None:
-        self._header, self._coding, self._renderer = header, coding, renderer
-        self._colours = colours
-        self._layout = Layout(header.width, header.height)
-        self._tiles: dict[int, TileState] = {}
+    def __init__(self, header: StreamHeader, decoding: Decoding, layout: Layout, parameters: bytes) -> None:
+        """
+        Args:
+            header: of the stream.
+            decoding: the backbone that made it.
+            layout: the geometry of the photo.
+            parameters: what the header tells the backbone.
+        """
+        self._header, self._decoding = header, decoding
+        self._layout, self._parameters = layout, parameters
+        self._tiles: dict[int, Tile] = {}
         self._intake = Intake(header.segment_count)
         self._listed: dict[int, Listed] = {}
         self._fragments = Fragments()
@@ -69,8 +71,7 @@ class RmpgcDecoder:
     @neutral()
     def picture(self, *, stop: Stop = never) -> Photo:
         if self._picture is None:
-            with torch.inference_mode():
-                self._picture = self._renderer.picture(self._layout, self._tiles, self._colours, stop)
+            self._picture = self._decoding.picture(self._layout, self._tiles, self._parameters, stop)
         return self._picture.copy()
 
     def _gaps(self) -> tuple[float, float]:
@@ -121,8 +122,9 @@ class RmpgcDecoder:
         contents = whole.contents
         if contents.form == BASE:
             tile = self._tile(contents.tile)
-            need: int | tuple[int, int] = contents.tile, contents.scales[0]
-            if tile.scales >= contents.scales[0]:
+            first = self._layout.depth.runs[contents.run][0]
+            need: int | tuple[int, int] = contents.tile, first
+            if tile.stages >= first:
                 return [Job(whole, tile, Listed(contents.tile, 0, ()), contents.body)]
         else:
             need = contents.reference
@@ -133,28 +135,28 @@ class RmpgcDecoder:
         self._waiting.put(need, whole, len(whole.ids))
         return []
 
-    def _tile(self, number: int) -> TileState:
-        window = self._layout.window(number)
-        return self._tiles.get(number) or TileState(window.height, window.width, self._coding)
+    def _tile(self, number: int) -> Tile:
+        return self._tiles.get(number) or self._decoding.tile(self._layout.window(number))
 
     def _decode(self, jobs: list[Job]) -> list[BitstreamError | None]:
         """Decodes segments that need nothing more; for each, what is wrong with it."""
-        outcomes = decode_levels([job for job in jobs if job.whole.contents.form != BASE])
+        enhance = [job for job in jobs if job.whole.contents.form != BASE]
+        outcomes = decode_levels(enhance, self._layout.depth.levels)
         found = [self._decode_base(j) if j.whole.contents.form == BASE else next(outcomes) for j in jobs]
         for job, outcome in zip(jobs, found, strict=True):
             if not isinstance(outcome, BitstreamError):
                 self._fragments.forget(job.whole)
                 self._listed |= dict.fromkeys(job.whole.ids, outcome)
                 self._decoded += len(job.whole.ids)
-                self._layer = max(self._layer, layer_of(outcome.level))
+                self._layer = max(self._layer, self._layout.depth.layer_of(outcome.level))
         return [outcome if isinstance(outcome, BitstreamError) else None for outcome in found]
 
     def _decode_base(self, job: Job) -> Listed | BitstreamError:
-        first, last = job.whole.contents.scales
+        first, last = self._layout.depth.runs[job.whole.contents.run]
         number, tile = job.of.tile, self._tile(job.of.tile)
-        if tile.scales > first:
+        if tile.stages > first:
             return BitstreamError("a segment repeats a scale of the base")
-        coder = RangeSymbolDecoder(self._coding.tables, job.body)
+        coder = tile.decoder_of(job.body)
         try:
             result = tile.code_stages(coder, last - first + 1)
             coder.finish()
@@ -168,5 +170,6 @@ class RmpgcDecoder:
         """What waited for a segment that has been decoded."""
         needs: list[int | tuple[int, int]] = list(job.whole.ids)
         if job.whole.contents.form == BASE:
-            needs.append((job.of.tile, job.whole.contents.scales[1] + 1))
+            last = self._layout.depth.runs[job.whole.contents.run][1]
+            needs.append((job.of.tile, last + 1))
         return [whole for need in needs for whole, _ in self._waiting.take(need)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from progressive.codecs.rmpgc.encoder import CodedTile
+from progressive.codecs.rmpgc.backbone import CodedTile
 from progressive.codecs.rmpgc.layout import Layout
 from progressive.semantics.coarse_map import CoarseMap
 

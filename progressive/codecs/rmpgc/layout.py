@@ -1,48 +1,49 @@
-"""Where things are: scales, bands, blocks and tiles.
+"""Where things are, whatever the backbone: blocks, tiles, and how deep they go.
 
-The latent has seven scales: the lowest band, then the detail of each level of the transform, coarsest first. A position
-of scale i covers `STRIDES[i]` pixels square. A **block** is 64 pixels square, one position of the coarsest scales, and
-the unit of the enhance layers. A **tile** is up to 8x8 blocks with a base of its own.
+A **block** is 64 pixels square and the unit of the enhance layers. A **tile** is up to 8x8 blocks with a base of its
+own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-SCALES = 7
-STRIDES = (64, 64, 32, 16, 8, 4, 2)
-"""Pixels a position, coarsest scale first."""
-
-COLOUR_CHANNELS = ((1, 1, 1), *[(3, 3, 3)] * 5, (3, 0, 0))
-"""Coefficients a position of luma and of each opponent colour: bands of detail; the finest ones only of luma."""
-
-CHANNELS = tuple(sum(each) for each in COLOUR_CHANNELS)
-LUMA = tuple(each[0] for each in COLOUR_CHANNELS)
+from functools import cached_property
 
 BLOCK = 64
 """Side of a block in pixels."""
 
-BLOCK_SIDES = tuple(BLOCK // s for s in STRIDES)
-"""Side of a block in positions of each scale."""
-
 TILE = 512
 """Side of a tile in pixels."""
 
-PLANES = 4
-"""Enhance planes; plane 0 is the base."""
 
-TIERS = 2
-"""Steps in which a block takes a plane: first the symbols that are likely to be worth their bits, then the others."""
+@dataclass(frozen=True)
+class Depth:
+    """How a backbone's latent is layered.
 
-LEVELS = PLANES * TIERS
-"""Steps that a block can take beyond the base."""
+    Fields:
+        stages: of the base of a tile, which come one after the other; 7 at most.
+        planes: enhance layers of a block.
+        tiers: steps in which a block takes a plane.
+    """
 
+    stages: int
+    planes: int
+    tiers: int
 
-def plane_and_tier(level: int) -> tuple[int, int]:
-    """Plane (1..PLANES) and tier (0..TIERS - 1) that bring a block to this level (1..LEVELS)."""
-    plane, tier = divmod(level - 1, TIERS)
-    return plane + 1, tier
+    @property
+    def levels(self) -> int:
+        """Steps that a block can take beyond the base."""
+        return self.planes * self.tiers
+
+    @cached_property
+    def runs(self) -> tuple[tuple[int, int], ...]:
+        """First and last stage of each kind of segment of the base."""
+        return tuple((first, last) for first in range(self.stages) for last in range(first, self.stages))
+
+    def layer_of(self, level: int) -> int:
+        """0 for the base, then the number of the enhance plane."""
+        return -(-level // self.tiers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The geometry that a photo's size fixes. Fields: width and height of the photo in pixels."""
+    """The geometry that a photo's size fixes. Fields: width and height of the photo in pixels; the backbone's depth."""
 
     width: int
     height: int
+    depth: Depth
 
     @property
     def rows(self) -> int:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 
 from progressive.codecs.rmpgc.assembly import Whole
+from progressive.codecs.rmpgc.backbone import LevelOf, Tile
 from progressive.codecs.rmpgc.segments import Listed, named, next_level
-from progressive.codecs.rmpgc.tile import LevelResult, TileState
 from progressive.errors import BitstreamError
 from progressive.exact.coders import JointDecoder
 
@@ -27,7 +27,7 @@ class Job:
     """A segment to be decoded. Fields: it, its tile, what it refers to, and its body."""
 
     whole: Whole
-    tile: TileState
+    tile: Tile
     of: Listed
     body: bytes
 
@@ -37,22 +37,22 @@ class _Ready:
     """A job whose blocks are known. Fields: number among all jobs; tile; level; blocks, rising; range code."""
 
     number: int
-    tile: TileState
+    tile: Tile
     listed: Listed
     code: bytes
 
 
-def decode_levels(jobs: Sequence[Job]) -> Iterator[Listed | BitstreamError]:
+def decode_levels(jobs: Sequence[Job], levels: int) -> Iterator[Listed | BitstreamError]:
     """Decodes enhance segments whose blocks have the level before: what each then is, or what is wrong with it.
 
-    Damaged ones leave no trace.
+    `levels` is how many there are. Damaged ones leave no trace.
     """
     found: list[Listed | BitstreamError] = [BitstreamError("a segment repeats a level of a block")] * len(jobs)
     groups: dict[tuple[int, int], list[_Ready]] = {}
     claimed: set[tuple[int, int]] = set()
     for number, job in enumerate(jobs):
         try:
-            ready = _ready(number, job, claimed)
+            ready = _ready(number, job, claimed, levels)
         except BitstreamError as error:
             found[number] = error
             continue
@@ -72,10 +72,10 @@ def decode_levels(jobs: Sequence[Job]) -> Iterator[Listed | BitstreamError]:
     return iter(found)
 
 
-def _ready(number: int, job: Job, claimed: set[tuple[int, int]]) -> _Ready:
+def _ready(number: int, job: Job, claimed: set[tuple[int, int]], levels: int) -> _Ready:
     if not job.of.blocks:
         raise BitstreamError("a segment refers to a base that is not whole")
-    level = next_level(job.of)
+    level = next_level(job.of, levels)
     blocks, code = named(job.whole.contents.form, job.body, job.of.blocks)
     taken = any((job.of.tile, block) in claimed for block in blocks)
     if taken or (job.tile.levels[list(blocks)] != job.of.level).any():
@@ -95,7 +95,7 @@ def _parts(group: list[_Ready]) -> list[list[_Ready]]:
     return [part for part in parts if part]
 
 
-def _decoded(part: list[_Ready]) -> tuple[LevelResult, list[bool]]:
+def _decoded(part: list[_Ready]) -> tuple[LevelOf, list[bool]]:
     """What the segments make known, and which of them were whole."""
     tile, level = part[0].tile, part[0].listed.level
     coder = JointDecoder([tile.decoder_of(r.code) for r in part], [len(r.listed.blocks) for r in part])

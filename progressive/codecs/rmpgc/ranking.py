@@ -6,16 +6,16 @@ block says what the picture is for (RMPGC Eq. 12). A target rate is a cut in thi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from progressive.codecs.rmpgc.encoder import CodedTile
-from progressive.codecs.rmpgc.layout import LEVELS, SCALES, Layout
+from progressive.codecs.rmpgc.backbone import CodedTile
+from progressive.codecs.rmpgc.layout import Layout
 from progressive.codecs.rmpgc.records import Recorder, encoded
-from progressive.codecs.rmpgc.segments import BASE, RUNS, Contents, largest_prefix, layer_of, naming, tile_bytes
+from progressive.codecs.rmpgc.segments import BASE, Contents, largest_prefix, naming, tile_bytes
 from progressive.exact.tables import FrequencyTable
 from progressive.segments.ordering import numbered
 from progressive.stream import Segment
@@ -23,26 +23,20 @@ from progressive.stream import Segment
 SLACK_BITS = 16
 """What a range code may take beyond the ideal, with room to spare."""
 
-FILLED = (0.6, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
-"""The share of the payload limit that segments of each level fill: the first steps are fine ones."""
+FIRST_FILLED = 0.6
+"""The share of the payload limit that segments of the first level fill: the first steps are fine ones."""
 
 
 @dataclass(eq=False)
 class Draft:
-    """A segment before it has an id. `needs` come before it; `stage` is its last scale of the base, or beyond all."""
+    """A segment before it has an id; `needs` come before it."""
 
     contents: Contents
     level: int
     utility: float
     needs: list[Draft] = field(default_factory=list)
 
-    @property
-    def stage(self) -> int:
-        return SCALES if self.level else self.contents.scales[1]
-
-    @property
-    def layer(self) -> int:
-        return layer_of(self.level)
+    layer: int = 0
 
     @property
     def density(self) -> float:
@@ -61,7 +55,7 @@ def drafts_of(
     number: int,
     tile: CodedTile,
     importance: NDArray[np.float64],
-    tables: dict[str, FrequencyTable],
+    tables: Mapping[str, FrequencyTable],
     layout: Layout,
     max_payload: int,
 ) -> list[Draft]:
@@ -69,7 +63,7 @@ def drafts_of(
     base = _base_drafts(number, tile, float(importance.mean()), tables, layout, max_payload)
     drafts, groups = list(base), [Group(list(tile.by_activity), base[-1:])]
     runs = len(np.unique(importance)) == 1
-    for level in range(1, LEVELS + 1):
+    for level in range(1, layout.depth.levels + 1):
         worth = tile.gains[level - 1] * importance
         finer: list[Group] = []
         for group in groups:
@@ -95,30 +89,36 @@ def ordered(drafts: Sequence[Draft], layout: Layout) -> tuple[Segment, ...]:
         # What a segment needs last needs all the others.
         return replace(draft.contents, reference=max(needs, default=0)).to_bytes(segment_id, layout)
 
-    return numbered(drafts, lambda d: (d.stage, -d.density if d.level else 0.0), payload)
+    def turn(draft: Draft) -> tuple[int, float]:
+        if draft.level:
+            return layout.depth.stages, -draft.density
+        return layout.depth.runs[draft.contents.run][1], 0.0
+
+    return numbered(drafts, turn, payload)
 
 
 def _base_drafts(
     number: int,
     tile: CodedTile,
     weight: float,
-    tables: dict[str, FrequencyTable],
+    tables: Mapping[str, FrequencyTable],
     layout: Layout,
     max_payload: int,
 ) -> list[Draft]:
-    """As many scales in each segment as fit."""
+    """As many stages in each segment as fit."""
     room = max_payload - 1 - tile_bytes(layout)
     drafts: list[Draft] = []
     first = 0
-    while first < SCALES:
+    stages = layout.depth.stages
+    while first < stages:
         last, code = first, encoded(tile.stages[first : first + 1], tables)
-        while last + 1 < SCALES:
+        while last + 1 < stages:
             longer = encoded(tile.stages[first : last + 2], tables)
             if len(longer) > room:
                 break
             last, code = last + 1, longer
         utility = float(tile.base_gains[first : last + 1].sum()) * weight
-        contents = Contents(BASE, code, number, RUNS.index((first, last)))
+        contents = Contents(BASE, code, number, layout.depth.runs.index((first, last)))
         drafts += _fitted(contents, 0, utility, drafts[-1:], layout, max_payload)
         first = last + 1
     return drafts
@@ -129,7 +129,7 @@ def _packed(
     level: int,
     order: list[int],
     among: int,
-    tables: dict[str, FrequencyTable],
+    tables: Mapping[str, FrequencyTable],
     max_payload: int,
 ) -> Iterator[tuple[list[int], bytes]]:
     """A level of some blocks in as few segments as hold it, in this order: (blocks, range code).
@@ -140,7 +140,8 @@ def _packed(
     record: Recorder = tile.levels[level - 1]
     bits, left = tile.bits[level - 1], order
     limit = max_payload - largest_prefix(among)
-    room = 8 * (FILLED[level - 1] * max_payload - largest_prefix(among)) - SLACK_BITS
+    filled = FIRST_FILLED if level == 1 else 1.0
+    room = 8 * (filled * max_payload - largest_prefix(among)) - SLACK_BITS
     while left:
         total = float(bits[left].sum())
         share = total / max(1, np.ceil(total / max(room, 1)))
@@ -162,5 +163,6 @@ def _fitted(
     pieces = contents.fitted(max_payload, layout)
     drafts: list[Draft] = []
     for piece in pieces:
-        drafts.append(Draft(piece, level, utility / len(pieces), drafts[-1:] or needs))
+        share, layer = utility / len(pieces), layout.depth.layer_of(level)
+        drafts.append(Draft(piece, level, share, drafts[-1:] or needs, layer))
     return drafts

@@ -4,8 +4,8 @@ The first byte has, from its highest bit: a form (2 bits), whether this is a fra
 
 | form | holds | five bits | then |
 |---|---|---|---|
-| 3 | scales of a tile's base, one after the other | their run, `RUNS` | the tile: no byte where the photo has one, \
-one for up to 256, otherwise two |
+| 3 | stages of a tile's base, one after the other | their run, `Depth.runs` | the tile: no byte where the photo has \
+one, one for up to 256, otherwise two |
 | 0 | the next level of all blocks of another segment | the reference | |
 | 1 | of those in a run of that segment's list | the reference | first (1), how many (1) |
 | 2 | of some of them | the reference | a bit each, first in the highest, in whole bytes |
@@ -27,15 +27,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from progressive.codecs.rmpgc.layout import LEVELS, SCALES, Layout, plane_and_tier
+from progressive.codecs.rmpgc.layout import Layout
 from progressive.errors import BitstreamError
 
 ALL, RUN, SET, BASE = range(4)
 
 FRAGMENT_FLAG = 32
-RUNS = tuple((first, last) for first in range(SCALES) for last in range(first, SCALES))
-"""First and last scale of a segment of the base."""
-
 LARGEST_REFERENCE = 2
 """Bytes of a reference beyond the first, at most."""
 
@@ -58,7 +55,7 @@ class Contents:
     Fields:
         form: see above.
         body: the range code, before it what names the blocks; or a fragment of both.
-        tile, run: number of the tile and of the run of scales; of the base only.
+        tile, run: number of the tile and of the run of stages; of the base only.
         reference: id of the segment that it refers to; 0 for the base.
         fragment, fragments: number of the fragment, and how many there are; (0, 1) for a whole one.
     """
@@ -70,11 +67,6 @@ class Contents:
     reference: int = 0
     fragment: int = 0
     fragments: int = 1
-
-    @property
-    def scales(self) -> tuple[int, int]:
-        """First and last scale, of the base."""
-        return RUNS[self.run]
 
     @property
     def whole(self) -> Contents:
@@ -103,7 +95,7 @@ class Contents:
             if len(rest) < size:
                 raise BitstreamError("a segment is shorter than its prefix")
             tile, rest = int.from_bytes(rest[:size], "big"), rest[size:]
-            if run >= len(RUNS) or tile >= layout.tiles:
+            if run >= len(layout.depth.runs) or tile >= layout.tiles:
                 raise BitstreamError(f"a segment claims tile {tile}, run {run}, which this stream does not have")
         else:
             distance, rest = _reference(bits, rest)
@@ -143,9 +135,9 @@ def largest_prefix(blocks: int) -> int:
     return 1 + LARGEST_REFERENCE + max(2, -(-blocks // 8))
 
 
-def next_level(of: Listed, layer_limit: int = LEVELS) -> int:
-    """The level that a segment brings which refers to this one; raises BitstreamError beyond the last."""
-    if of.level >= layer_limit:
+def next_level(of: Listed, levels: int) -> int:
+    """The level that a segment brings which refers to this one; raises BitstreamError beyond the last of `levels`."""
+    if of.level >= levels:
         raise BitstreamError("a segment claims a level beyond the last")
     return of.level + 1
 
@@ -177,11 +169,6 @@ def named(form: int, body: bytes, among: Sequence[int]) -> tuple[tuple[int, ...]
     if not places or places[-1] >= len(among):
         raise BitstreamError("a segment claims blocks that are not of the one it refers to")
     return tuple(sorted(among[place] for place in places)), body[size:]
-
-
-def layer_of(level: int) -> int:
-    """0 for the base, then the number of the enhance plane."""
-    return plane_and_tier(level)[0] if level else 0
 
 
 def _with_reference(first: int, distance: int) -> bytes:

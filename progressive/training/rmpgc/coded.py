@@ -15,13 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from progressive.codecs.rmpgc.choices import Choices
-from progressive.codecs.rmpgc.colours import Colours
-from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, LEVELS, SCALES
-from progressive.codecs.rmpgc.model import Coding
-from progressive.codecs.rmpgc.synthesis import state_of
-from progressive.codecs.rmpgc.tile import Target, TileState, code_everything
-from progressive.codecs.rmpgc.transform import Transform
+from progressive.codecs.rmpgc.backbones.multiscale.choices import Choices
+from progressive.codecs.rmpgc.backbones.multiscale.colours import Colours
+from progressive.codecs.rmpgc.backbones.multiscale.model import Coding
+from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, LEVELS, SCALES
+from progressive.codecs.rmpgc.backbones.multiscale.synthesis import state_of
+from progressive.codecs.rmpgc.backbones.multiscale.tile import Target, TileState, code_everything
+from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
+from progressive.codecs.rmpgc.layout import BLOCK
 from progressive.exact.coders import CostMeter
 
 AT_ONCE = 8

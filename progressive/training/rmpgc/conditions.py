@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from progressive.codecs.rmpgc.layout import BLOCK, LEVELS, SCALES
-from progressive.codecs.rmpgc.synthesis import state_of
+from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS, SCALES
+from progressive.codecs.rmpgc.backbones.multiscale.synthesis import state_of
+from progressive.codecs.rmpgc.layout import BLOCK
 
 BASE = state_of(SCALES, 0)
 

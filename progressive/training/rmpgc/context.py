@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc import quantiser
-from progressive.codecs.rmpgc.layout import SCALES
-from progressive.codecs.rmpgc.probability import BANDS, Place, Walk
+from progressive.codecs.rmpgc.backbones.multiscale import quantiser
+from progressive.codecs.rmpgc.backbones.multiscale.probability import BANDS, Place, Walk
+from progressive.codecs.rmpgc.backbones.multiscale.scales import SCALES
 
 WIDTH = 48
 RATES = 4

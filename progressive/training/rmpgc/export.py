@@ -9,13 +9,13 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc import model
-from progressive.codecs.rmpgc.calibration import fit
-from progressive.codecs.rmpgc.layout import PLANES
-from progressive.codecs.rmpgc.model import POINT_NAMES, TABLE_NAMES, Coding
-from progressive.codecs.rmpgc.probability import ProbabilityNetworks
-from progressive.codecs.rmpgc.synthesis import Synthesis
-from progressive.codecs.rmpgc.transform import Transform
+from progressive.codecs.rmpgc.backbones.multiscale import model
+from progressive.codecs.rmpgc.backbones.multiscale.calibration import fit
+from progressive.codecs.rmpgc.backbones.multiscale.model import POINT_NAMES, TABLE_NAMES, Coding
+from progressive.codecs.rmpgc.backbones.multiscale.probability import ProbabilityNetworks
+from progressive.codecs.rmpgc.backbones.multiscale.scales import PLANES
+from progressive.codecs.rmpgc.backbones.multiscale.synthesis import Synthesis
+from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.errors import UsageError
 from progressive.exact.layers import layers_of
 from progressive.files import write_atomically

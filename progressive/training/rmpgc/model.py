@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from progressive.codecs.rmpgc.backbones.multiscale.probability import ProbabilityNetworks
+from progressive.codecs.rmpgc.backbones.multiscale.synthesis import Synthesis
+from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.codecs.rmpgc.layout import BLOCK
-from progressive.codecs.rmpgc.probability import ProbabilityNetworks
-from progressive.codecs.rmpgc.synthesis import Synthesis
-from progressive.codecs.rmpgc.transform import Transform
 from progressive.semantics.importance_network import STRIDE, ImportanceNetwork, load_network
 from progressive.training.rmpgc.context import Context
 

@@ -20,10 +20,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc.colours import Colours
-from progressive.codecs.rmpgc.layout import BLOCK, LEVELS, PLANES, plane_and_tier
-from progressive.codecs.rmpgc.quantiser import STEP
-from progressive.codecs.rmpgc.synthesis import state_of
+from progressive.codecs.rmpgc.backbones.multiscale.colours import Colours
+from progressive.codecs.rmpgc.backbones.multiscale.quantiser import STEP
+from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS, PLANES, plane_and_tier
+from progressive.codecs.rmpgc.backbones.multiscale.synthesis import state_of
+from progressive.codecs.rmpgc.layout import BLOCK
 from progressive.training.phase import Loss, Phase
 from progressive.training.rmpgc.coded import CodedPhoto, CodedPool, coded
 from progressive.training.rmpgc.conditions import BASE, draw_states

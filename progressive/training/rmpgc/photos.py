@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from progressive.codec import Photo
-from progressive.codecs.rmpgc.colours import Colours
+from progressive.codecs.rmpgc.backbones.multiscale.colours import Colours
 from progressive.codecs.rmpgc.layout import BLOCK
 
 

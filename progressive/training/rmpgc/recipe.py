@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from progressive.codecs.rmpgc.model import ARCHITECTURE
+from progressive.codecs.rmpgc.backbones.multiscale.model import ARCHITECTURE
 from progressive.training.data import Photos
 from progressive.training.phase import Phase
 from progressive.training.recipe import Recipe, carry_out

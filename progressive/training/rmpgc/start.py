@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from progressive.codecs.rmpgc import quantiser
-from progressive.codecs.rmpgc.layout import COLOUR_CHANNELS, LEVELS, PLANES, TIERS
-from progressive.codecs.rmpgc.probability import BANDS, COLOUR, SLOTS, Pass, ProbabilityNetworks
+from progressive.codecs.rmpgc.backbones.multiscale import quantiser
+from progressive.codecs.rmpgc.backbones.multiscale.probability import BANDS, COLOUR, SLOTS, Pass, ProbabilityNetworks
+from progressive.codecs.rmpgc.backbones.multiscale.scales import COLOUR_CHANNELS, LEVELS, PLANES, TIERS
 from progressive.exact.layers import Conv
 from progressive.training.rmpgc.rate import parents_and_symbols
 

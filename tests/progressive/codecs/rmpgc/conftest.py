@@ -6,10 +6,10 @@ from frozen_rmpgc import frozen_model
 from torch import Tensor
 
 from progressive.codec import Photo
+from progressive.codecs.rmpgc.backbones.multiscale.model import Coding, Model
+from progressive.codecs.rmpgc.backbones.multiscale.picture import latent_of
+from progressive.codecs.rmpgc.backbones.multiscale.scales import layout_of
 from progressive.codecs.rmpgc.codec import CodedPhoto, Rmpgc
-from progressive.codecs.rmpgc.layout import Layout
-from progressive.codecs.rmpgc.model import Coding, Model
-from progressive.codecs.rmpgc.picture import latent_of
 from progressive.photos import sample_photo
 
 
@@ -38,7 +38,7 @@ def photo() -> Photo:
 def latent(model: Model, photo: Photo) -> list[Tensor]:
     """Of the photo, in the usual colours."""
     with torch.inference_mode():
-        return latent_of(photo, Layout(photo.shape[1], photo.shape[0]), model.transform.analyse)
+        return latent_of(photo, layout_of(photo.shape[1], photo.shape[0]), model.transform.analyse)
 
 
 @pytest.fixture(scope="session")

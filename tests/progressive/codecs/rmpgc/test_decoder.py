@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from progressive.codec import Photo
+from progressive.codecs.rmpgc.backbones.multiscale.scales import DEPTH, SCALES, layout_of
 from progressive.codecs.rmpgc.codec import CodedPhoto, Rmpgc
 from progressive.codecs.rmpgc.decoder import RmpgcDecoder
-from progressive.codecs.rmpgc.layout import SCALES, Layout
-from progressive.codecs.rmpgc.segments import ALL, BASE, RUNS, Contents
+from progressive.codecs.rmpgc.segments import ALL, BASE, Contents
 from progressive.errors import BitstreamError
 from progressive.stream import LayeredStream, Segment
 
@@ -129,7 +129,7 @@ def test_a_level_or_scale_comes_once(
     """Also when both came in one batch."""
     base = [s for s in stream.segments if s.layer == 0]
     free = len(stream.segments)
-    repeated = Contents(BASE, b"", run=RUNS.index((0, 0))).to_bytes(free, coded.layout)
+    repeated = Contents(BASE, b"", run=DEPTH.runs.index((0, 0))).to_bytes(free, coded.layout)
     with pytest.raises(BitstreamError, match="repeats a scale"):
         after_the_base.push(free, repeated)
     contents = contents_of(stream, coded)
@@ -145,7 +145,7 @@ def test_a_level_or_scale_comes_once(
 
 def test_a_level_of_a_base_that_is_not_whole_is_damage(codec: Rmpgc, stream: LayeredStream, coded: CodedPhoto) -> None:
     contents = contents_of(stream, coded)
-    part = [s for s in stream.segments if s.layer == 0 and contents[s.id].scales[1] < SCALES - 1]
+    part = [s for s in stream.segments if s.layer == 0 and DEPTH.runs[contents[s.id].run][1] < SCALES - 1]
     assert part
     decoder, free = pushed(codec, stream, part), len(stream.segments)
     known = decoder.status
@@ -158,7 +158,7 @@ def test_ids_that_a_stream_cannot_have_are_refused_and_no_more_are_kept_than_it_
     codec: Rmpgc, stream: LayeredStream
 ) -> None:
     decoder, payload = codec.decoder(stream.header), stream.segments[-1].payload
-    layout = Layout(stream.header.width, stream.header.height)
+    layout = layout_of(stream.header.width, stream.header.height)
     for number in (0, -1, 0x10000):
         with pytest.raises(BitstreamError, match="out of range"):
             decoder.push(number, payload)

@@ -18,19 +18,19 @@ from frozen_rmpgc import frozen_model
 from skimage import data
 from torch import Tensor
 
-from progressive.codecs.rmpgc.choices import Choices
+from progressive.codecs.rmpgc.backbones.multiscale.choices import Choices
+from progressive.codecs.rmpgc.backbones.multiscale.colours import Colours
+from progressive.codecs.rmpgc.backbones.multiscale.model import Model
+from progressive.codecs.rmpgc.backbones.multiscale.scales import CHANNELS, DEPTH, LEVELS, SCALES, STRIDES, layout_of
+from progressive.codecs.rmpgc.backbones.multiscale.tile import Target, TileState
 from progressive.codecs.rmpgc.codec import Rmpgc
-from progressive.codecs.rmpgc.colours import Colours
-from progressive.codecs.rmpgc.layout import CHANNELS, LEVELS, SCALES, STRIDES, Layout
-from progressive.codecs.rmpgc.model import Model
 from progressive.codecs.rmpgc.records import Recorder, encoded
-from progressive.codecs.rmpgc.segments import ALL, BASE, RUN, RUNS, SET, Contents, layer_of, naming
-from progressive.codecs.rmpgc.tile import Target, TileState
+from progressive.codecs.rmpgc.segments import ALL, BASE, RUN, SET, Contents, naming
 from progressive.container import stream_to_bytes
 from progressive.stream import LayeredStream, Segment, StreamHeader
 
 GOLDEN = Path(__file__).with_name("golden.json")
-LAYOUT = Layout(320, 256)
+LAYOUT = layout_of(320, 256)
 FRACTION = 32
 MAX_PAYLOAD = 900
 NUMBER = 2
@@ -67,7 +67,7 @@ def frozen_stream(model: Model) -> LayeredStream:
         for piece in contents.fitted(MAX_PAYLOAD, LAYOUT):
             number = len(segments) + 1
             made = Contents(piece.form, piece.body, piece.tile, piece.run, reference, piece.fragment, piece.fragments)
-            segments.append(Segment(number, layer_of(level), (), made.to_bytes(number, LAYOUT)))
+            segments.append(Segment(number, DEPTH.layer_of(level), (), made.to_bytes(number, LAYOUT)))
             reference = number
         return reference
 
@@ -75,7 +75,7 @@ def frozen_stream(model: Model) -> LayeredStream:
         for first, last in ((0, COARSE - 1), (COARSE, SCALES - 1)):
             recorder = Recorder()
             state.keep_stages(state.code_stages(recorder, last - first + 1, target.base()))
-            base = send(Contents(BASE, encoded([recorder], tables), run=RUNS.index((first, last))), 0)
+            base = send(Contents(BASE, encoded([recorder], tables), run=DEPTH.runs.index((first, last))), 0)
         listed = list(state.by_activity)
         groups = [(base, listed, chosen) for chosen in (listed[:9], listed[9:18:2], [*listed[10:18:2], *listed[18:]])]
         for level in range(1, LEVELS + 1):

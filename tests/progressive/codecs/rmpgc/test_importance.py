@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from progressive.codec import Photo
-from progressive.codecs.rmpgc.codec import CodedPhoto, Rmpgc, coarse_map_of
+from progressive.codecs.rmpgc.codec import CodedPhoto, Rmpgc
 from progressive.codecs.rmpgc.importance import EMPHASIS, block_importance
 from progressive.errors import UsageError
 from progressive.semantics.coarse_map import CoarseMap
@@ -16,7 +16,7 @@ RIGHT = CoarseMap(np.array([[0, 3, 7]], np.uint8))
 
 
 def weights(coded: CodedPhoto, context: str) -> np.ndarray:
-    return block_importance(RIGHT, coded.layout, coded.tiles[0], context).reshape(2, 3)
+    return block_importance(RIGHT, coded.layout, coded.coded.tiles[0], context).reshape(2, 3)
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
@@ -25,10 +25,10 @@ def test_ranking_a_coded_photo_makes_the_stream_that_encoding_makes(
 ) -> None:
     stream = codec.encode(photo, max_payload=400, context=context)
     assert codec.rank(coded, max_payload=400, context=context) == stream
-    sent = coarse_map_of(stream.header)
+    sent = codec.sent_importance(stream.header)
     assert (sent is None) == (context == "reconstruct")
     if sent is not None and coded.importance is not None:
-        assert np.array_equal(sent.levels, coded.importance.levels)
+        assert np.array_equal(sent, coded.importance.levels)
 
 
 def test_every_context_shows_the_same_picture_in_the_end(codec: Rmpgc, coded: CodedPhoto) -> None:
@@ -58,7 +58,7 @@ def test_meaning_counts_most_to_classify_and_not_to_reconstruct(coded: CodedPhot
 
 def test_meaning_moves_blocks_forward(codec: Rmpgc, coded: CodedPhoto) -> None:
     """Half of the enhance bytes hold more of the meaningful blocks' error if the picture is for recognition."""
-    marked = CodedPhoto(coded.layout, coded.colours, coded.tiles, RIGHT)
+    marked = CodedPhoto(coded.layout, coded.coded, RIGHT)
 
     def share(context: str) -> float:
         stream = codec.rank(marked, max_payload=300, context=context)
@@ -69,7 +69,7 @@ def test_meaning_moves_blocks_forward(codec: Rmpgc, coded: CodedPhoto) -> None:
             if size <= enhance / 2:
                 decoder.push(segment.id, segment.payload)
         levels = decoder._tiles[0].levels
-        return sum(float(coded.tiles[0].gains[: levels[block], block].sum()) for block in (2, 5))
+        return sum(float(coded.coded.tiles[0].gains[: levels[block], block].sum()) for block in (2, 5))
 
     assert share("classify") > share("reconstruct")
 

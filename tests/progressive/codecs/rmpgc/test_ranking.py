@@ -5,18 +5,18 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from progressive.codecs.rmpgc.backbones.multiscale.model import Coding
+from progressive.codecs.rmpgc.backbones.multiscale.scales import DEPTH, LEVELS, SCALES, layout_of
 from progressive.codecs.rmpgc.codec import CodedPhoto
-from progressive.codecs.rmpgc.layout import LEVELS, SCALES, Layout
-from progressive.codecs.rmpgc.model import Coding
 from progressive.codecs.rmpgc.ranking import Draft, drafts_of, ordered
-from progressive.codecs.rmpgc.segments import ALL, BASE, RUNS, Contents, named
+from progressive.codecs.rmpgc.segments import ALL, BASE, Contents, named
 
 PAYLOADS = (60, 192, 600, 20_000)
-TWO_TILES = Layout(700, 64)
+TWO_TILES = layout_of(700, 64)
 
 
 def drafts(coded: CodedPhoto, coding: Coding, max_payload: int, importance: list[float] | None = None) -> list[Draft]:
-    tile = coded.tiles[0]
+    tile = coded.coded.tiles[0]
     weights = np.ones(tile.window.blocks) if importance is None else np.array(importance)
     return drafts_of(0, tile, weights, coding.tables, coded.layout, max_payload)
 
@@ -27,7 +27,7 @@ def blocks_of(made: list[Draft], coded: CodedPhoto) -> dict[int, tuple[int, ...]
     for one in made:
         contents = one.contents
         if contents.form == BASE:
-            found[id(one)] = coded.tiles[0].by_activity
+            found[id(one)] = coded.coded.tiles[0].by_activity
         else:
             listed = found[id(one.needs[0])]
             found[id(one)] = listed if contents.fragment else named(contents.form, contents.body, listed)[0]
@@ -35,7 +35,7 @@ def blocks_of(made: list[Draft], coded: CodedPhoto) -> dict[int, tuple[int, ...]
 
 
 def base(run: tuple[int, int], utility: float, needs: list[Draft], tile: int = 0) -> Draft:
-    return Draft(Contents(BASE, bytes(18), tile, RUNS.index(run)), 0, utility, needs)
+    return Draft(Contents(BASE, bytes(18), tile, DEPTH.runs.index(run)), 0, utility, needs)
 
 
 def enhance(level: int, utility: float, size: int, needs: list[Draft]) -> Draft:
@@ -49,7 +49,7 @@ def test_segments_fit_and_hold_every_level_of_every_block_once(
 ) -> None:
     made = drafts(coded, coding, max_payload)
     assert max(len(s.payload) for s in ordered(made, coded.layout)) <= max_payload
-    runs = [d.contents.scales for d in made if not d.level and not d.contents.fragment]
+    runs = [DEPTH.runs[d.contents.run] for d in made if not d.level and not d.contents.fragment]
     assert [scale for first, last in runs for scale in range(first, last + 1)] == list(range(SCALES))
     blocks = blocks_of(made, coded)
     found = sorted((d.level, b) for d in made if d.level and not d.contents.fragment for b in blocks[id(d)])
@@ -82,7 +82,7 @@ def test_a_draft_needs_the_one_that_holds_its_blocks_a_level_before(
 
 def test_the_base_takes_as_few_segments_as_hold_it(coded: CodedPhoto, coding: Coding) -> None:
     runs = [
-        [d.contents.scales for d in drafts(coded, coding, payload) if not d.level and not d.contents.fragment]
+        [DEPTH.runs[d.contents.run] for d in drafts(coded, coding, payload) if not d.level and not d.contents.fragment]
         for payload in PAYLOADS
     ]
     assert runs[-1] == [(0, SCALES - 1)]
@@ -123,7 +123,7 @@ def test_no_segment_that_could_come_earlier_is_worth_more(coded: CodedPhoto, cod
 
 
 def test_blocks_of_the_same_segment_have_like_slopes(coded: CodedPhoto, coding: Coding) -> None:
-    tile = coded.tiles[0]
+    tile = coded.coded.tiles[0]
     importance = [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]
     slope = tile.gains[0] * importance / (tile.bits[0] + 1)
     made = drafts(coded, coding, 300, importance)
@@ -139,7 +139,7 @@ def test_without_importance_the_first_level_runs_along_the_list_of_the_base(code
     blocks = blocks_of(made, coded)
     first = [blocks[id(d)] for d in made if d.level == 1 and not d.contents.fragment]
     assert len(first) > 1
-    activity = list(coded.tiles[0].by_activity)
+    activity = list(coded.coded.tiles[0].by_activity)
     for found in first:
         assert sorted(activity[: len(found)]) == list(found)
         activity = activity[len(found) :]
@@ -154,8 +154,8 @@ def test_importance_scales_what_a_block_is_worth(coded: CodedPhoto, coding: Codi
         return list(found)
 
     plain, twice, one = utilities([1.0] * 6), utilities([2.0] * 6), utilities([0, 0, 6, 0, 0, 0.0])
-    gains = coded.tiles[0].gains
+    gains = coded.coded.tiles[0].gains
     assert twice == pytest.approx([2 * utility for utility in plain])
     assert one[1:] == pytest.approx([6 * max(gains[level][2], 0) for level in range(LEVELS)])
-    assert plain[0] == pytest.approx(coded.tiles[0].base_gains.sum())
+    assert plain[0] == pytest.approx(coded.coded.tiles[0].base_gains.sum())
     assert plain[1:] == pytest.approx([max(gains[level].sum(), 0) for level in range(LEVELS)], rel=0.3)

@@ -6,18 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from progressive.codecs.rmpgc.backbones.multiscale.scales import DEPTH, LEVELS, PLANES, SCALES, TIERS, layout_of
 from progressive.codecs.rmpgc.codec import Rmpgc
-from progressive.codecs.rmpgc.layout import LEVELS, PLANES, SCALES, TIERS, Layout
+from progressive.codecs.rmpgc.layout import Layout
 from progressive.codecs.rmpgc.segments import (
     ALL,
     BASE,
     RUN,
-    RUNS,
     SET,
     Contents,
     Listed,
     largest_prefix,
-    layer_of,
     named,
     naming,
     next_level,
@@ -27,7 +26,7 @@ from progressive.errors import BitstreamError
 from progressive.photos import sample_photo
 from progressive.stream import MAX_SEGMENTS
 
-ONE_TILE, FOUR_TILES, MANY_TILES = Layout(512, 300), Layout(700, 530), Layout(8500, 8500)
+ONE_TILE, FOUR_TILES, MANY_TILES = layout_of(512, 300), layout_of(700, 530), layout_of(8500, 8500)
 LAYOUTS = (ONE_TILE, FOUR_TILES, MANY_TILES)
 
 PACKET_ID = 2
@@ -45,7 +44,7 @@ def any_contents(draw: st.DrawFn) -> tuple[int, Contents, Layout]:
     )
     if form != BASE:
         return segment_id, replace(contents, reference=draw(st.integers(1, segment_id - 1))), layout
-    tile, run = draw(st.integers(0, layout.tiles - 1)), draw(st.integers(0, len(RUNS) - 1))
+    tile, run = draw(st.integers(0, layout.tiles - 1)), draw(st.integers(0, len(DEPTH.runs) - 1))
     return segment_id, replace(contents, tile=tile, run=run), layout
 
 
@@ -123,8 +122,8 @@ def test_a_set_that_is_not_in_the_list_is_refused(names: str) -> None:
 @pytest.mark.parametrize(
     ("segment_id", "contents", "layout", "expected"),
     [
-        (1, Contents(BASE, b"code", run=RUNS.index((0, SCALES - 1))), ONE_TILE, "c6"),
-        (9, Contents(BASE, b"code", tile=3, run=RUNS.index((2, 4))), FOUR_TILES, "cf 03"),
+        (1, Contents(BASE, b"code", run=DEPTH.runs.index((0, SCALES - 1))), ONE_TILE, "c6"),
+        (9, Contents(BASE, b"code", tile=3, run=DEPTH.runs.index((2, 4))), FOUR_TILES, "cf 03"),
         (9, Contents(BASE, b"code", tile=258, run=0), MANY_TILES, "c0 0102"),
         (9, Contents(BASE, b"code", tile=3, run=27, fragment=1, fragments=258), FOUR_TILES, "fb 03 0001 0102"),
         (9, Contents(ALL, b"code", reference=8), ONE_TILE, "00"),
@@ -143,18 +142,18 @@ def test_a_prefix_is_what_the_format_says(segment_id: int, contents: Contents, l
 
 
 def test_runs_are_all_that_follow_each_other() -> None:
-    assert len(set(RUNS)) == len(RUNS) == SCALES * (SCALES + 1) // 2 < 32
-    assert all(0 <= first <= last < SCALES for first, last in RUNS)
-    assert [Contents(BASE, b"", run=n).scales for n in range(len(RUNS))] == list(RUNS)
+    assert len(set(DEPTH.runs)) == len(DEPTH.runs) == SCALES * (SCALES + 1) // 2 < 32
+    assert all(0 <= first <= last < SCALES for first, last in DEPTH.runs)
+    assert [DEPTH.runs.index(run) for run in DEPTH.runs] == list(range(len(DEPTH.runs)))
 
 
 def test_the_next_level_is_one_on_and_belongs_to_the_layer_of_its_plane() -> None:
-    levels = [next_level(Listed(0, level, (0,))) for level in range(LEVELS)]
+    levels = [next_level(Listed(0, level, (0,)), LEVELS) for level in range(LEVELS)]
     assert levels == list(range(1, LEVELS + 1))
-    assert [layer_of(n) for n in levels] == [plane for plane in range(1, PLANES + 1) for _ in range(TIERS)]
-    assert layer_of(0) == 0
+    assert [DEPTH.layer_of(n) for n in levels] == [plane for plane in range(1, PLANES + 1) for _ in range(TIERS)]
+    assert DEPTH.layer_of(0) == 0
     with pytest.raises(BitstreamError, match="beyond the last"):
-        next_level(Listed(0, LEVELS, (0,)))
+        next_level(Listed(0, LEVELS, (0,)), LEVELS)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +198,7 @@ def test_any_bytes_are_refused_or_kept(data: bytes, segment_id: int, layout: Lay
 
 def test_a_segment_takes_six_bytes_at_most_besides_its_code(codec: Rmpgc) -> None:
     """The id in its packet counted; in a tile of many blocks."""
-    coded, layout = codec.analyse(sample_photo("chelsea")[:256, :320].copy()), Layout(320, 256)
+    coded, layout = codec.analyse(sample_photo("chelsea")[:256, :320].copy()), layout_of(320, 256)
     found, forms = [], set()
     for max_payload in (1000, 3000):
         listed: dict[int, tuple[int, ...]] = {}
@@ -207,7 +206,7 @@ def test_a_segment_takes_six_bytes_at_most_besides_its_code(codec: Rmpgc) -> Non
             contents = Contents.from_bytes(segment.payload, segment.id, layout)
             names = 0
             if contents.form == BASE:
-                listed[segment.id] = coded.tiles[0].by_activity
+                listed[segment.id] = coded.coded.tiles[0].by_activity
             elif contents.fragment:
                 listed[segment.id] = listed[contents.reference]
             else:

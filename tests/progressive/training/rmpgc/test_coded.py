@@ -8,11 +8,12 @@ import torch
 from frozen_rmpgc import frozen_model
 from torch import Tensor
 
+from progressive.codecs.rmpgc.backbones.multiscale.colours import Colours
+from progressive.codecs.rmpgc.backbones.multiscale.renderer import Renderer
+from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, CHANNELS, LEVELS, SCALES, layout_of
+from progressive.codecs.rmpgc.backbones.multiscale.synthesis import MISSING, state_of
 from progressive.codecs.rmpgc.codec import Rmpgc
-from progressive.codecs.rmpgc.colours import Colours
-from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, CHANNELS, LEVELS, SCALES, Layout
-from progressive.codecs.rmpgc.renderer import Renderer
-from progressive.codecs.rmpgc.synthesis import MISSING, state_of
+from progressive.codecs.rmpgc.layout import BLOCK
 from progressive.photos import sample_photo
 from progressive.training.rmpgc import coded as coded_module
 from progressive.training.rmpgc.coded import AT_ONCE, CodedPhoto, CodedPool, coded
@@ -37,7 +38,7 @@ def everywhere(state: int) -> Tensor:
 
 def test_it_is_what_a_decoder_has_when_everything_has_come(known: CodedPhoto) -> None:
     model = frozen_model()
-    codec, layout = Rmpgc(model), Layout(128, 128)
+    codec, layout = Rmpgc(model), layout_of(128, 128)
     stream = codec.encode(PHOTO)
     decoder = codec.decoder(stream.header)
     for segment in stream.segments:

@@ -10,11 +10,11 @@ from frozen_rmpgc import frozen_model
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc import model as model_module
-from progressive.codecs.rmpgc import synthesis as synthesis_module
-from progressive.codecs.rmpgc.model import ARCHITECTURE, WEIGHTS
-from progressive.codecs.rmpgc.synthesis import STATES, Synthesis
-from progressive.codecs.rmpgc.transform import Transform
+from progressive.codecs.rmpgc.backbones.multiscale import model as model_module
+from progressive.codecs.rmpgc.backbones.multiscale import synthesis as synthesis_module
+from progressive.codecs.rmpgc.backbones.multiscale.model import ARCHITECTURE, WEIGHTS
+from progressive.codecs.rmpgc.backbones.multiscale.synthesis import STATES, Synthesis
+from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.errors import UsageError
 from progressive.training.rmpgc.export import read_model, take_over
 

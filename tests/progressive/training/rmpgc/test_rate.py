@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from progressive.codecs.rmpgc import quantiser
-from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, PLANES, SCALES, TIERS
-from progressive.codecs.rmpgc.probability import ProbabilityNetworks, places_of
-from progressive.codecs.rmpgc.transform import Transform
+from progressive.codecs.rmpgc.backbones.multiscale import quantiser
+from progressive.codecs.rmpgc.backbones.multiscale.probability import ProbabilityNetworks, places_of
+from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, LEVELS, PLANES, SCALES, TIERS
+from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.photos import sample_photo
 from progressive.training.rmpgc.context import (
     DEAD_ZONE,

@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 
 from progressive.__main__ import main
-from progressive.codecs.rmpgc.layout import LEVELS, PLANES, SCALES
-from progressive.codecs.rmpgc.synthesis import state_of
+from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS, PLANES, SCALES
+from progressive.codecs.rmpgc.backbones.multiscale.synthesis import state_of
 from progressive.errors import RunError, UsageError
 from progressive.photos import downscale, sample_photo
 from progressive.training.checkpoints import Checkpoints, Plan

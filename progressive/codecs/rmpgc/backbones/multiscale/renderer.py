@@ -11,13 +11,14 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from progressive.codec import Photo
-from progressive.codecs.rmpgc.colours import Colours
-from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, CHANNELS, Layout, Window
-from progressive.codecs.rmpgc.model import Model
-from progressive.codecs.rmpgc.picture import pieces, to_photo, with_margin
-from progressive.codecs.rmpgc.precision import fast_floats
-from progressive.codecs.rmpgc.synthesis import MISSING, state_of
-from progressive.codecs.rmpgc.tile import TileState
+from progressive.codecs.rmpgc.backbones.multiscale.colours import Colours
+from progressive.codecs.rmpgc.backbones.multiscale.model import Model
+from progressive.codecs.rmpgc.backbones.multiscale.picture import pieces, to_photo, with_margin
+from progressive.codecs.rmpgc.backbones.multiscale.precision import fast_floats
+from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, CHANNELS
+from progressive.codecs.rmpgc.backbones.multiscale.synthesis import MISSING, state_of
+from progressive.codecs.rmpgc.backbones.multiscale.tile import TileState
+from progressive.codecs.rmpgc.layout import BLOCK, Layout, Window
 from progressive.runtime.stopping import Stop, check, never
 
 
@@ -61,7 +62,7 @@ class Renderer:
         for number, tile in tiles.items():
             window = layout.window(number)
             levels = torch.from_numpy(tile.levels.astype(np.int64)).reshape(window.height, window.width)
-            states[window.slices(1)] = state_of(tile.scales, 0) + levels
+            states[window.slices(1)] = state_of(tile.stages, 0) + levels
         return states.to(self._device)
 
     def _values(self, layout: Layout, tiles: Mapping[int, TileState], piece: Window) -> list[Tensor]:

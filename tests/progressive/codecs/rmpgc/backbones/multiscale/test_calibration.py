@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from progressive.codecs.rmpgc.calibration import LEAST_ODDS, expected_slopes, fit
-from progressive.codecs.rmpgc.choices import Choices
-from progressive.codecs.rmpgc.coding import (
+from progressive.codecs.rmpgc.backbones.multiscale.calibration import LEAST_ODDS, expected_slopes, fit
+from progressive.codecs.rmpgc.backbones.multiscale.choices import Choices
+from progressive.codecs.rmpgc.backbones.multiscale.coding import (
     LEAST_SIGN,
     LEAST_ZERO,
     NEVER,
@@ -21,11 +21,11 @@ from progressive.codecs.rmpgc.coding import (
     look_of,
     table_of,
 )
-from progressive.codecs.rmpgc.layout import LEVELS, PLANES, SCALES, TIERS
-from progressive.codecs.rmpgc.model import POINT_NAMES, Coding
-from progressive.codecs.rmpgc.probability import ODDS_STEPS
-from progressive.codecs.rmpgc.quantiser import SPLITS, narrowing_gain, outer_gain
-from progressive.codecs.rmpgc.tile import Target, TileState, code_everything
+from progressive.codecs.rmpgc.backbones.multiscale.model import POINT_NAMES, Coding
+from progressive.codecs.rmpgc.backbones.multiscale.probability import ODDS_STEPS
+from progressive.codecs.rmpgc.backbones.multiscale.quantiser import SPLITS, narrowing_gain, outer_gain
+from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS, PLANES, SCALES, TIERS
+from progressive.codecs.rmpgc.backbones.multiscale.tile import Target, TileState, code_everything
 from progressive.exact.coders import CostMeter
 from progressive.exact.tables import TOTAL
 

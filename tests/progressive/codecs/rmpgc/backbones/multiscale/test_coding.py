@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from progressive.codecs.rmpgc.choices import Choices
-from progressive.codecs.rmpgc.coding import (
+from progressive.codecs.rmpgc.backbones.multiscale.choices import Choices
+from progressive.codecs.rmpgc.backbones.multiscale.coding import (
     COARSE_BASE_TABLE,
     ESCAPE_TABLE,
     FINE_BASE_SCALES,
@@ -26,11 +26,11 @@ from progressive.codecs.rmpgc.coding import (
     look_of,
     table_of,
 )
-from progressive.codecs.rmpgc.layout import BLOCK_SIDES, CHANNELS, PLANES, SCALES, TIERS
-from progressive.codecs.rmpgc.model import Coding
-from progressive.codecs.rmpgc.points import values_at
-from progressive.codecs.rmpgc.probability import MEAN_STEPS, SCALE_STEPS, Place, places_of
-from progressive.codecs.rmpgc.quantiser import MAX_INDEX, base_index, refine
+from progressive.codecs.rmpgc.backbones.multiscale.model import Coding
+from progressive.codecs.rmpgc.backbones.multiscale.points import values_at
+from progressive.codecs.rmpgc.backbones.multiscale.probability import MEAN_STEPS, SCALE_STEPS, Place, places_of
+from progressive.codecs.rmpgc.backbones.multiscale.quantiser import MAX_INDEX, base_index, refine
+from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, CHANNELS, PLANES, SCALES, TIERS
 from progressive.codecs.rmpgc.records import Recorder
 from progressive.errors import BitstreamError
 from progressive.exact.coders import RangeSymbolDecoder, RangeSymbolEncoder, SymbolCoder

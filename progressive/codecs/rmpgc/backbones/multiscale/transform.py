@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc import wavelet
-from progressive.codecs.rmpgc.layout import SCALES
-from progressive.codecs.rmpgc.precision import fast_floats
+from progressive.codecs.rmpgc.backbones.multiscale import wavelet
+from progressive.codecs.rmpgc.backbones.multiscale.precision import fast_floats
+from progressive.codecs.rmpgc.backbones.multiscale.scales import SCALES
 
 DEPTH = SCALES - 1
 LIFTED = 5

@@ -8,13 +8,27 @@ import pytest
 import torch
 from torch import Tensor
 
-from progressive.codecs.rmpgc.choices import Choices
-from progressive.codecs.rmpgc.coding import FINE_BASE_TABLE, NEVER, PLANE_ROWS
-from progressive.codecs.rmpgc.layout import BLOCK_SIDES, CHANNELS, LEVELS, PLANES, SCALES, TIERS, plane_and_tier
-from progressive.codecs.rmpgc.model import Coding
-from progressive.codecs.rmpgc.points import values_of
-from progressive.codecs.rmpgc.quantiser import base_index, bin_of, child_of, refine
-from progressive.codecs.rmpgc.tile import LevelResult, Target, TileState, code_everything, to_blocks
+from progressive.codecs.rmpgc.backbones.multiscale.choices import Choices
+from progressive.codecs.rmpgc.backbones.multiscale.coding import FINE_BASE_TABLE, NEVER, PLANE_ROWS
+from progressive.codecs.rmpgc.backbones.multiscale.model import Coding
+from progressive.codecs.rmpgc.backbones.multiscale.points import values_of
+from progressive.codecs.rmpgc.backbones.multiscale.quantiser import base_index, bin_of, child_of, refine
+from progressive.codecs.rmpgc.backbones.multiscale.scales import (
+    BLOCK_SIDES,
+    CHANNELS,
+    LEVELS,
+    PLANES,
+    SCALES,
+    TIERS,
+    plane_and_tier,
+)
+from progressive.codecs.rmpgc.backbones.multiscale.tile import (
+    LevelResult,
+    Target,
+    TileState,
+    code_everything,
+    to_blocks,
+)
 from progressive.exact.coders import CostMeter, RangeSymbolDecoder, RangeSymbolEncoder
 from progressive.exact.tables import TOTAL, FrequencyTable
 
@@ -74,7 +88,7 @@ def test_decoding_finds_what_encoding_wrote(coding: Coding, target: Target, runs
         decoder = RangeSymbolDecoder(coding.tables, encoder.to_bytes())
         receiver.keep_stages(receiver.code_stages(decoder, count))
         decoder.finish()
-        assert sender.scales == receiver.scales
+        assert sender.stages == receiver.stages
         assert same(known(sender), known(receiver))
     assert receiver.base_complete
     assert sender.by_activity == receiver.by_activity
@@ -115,7 +129,7 @@ def test_blocks_may_be_at_different_levels(coding: Coding, target: Target) -> No
 def test_nothing_changes_until_it_is_kept(coding: Coding, target: Target) -> None:
     state = fresh(coding)
     state.code_stages(CostMeter(coding.tables, 1), 3, target.base())
-    assert (state.scales, state.index) == (0, [])
+    assert (state.stages, state.index) == (0, [])
     state = with_base(coding, target)
     before = known(state)
     result, _ = coded_level(coding, state, target, 1, BLOCKS)

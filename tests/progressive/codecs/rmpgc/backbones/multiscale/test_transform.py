@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc import transform, wavelet
-from progressive.codecs.rmpgc.layout import CHANNELS, LUMA, SCALES, STRIDES
-from progressive.codecs.rmpgc.transform import Transform
+from progressive.codecs.rmpgc.backbones.multiscale import transform, wavelet
+from progressive.codecs.rmpgc.backbones.multiscale.scales import CHANNELS, LUMA, SCALES, STRIDES
+from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.photos import sample_photo
 
 PHOTO = torch.from_numpy(sample_photo("astronaut")[:128, 64:256].copy()).permute(2, 0, 1)[None] / 255

@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc.layout import COLOUR_CHANNELS, LEVELS, PLANES, SCALES, STRIDES, TIERS
+from progressive.codecs.rmpgc.backbones.multiscale.scales import COLOUR_CHANNELS, LEVELS, PLANES, SCALES, STRIDES, TIERS
 from progressive.exact.layers import MAX_ACTIVATION, UNIT, Conv, Residual, layers_of
 
 BASE_WIDTH, PLANE_WIDTH, LOOK_WIDTH = 32, 48, 48

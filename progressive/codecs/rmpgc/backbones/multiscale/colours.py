@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from progressive.codec import Photo
-from progressive.codecs.rmpgc.wavelet import COLOURS
+from progressive.codecs.rmpgc.backbones.multiscale.wavelet import COLOURS
 from progressive.errors import BitstreamError
 
 SIZE = 3

@@ -13,7 +13,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from progressive.codecs.rmpgc.layout import PLANES
+from progressive.codecs.rmpgc.backbones.multiscale.scales import PLANES
 
 STEP = 1.62
 """Width of the base's bins, for photo values in 0..1 under an orthonormal transform."""

@@ -14,15 +14,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from progressive.codecs.rmpgc.choices import BASE_PRICE, LEVEL_PRICES, Choices
-from progressive.codecs.rmpgc.coding import NEVER, BasePasses, PlanePasses
-from progressive.codecs.rmpgc.layout import BLOCK_SIDES, CHANNELS, LEVELS, SCALES, TIERS, plane_and_tier
-from progressive.codecs.rmpgc.points import values_of
-from progressive.codecs.rmpgc.quantiser import child_of
+from progressive.codecs.rmpgc.backbones.multiscale.choices import BASE_PRICE, LEVEL_PRICES, Choices
+from progressive.codecs.rmpgc.backbones.multiscale.coding import NEVER, BasePasses, PlanePasses
+from progressive.codecs.rmpgc.backbones.multiscale.points import values_of
+from progressive.codecs.rmpgc.backbones.multiscale.quantiser import child_of
+from progressive.codecs.rmpgc.backbones.multiscale.scales import (
+    BLOCK_SIDES,
+    CHANNELS,
+    LEVELS,
+    SCALES,
+    TIERS,
+    plane_and_tier,
+)
 from progressive.exact.coders import RangeSymbolDecoder, SymbolCoder
 
 if TYPE_CHECKING:
-    from progressive.codecs.rmpgc.model import Coding
+    from progressive.codecs.rmpgc.backbones.multiscale.model import Coding
 
 
 @dataclass(frozen=True)
@@ -82,13 +89,13 @@ class TileState:
         """The tile's blocks, those first of which the base has most; when it is whole."""
 
     @property
-    def scales(self) -> int:
+    def stages(self) -> int:
         """How many scales of the base are known."""
         return len(self.index)
 
     @property
     def base_complete(self) -> bool:
-        return self.scales == SCALES
+        return self.stages == SCALES
 
     def decoder_of(self, code: bytes) -> RangeSymbolDecoder:
         """What reads the symbols of a range code."""
@@ -104,7 +111,7 @@ class TileState:
         """
         results: list[StageResult] = []
         before = self._before
-        for scale in range(self.scales, self.scales + count):
+        for scale in range(self.stages, self.stages + count):
             side = BLOCK_SIDES[scale]
             shape = (1, CHANNELS[scale], self.rows * side, self.columns * side)
             points = torch.zeros(shape, dtype=torch.int8, device=self._device)
@@ -118,7 +125,7 @@ class TileState:
 
     def keep_stages(self, results: list[StageResult]) -> None:
         for result in results:
-            self._contexts.append(to_blocks(result.features, BLOCK_SIDES[self.scales]).to(torch.uint8))
+            self._contexts.append(to_blocks(result.features, BLOCK_SIDES[self.stages]).to(torch.uint8))
             self._before = result.features
             self.index.append(result.index)
             self.symbols.append(torch.zeros_like(result.index, dtype=torch.int8))

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from progressive.codecs.rmpgc import coding
-from progressive.codecs.rmpgc.choices import Choices, Moments
-from progressive.codecs.rmpgc.coding import (
+from progressive.codecs.rmpgc.backbones.multiscale import coding
+from progressive.codecs.rmpgc.backbones.multiscale.choices import Choices, Moments
+from progressive.codecs.rmpgc.backbones.multiscale.coding import (
     BASE_ROWS,
     ESCAPE_TABLE,
     NEVER,
@@ -25,12 +25,17 @@ from progressive.codecs.rmpgc.coding import (
     look_of,
     table_of,
 )
-from progressive.codecs.rmpgc.layout import PLANES, TIERS
-from progressive.codecs.rmpgc.model import POINT_NAMES, Coding, escape_table
-from progressive.codecs.rmpgc.points import UNITS, Points
-from progressive.codecs.rmpgc.probability import MEAN_STEPS, ODDS_STEPS, SCALE_STEPS, ProbabilityNetworks
-from progressive.codecs.rmpgc.quantiser import SPLITS, narrowing_gain, outer_gain
-from progressive.codecs.rmpgc.tile import Target, TileState, code_everything
+from progressive.codecs.rmpgc.backbones.multiscale.model import POINT_NAMES, Coding, escape_table
+from progressive.codecs.rmpgc.backbones.multiscale.points import UNITS, Points
+from progressive.codecs.rmpgc.backbones.multiscale.probability import (
+    MEAN_STEPS,
+    ODDS_STEPS,
+    SCALE_STEPS,
+    ProbabilityNetworks,
+)
+from progressive.codecs.rmpgc.backbones.multiscale.quantiser import SPLITS, narrowing_gain, outer_gain
+from progressive.codecs.rmpgc.backbones.multiscale.scales import PLANES, TIERS
+from progressive.codecs.rmpgc.backbones.multiscale.tile import Target, TileState, code_everything
 from progressive.exact.coders import CountCollector
 from progressive.exact.tables import FrequencyTable, frequencies_from_counts
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from progressive.codecs.rmpgc.layout import PLANES
-from progressive.codecs.rmpgc.points import UNITS, shares_at, values_at, values_of
-from progressive.codecs.rmpgc.quantiser import bin_of, reach
+from progressive.codecs.rmpgc.backbones.multiscale.points import UNITS, shares_at, values_at, values_of
+from progressive.codecs.rmpgc.backbones.multiscale.quantiser import bin_of, reach
+from progressive.codecs.rmpgc.backbones.multiscale.scales import PLANES
 
 EVERY_POINT = np.arange(-UNITS // 2, UNITS // 2)
 

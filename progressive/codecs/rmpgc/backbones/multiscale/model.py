@@ -15,20 +15,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import progressive.exact.known_answer as exact
-from progressive.codecs.rmpgc import layout, quantiser
-from progressive.codecs.rmpgc.coding import ESCAPE_TABLE, PLANE_ROWS, REACHES, look_of, table_of
-from progressive.codecs.rmpgc.layout import LEVELS, PLANES, SCALES, TIERS
-from progressive.codecs.rmpgc.points import PointTables
-from progressive.codecs.rmpgc.probability import BASE_WIDTH, Place, ProbabilityNetworks
-from progressive.codecs.rmpgc.synthesis import Synthesis
-from progressive.codecs.rmpgc.transform import Transform
+from progressive.codecs.rmpgc.backbones.multiscale import quantiser, scales
+from progressive.codecs.rmpgc.backbones.multiscale.coding import ESCAPE_TABLE, PLANE_ROWS, REACHES, look_of, table_of
+from progressive.codecs.rmpgc.backbones.multiscale.points import PointTables
+from progressive.codecs.rmpgc.backbones.multiscale.probability import BASE_WIDTH, Place, ProbabilityNetworks
+from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS, PLANES, SCALES, TIERS
+from progressive.codecs.rmpgc.backbones.multiscale.synthesis import Synthesis
+from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
+from progressive.codecs.rmpgc.layout import TILE
 from progressive.errors import UsageError
 from progressive.exact.known_answer import made_up_numbers
 from progressive.exact.layers import layers_of
 from progressive.exact.tables import FrequencyTable
 from progressive.exact.weights import fingerprint, read_weights
 
-WEIGHTS = Path(__file__).parents[2] / "weights" / "rmpgc.safetensors"
+WEIGHTS = Path(__file__).parents[4] / "weights" / "rmpgc.safetensors"
 
 CODEC = "rmpgc"
 
@@ -121,7 +122,7 @@ class Model:
     @cached_property
     def id(self) -> bytes:
         """Eight bytes that name what decides the latents."""
-        geometry = f"{ARCHITECTURE}{layout.COLOUR_CHANNELS}{layout.TIERS}{layout.TILE}{PLANES}"
+        geometry = f"{ARCHITECTURE}{scales.COLOUR_CHANNELS}{TIERS}{TILE}{PLANES}"
         steps = f"{quantiser.STEP}{quantiser.DEAD_ZONE}{quantiser.SPLITS}{quantiser.MAX_INDEX}"
         return self._named((NETWORKS, TABLES, TIERS_OF_ROWS), geometry + steps)
 
@@ -204,8 +205,8 @@ def _exercise(networks: ProbabilityNetworks) -> None:
             pass
 
         def known(self, scale: int) -> Tensor:
-            side = layout.BLOCK_SIDES[scale]
-            return symbols((2, layout.CHANNELS[scale], side, side), 1)
+            side = scales.BLOCK_SIDES[scale]
+            return symbols((2, scales.CHANNELS[scale], side, side), 1)
 
         def __call__(self, place: Place, parameters: Tensor) -> Tensor:
             return symbols((len(parameters), *parameters.shape[2:]), 1)
@@ -214,11 +215,11 @@ def _exercise(networks: ProbabilityNetworks) -> None:
     contexts, like = [], torch.zeros(1, 1, 1, 2, device=device)
     for scale in range(SCALES):
         before = networks.code_base(scale, before, like, MadeUp())
-        side = layout.BLOCK_SIDES[scale]
+        side = scales.BLOCK_SIDES[scale]
         contexts.append(torch.cat([before[..., :side], before[..., side:]]))
     assert contexts[0].shape[1] == BASE_WIDTH
     for level in ANSWER_LEVELS:
-        parents = [symbols((2, c, s, s), 4) for c, s in zip(layout.CHANNELS, layout.BLOCK_SIDES, strict=True)]
+        parents = [symbols((2, c, s, s), 4) for c, s in zip(scales.CHANNELS, scales.BLOCK_SIDES, strict=True)]
         networks.code_level(level, contexts, parents, MadeUp())
 
 

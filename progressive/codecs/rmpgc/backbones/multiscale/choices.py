@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from progressive.codecs.rmpgc.points import PointTables, shares_at, values_at
+from progressive.codecs.rmpgc.backbones.multiscale.points import PointTables, shares_at, values_at
 from progressive.exact.tables import FrequencyTable
 
 Tables = Mapping[str, FrequencyTable]

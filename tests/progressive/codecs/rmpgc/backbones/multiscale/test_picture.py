@@ -6,16 +6,24 @@ import torch
 from skimage import data
 
 from progressive.codec import Photo
-from progressive.codecs.rmpgc import picture
+from progressive.codecs.rmpgc.backbones.multiscale import picture
+from progressive.codecs.rmpgc.backbones.multiscale.model import Model
+from progressive.codecs.rmpgc.backbones.multiscale.picture import (
+    MARGIN,
+    latent_of,
+    padded,
+    pieces,
+    to_photo,
+    with_margin,
+)
+from progressive.codecs.rmpgc.backbones.multiscale.scales import DEPTH, SCALES, layout_of
 from progressive.codecs.rmpgc.codec import Rmpgc
-from progressive.codecs.rmpgc.layout import BLOCK, SCALES, Layout, Window
-from progressive.codecs.rmpgc.model import Model
-from progressive.codecs.rmpgc.picture import MARGIN, latent_of, padded, pieces, to_photo, with_margin
+from progressive.codecs.rmpgc.layout import BLOCK, Window
 from progressive.codecs.rmpgc.segments import BASE, Contents
 from progressive.metrics import psnr
 from progressive.stream import LayeredStream, Segment
 
-WIDE = Layout(700, 90)
+WIDE = layout_of(700, 90)
 """Two tiles of two rows of blocks."""
 
 
@@ -40,7 +48,7 @@ def wide_stream(codec: Rmpgc, wide_photo: Photo) -> LayeredStream:
 
 
 def base_of(stream: LayeredStream) -> list[tuple[Segment, Contents]]:
-    layout = Layout(stream.header.width, stream.header.height)
+    layout = layout_of(stream.header.width, stream.header.height)
     parsed = [(s, Contents.from_bytes(s.payload, s.id, layout)) for s in stream.segments]
     return [(s, contents) for s, contents in parsed if contents.form == BASE]
 
@@ -73,7 +81,7 @@ def test_to_photo_rounds_and_clips() -> None:
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (20, 3), (3, 45), (33, 90)])
 def test_pieces_cover_every_block_once(monkeypatch: pytest.MonkeyPatch, rows: int, columns: int) -> None:
-    layout = Layout(columns * BLOCK - 5, rows * BLOCK - 5)
+    layout = layout_of(columns * BLOCK - 5, rows * BLOCK - 5)
     monkeypatch.setattr(picture, "PIECE", 8)
     covered = np.zeros((rows, columns), int)
     for piece in pieces(layout):
@@ -89,7 +97,7 @@ def test_pieces_cover_every_block_once(monkeypatch: pytest.MonkeyPatch, rows: in
 
 
 def test_a_latent_made_in_pieces_is_the_whole_one(model: Model, stripe: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
-    layout = Layout(stripe.shape[1], stripe.shape[0])
+    layout = layout_of(stripe.shape[1], stripe.shape[0])
     with torch.inference_mode():
         assert len(pieces(layout)) == 1
         whole = latent_of(stripe, layout, model.transform.analyse)
@@ -127,7 +135,7 @@ def test_a_tile_that_is_missing_is_grey(codec: Rmpgc, wide_photo: Photo, wide_st
 def test_a_missing_tile_does_not_grey_its_neighbour(codec: Rmpgc) -> None:
     """The edge of a bright tile is as bright as it is beside its neighbour."""
     white = np.full((64, 700, 3), 250, np.uint8)
-    stream, layout = codec.encode(white), Layout(700, 64)
+    stream, layout = codec.encode(white), layout_of(700, 64)
     tile = {s.id for s in stream.segments if Contents.from_bytes(s.payload, s.id, layout).tile == 1}
     whole, alone = (shown(codec, stream, without=without) for without in (set[int](), tile))
     assert (alone[:, 512:] == 128).all()
@@ -137,12 +145,12 @@ def test_a_missing_tile_does_not_grey_its_neighbour(codec: Rmpgc) -> None:
 def test_a_base_without_its_fine_scales_is_a_coarse_picture(codec: Rmpgc, wide_photo: Photo) -> None:
     stream = codec.encode(wide_photo, max_payload=60)
     pieces = base_of(stream)
-    lasts = sorted({c.scales[1] for _, c in pieces})
+    lasts = sorted({DEPTH.runs[c.run][1] for _, c in pieces})
     assert len(lasts) > 3
     assert lasts[-1] == SCALES - 1
     quality = []
     for last in lasts:
-        beyond = {s.id for s, c in pieces if c.scales[1] > last}
+        beyond = {s.id for s, c in pieces if DEPTH.runs[c.run][1] > last}
         first = shown(codec, stream, without=beyond)
         quality.append(psnr(first, wide_photo))
         if beyond:

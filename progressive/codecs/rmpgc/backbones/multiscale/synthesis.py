@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc.layout import BLOCK, LEVELS, SCALES
+from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS, SCALES
+from progressive.codecs.rmpgc.layout import BLOCK
 
 MISSING = 0
 STATES = 1 + SCALES + LEVELS

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from progressive.codecs.rmpgc.layout import BLOCK, LEVELS, SCALES
-from progressive.codecs.rmpgc.model import Model
-from progressive.codecs.rmpgc.synthesis import MISSING, STATES, Synthesis, state_of
+from progressive.codecs.rmpgc.backbones.multiscale.model import Model
+from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS, SCALES
+from progressive.codecs.rmpgc.backbones.multiscale.synthesis import MISSING, STATES, Synthesis, state_of
+from progressive.codecs.rmpgc.layout import BLOCK
 
 LINEAR = torch.rand(1, 3, 3 * BLOCK, 5 * BLOCK, generator=torch.Generator().manual_seed(0))
 

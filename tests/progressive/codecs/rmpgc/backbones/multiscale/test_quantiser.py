@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from progressive.codecs.rmpgc.layout import PLANES
-from progressive.codecs.rmpgc.quantiser import (
+from progressive.codecs.rmpgc.backbones.multiscale.quantiser import (
     DEAD_ZONE,
     MAX_INDEX,
     SPLITS,
@@ -19,6 +18,7 @@ from progressive.codecs.rmpgc.quantiser import (
     refine,
     width_of,
 )
+from progressive.codecs.rmpgc.backbones.multiscale.scales import PLANES
 
 COEFFICIENTS = torch.linspace(-40, 40, 200_003)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from progressive.codecs.rmpgc.choices import BASE_PRICE, LEVEL_PRICES, Choices, Moments
-from progressive.codecs.rmpgc.layout import LEVELS
-from progressive.codecs.rmpgc.points import UNITS, values_at
-from progressive.codecs.rmpgc.quantiser import bin_of
+from progressive.codecs.rmpgc.backbones.multiscale.choices import BASE_PRICE, LEVEL_PRICES, Choices, Moments
+from progressive.codecs.rmpgc.backbones.multiscale.points import UNITS, values_at
+from progressive.codecs.rmpgc.backbones.multiscale.quantiser import bin_of
+from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS
 from progressive.exact.tables import TOTAL, FrequencyTable
 
 TABLE = "bits 1, 2, 2"

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from progressive.codecs.rmpgc import quantiser
+from progressive.codecs.rmpgc.backbones.multiscale import quantiser
 
 UNITS = 256
 """Of a bin's width."""

@@ -14,8 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 import progressive.exact.known_answer as exact
-from progressive.codecs.rmpgc.codec import Rmpgc
-from progressive.codecs.rmpgc.model import (
+from progressive.codecs.rmpgc.backbones.multiscale.model import (
     ARCHITECTURE,
     Coding,
     Model,
@@ -25,7 +24,8 @@ from progressive.codecs.rmpgc.model import (
     integers_of,
     known_answer,
 )
-from progressive.codecs.rmpgc.probability import ProbabilityNetworks
+from progressive.codecs.rmpgc.backbones.multiscale.probability import ProbabilityNetworks
+from progressive.codecs.rmpgc.codec import Rmpgc
 from progressive.errors import BitstreamError, UsageError
 from progressive.exact.layers import Conv, int8_is_fast, layers_of
 from progressive.exact.tables import TOTAL
@@ -140,7 +140,7 @@ def test_a_stream_of_another_model_is_refused_with_both_ids_in_one_line(codec: R
         codec.decoder(StreamHeader(2, b"otherone", 64, 64, 3))
     message = str(raised.value)
     assert b"otherone".hex() in message
-    assert codec.model.id.hex() in message
+    assert codec.backbone.id.hex() in message
     assert "\n" not in message
 
 

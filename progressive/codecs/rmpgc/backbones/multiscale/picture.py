@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from progressive.codec import Photo
-from progressive.codecs.rmpgc.layout import BLOCK, BLOCK_SIDES, CHANNELS, Layout, Window
+from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, CHANNELS
+from progressive.codecs.rmpgc.layout import BLOCK, Layout, Window
 
 PIECE = 32
 """Side in blocks of the pieces that large photos are transformed in: four megapixels."""

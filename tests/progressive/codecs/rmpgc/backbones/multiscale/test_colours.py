@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
+from progressive.codecs.rmpgc.backbones.multiscale.colours import Colours
+from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.codecs.rmpgc.codec import Rmpgc
-from progressive.codecs.rmpgc.colours import Colours
-from progressive.codecs.rmpgc.transform import Transform
 from progressive.container import cut
 from progressive.errors import BitstreamError
 from progressive.metrics import psnr

@@ -7,9 +7,8 @@ import torch
 from frozen_rmpgc import frozen_model, frozen_tensors
 from torch import Tensor
 
-from progressive.codecs.rmpgc.layout import BLOCK_SIDES, CHANNELS, LEVELS, LUMA, SCALES, TIERS
-from progressive.codecs.rmpgc.model import NETWORKS
-from progressive.codecs.rmpgc.probability import (
+from progressive.codecs.rmpgc.backbones.multiscale.model import NETWORKS
+from progressive.codecs.rmpgc.backbones.multiscale.probability import (
     BASE_WIDTH,
     MEAN_STEPS,
     ODDS_STEPS,
@@ -17,6 +16,7 @@ from progressive.codecs.rmpgc.probability import (
     ProbabilityNetworks,
     places_of,
 )
+from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, CHANNELS, LEVELS, LUMA, SCALES, TIERS
 from progressive.exact.layers import UNIT, layers_of
 
 LEVEL = 1

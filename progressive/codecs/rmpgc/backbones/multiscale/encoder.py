@@ -15,11 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from progressive.codecs.rmpgc.choices import Choices
-from progressive.codecs.rmpgc.layout import BLOCK_SIDES, LEVELS, SCALES, Layout, Window
-from progressive.codecs.rmpgc.model import Coding
+from progressive.codecs.rmpgc.backbone import CodedTile
+from progressive.codecs.rmpgc.backbones.multiscale.choices import Choices
+from progressive.codecs.rmpgc.backbones.multiscale.model import Coding
+from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, LEVELS, SCALES
+from progressive.codecs.rmpgc.backbones.multiscale.tile import Target, TileState
+from progressive.codecs.rmpgc.layout import Layout, Window
 from progressive.codecs.rmpgc.records import Recorder, joined
-from progressive.codecs.rmpgc.tile import Target, TileState
 
 ENERGIES = tuple(255**2 * norm for norm in (1.3, 1.3, 1.21, 1.16, 1.1, 1.06, 1.0))
 """A squared difference of a coefficient of each scale is so many squared 8-bit steps, summed over samples: the mean
@@ -27,29 +29,6 @@ squared norms of the wavelet's synthesis functions."""
 
 BLOCKS_AT_ONCE = 48
 """Few calls of many blocks each cost least, as long as every processor has some."""
-
-
-@dataclass(frozen=True)
-class CodedTile:
-    """A tile as it can be sent.
-
-    Fields:
-        window: its blocks in the photo.
-        stages: the base, a record a scale.
-        levels: the enhance levels, a record a level, of all blocks.
-        by_activity: its blocks as the base lists them.
-        bits: what each block costs at each level, [LEVELS, B].
-        gains: squared error, in 8-bit steps summed over samples, that each level removes from each block, [LEVELS, B].
-        base_gains: what each scale of the base removes from the whole tile, [SCALES].
-    """
-
-    window: Window
-    stages: list[Recorder]
-    levels: list[Recorder]
-    by_activity: tuple[int, ...]
-    bits: NDArray[np.float64]
-    gains: NDArray[np.float64]
-    base_gains: NDArray[np.float64]
 
 
 def code_tiles(latent: list[Tensor], layout: Layout, coding: Coding) -> list[CodedTile]:
@@ -86,7 +65,7 @@ class _Tile:
                 recorder = Recorder()
                 self._state.keep_stages(self._state.code_stages(recorder, 1, self._target.base()))
                 self._stages.append(recorder)
-                self._base_gains.append(self._gain_of_base(self._state.scales - 1))
+                self._base_gains.append(self._gain_of_base(self._state.stages - 1))
 
     @property
     def parts(self) -> list[list[int]]:

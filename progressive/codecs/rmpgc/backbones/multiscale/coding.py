@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from progressive.codecs.rmpgc.choices import Choices
-from progressive.codecs.rmpgc.points import PointTables, shares_at
-from progressive.codecs.rmpgc.probability import MEAN_STEPS, Place
-from progressive.codecs.rmpgc.quantiser import MAX_INDEX, SPLITS, base_index, refine
+from progressive.codecs.rmpgc.backbones.multiscale.choices import Choices
+from progressive.codecs.rmpgc.backbones.multiscale.points import PointTables, shares_at
+from progressive.codecs.rmpgc.backbones.multiscale.probability import MEAN_STEPS, Place
+from progressive.codecs.rmpgc.backbones.multiscale.quantiser import MAX_INDEX, SPLITS, base_index, refine
 from progressive.errors import BitstreamError
 from progressive.exact.coders import SymbolCoder
 from progressive.exact.tables import TOTAL, FrequencyTable

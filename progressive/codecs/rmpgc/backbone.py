@@ -1,0 +1,149 @@
+"""What the scheme asks of a backbone: a latent whose base comes in stages and whose blocks take level after level.
+
+The scheme orders, packs, names and takes in segments; a backbone knows what is in them.
+
+Legend: B blocks of a tile, row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from progressive.codec import Photo
+from progressive.codecs.rmpgc.layout import Depth, Layout, Window
+from progressive.codecs.rmpgc.records import Recorder
+from progressive.exact.coders import RangeSymbolDecoder, SymbolCoder
+from progressive.exact.tables import FrequencyTable
+from progressive.runtime.stopping import Stop
+
+
+@dataclass(frozen=True)
+class CodedTile:
+    """A tile as it can be sent.
+
+    Fields:
+        window: its blocks in the photo.
+        stages: the base, a record a stage.
+        levels: the enhance levels, a record a level, of all blocks.
+        by_activity: its blocks as the base lists them.
+        bits: what each block costs at each level, [levels, B].
+        gains: squared error, in 8-bit steps summed over samples, that each level removes from each block, [levels, B].
+        base_gains: what each stage of the base removes from the whole tile, [stages].
+    """
+
+    window: Window
+    stages: list[Recorder]
+    levels: list[Recorder]
+    by_activity: tuple[int, ...]
+    bits: NDArray[np.float64]
+    gains: NDArray[np.float64]
+    base_gains: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A photo as it can be sent. Fields: what the header has to tell of it; its tiles."""
+
+    parameters: bytes
+    tiles: list[CodedTile]
+
+
+class LevelOf(Protocol):
+    """What a level made known of some blocks."""
+
+    def only(self, blocks: list[int]) -> LevelOf:
+        """Of some of them."""
+        ...
+
+
+class Tile(Protocol):
+    """What a receiver knows of a tile; nothing changes until `keep_...`, so a damaged segment leaves no trace.
+
+    Fields:
+        rows, columns: of blocks.
+        levels: of each block, [B]; 0 for the base.
+        by_activity: the blocks as the base lists them, once it is whole.
+    """
+
+    rows: int
+    columns: int
+    levels: NDArray[np.uint8]
+    by_activity: tuple[int, ...]
+
+    @property
+    def stages(self) -> int:
+        """How many stages of the base are known."""
+        ...
+
+    @property
+    def base_complete(self) -> bool: ...
+
+    def decoder_of(self, code: bytes) -> RangeSymbolDecoder:
+        """What reads the symbols of a range code."""
+        ...
+
+    def code_stages(self, coder: SymbolCoder, count: int) -> Any:
+        """Decodes the next stages of the base."""
+        ...
+
+    def keep_stages(self, results: Any) -> None: ...
+
+    def code_level(self, coder: SymbolCoder, level: int, blocks: list[int]) -> Any:
+        """Decodes a level of some blocks, all of which are one level below: a `LevelOf`."""
+        ...
+
+    def keep_level(self, result: Any) -> None: ...
+
+
+class Decoding(Protocol):
+    """A backbone that decodes on one device."""
+
+    def tile(self, window: Window) -> Tile:
+        """A tile of which nothing is known."""
+        ...
+
+    def picture(self, layout: Layout, tiles: Mapping[int, Any], parameters: bytes, stop: Stop) -> Photo:
+        """The picture of a photo's tiles, by number, [H, W, 3]; mid-grey where nothing is known.
+
+        Raises StoppedError if `stop`, asked before each piece, says so.
+        """
+        ...
+
+
+class Backbone(Protocol):
+    """Makes a layered latent of a photo, and pictures of what is known of it."""
+
+    @property
+    def depth(self) -> Depth: ...
+
+    @property
+    def id(self) -> bytes:
+        """Eight bytes that name what decides the latents."""
+        ...
+
+    @property
+    def tables(self) -> Mapping[str, FrequencyTable]:
+        """Of the symbols in its records."""
+        ...
+
+    @property
+    def parameters_size(self) -> int:
+        """Bytes that it has in the stream header."""
+        ...
+
+    def check_parameters(self, parameters: bytes) -> None:
+        """Raises BitstreamError if they are none of its own."""
+        ...
+
+    def code(self, photo: Photo, layout: Layout) -> Coded:
+        """Codes a whole photo, [H, W, 3], once, at all levels."""
+        ...
+
+    def decoding(self, device: str) -> Decoding:
+        """Raises UsageError if it does not compute exactly there."""
+        ...

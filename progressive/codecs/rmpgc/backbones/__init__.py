@@ -1,0 +1,1 @@
+"""Backbones of RMPGC: each makes a layered latent of a photo, and pictures of what is known of it."""

@@ -1,0 +1,1 @@
+"""The default backbone: a multi-scale latent in nested planes."""
