@@ -34,7 +34,7 @@ def test_parts_are_the_payloads_in_whole_segments_and_in_fragments(coded: CodedP
 
 
 def test_range_codes_take_little_more_than_the_ideal(coded: CodedPhoto) -> None:
-    ideal, found = ideal_bytes(coded, CODEC.model.coding.tables), spent(CODEC.rank(coded, max_payload=1200), coded)
+    ideal, found = ideal_bytes(coded, CODEC.backbone.tables), spent(CODEC.rank(coded, max_payload=1200), coded)
     assert (ideal > 0).all()
     assert (found.codes < ideal + 2 * found.segments + 1e-3 * ideal).all()
 
@@ -52,7 +52,7 @@ def test_a_run_prints_a_line_a_layer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_png(tmp_path / "cup.png", PHOTO)
-    monkeypatch.setattr(price.Model, "load", lambda path: frozen_model())
+    monkeypatch.setattr(price.Multiscale, "load", lambda path: frozen_model())
     monkeypatch.setattr("sys.argv", ["price", str(tmp_path)])
     _data.run(price.benchmark)
     lines = capsys.readouterr().out.splitlines()

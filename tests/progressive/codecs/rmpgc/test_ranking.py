@@ -40,7 +40,7 @@ def base(run: tuple[int, int], utility: float, needs: list[Draft], tile: int = 0
 
 def enhance(level: int, utility: float, size: int, needs: list[Draft]) -> Draft:
     """One whose code and a byte of its prefix are so large."""
-    return Draft(Contents(ALL, bytes(size - 1)), level, utility, needs)
+    return Draft(Contents(ALL, bytes(size - 1)), level, utility, needs, DEPTH.layer_of(level))
 
 
 @pytest.mark.parametrize("max_payload", PAYLOADS)
