@@ -49,7 +49,7 @@ def with_margin(piece: Window, layout: Layout) -> Window:
 
 
 def latent_of(photo: Photo, layout: Layout, analyse: Callable[[Tensor], list[Tensor]]) -> list[Tensor]:
-    """The latent of a whole photo, piece by piece: five scales [1, C, h, w]."""
+    """The latent of a whole photo, piece by piece: all scales [1, C, h, w]."""
     latent = [
         torch.empty(1, channels, layout.rows * side, layout.columns * side)
         for channels, side in zip(CHANNELS, BLOCK_SIDES, strict=True)

@@ -66,7 +66,7 @@ class Renderer:
         return states.to(self._device)
 
     def _values(self, layout: Layout, tiles: Mapping[int, TileState], piece: Window) -> list[Tensor]:
-        """The coefficients of some blocks, five scales [1, C, h, w]; zero where nothing is known."""
+        """The coefficients of some blocks, all scales [1, C, h, w]; zero where nothing is known."""
         grids = [
             torch.zeros(piece.height, piece.width, channels, side, side, device=self._device)
             for channels, side in zip(CHANNELS, BLOCK_SIDES, strict=True)
