@@ -24,14 +24,14 @@ MAX_WEIGHT_BYTES = 10 * 2**20
 Array = NDArray[np.generic]
 
 
-def read_weights(path: Path, codec: str) -> tuple[dict[str, Array], str]:
-    """The tensors of a codec's weight file, and the architecture that it says they are for, empty if it says nothing.
+def read_weights(path: Path, codec: str) -> tuple[dict[str, Array], dict[str, str]]:
+    """The tensors of a codec's weight file, and what it says of them by itself, such as their `architecture`.
 
     Raises UsageError if the file cannot be read.
     """
     data = read_bytes(path, limit=MAX_WEIGHT_BYTES)
     try:
-        return load(data), _architecture(data)
+        return load(data), _metadata(data)
     except (SafetensorError, LookupError, TypeError, ValueError) as error:
         raise unreadable(path, codec, error) from error
 
@@ -54,7 +54,7 @@ def fingerprint(tensors: Mapping[str, Array | Tensor], names: Iterable[str], con
     return digest.digest()[:8]
 
 
-def _architecture(data: bytes) -> str:
+def _metadata(data: bytes) -> dict[str, str]:
     size = int.from_bytes(data[:8], "little")
-    name: str = json.loads(data[8 : 8 + size]).get("__metadata__", {}).get("architecture", "")
-    return name
+    found: dict[str, str] = json.loads(data[8 : 8 + size]).get("__metadata__", {})
+    return found

@@ -14,7 +14,7 @@ from progressive.codecs.rmpgc.backbones.multiscale.calibration import fit
 from progressive.codecs.rmpgc.backbones.multiscale.model import POINT_NAMES, TABLE_NAMES, Coding
 from progressive.codecs.rmpgc.backbones.multiscale.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.backbones.multiscale.scales import PLANES
-from progressive.codecs.rmpgc.backbones.multiscale.synthesis import Synthesis
+from progressive.codecs.rmpgc.backbones.multiscale.synthesis import SHAPE, Synthesis
 from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.errors import UsageError
 from progressive.exact.layers import layers_of
@@ -45,7 +45,7 @@ def write_model(
     for prefix, module in ((model.TRANSFORM, transform), (model.SYNTHESIS, synthesis)):
         tensors |= {prefix + name: t.detach().cpu() for name, t in module.state_dict().items()}
     ready = {name: t.contiguous() for name, t in sorted(tensors.items())}
-    write_atomically(out, save(ready, metadata={"architecture": model.ARCHITECTURE}))
+    write_atomically(out, save(ready, metadata={"architecture": model.ARCHITECTURE, "synthesis": SHAPE}))
 
 
 def read_model(path: Path) -> tuple[ProbabilityNetworks, Transform, Synthesis]:
@@ -54,7 +54,7 @@ def read_model(path: Path) -> tuple[ProbabilityNetworks, Transform, Synthesis]:
     Transform and synthesis may have grown since (`take_over`). Raises UsageError if it is not a file of rmpgc, or has
     other probability networks.
     """
-    tensors = model.load_tensors(path)
+    tensors = model.load_tensors(path, any_synthesis=True)
     networks, transform, synthesis = ProbabilityNetworks(), Transform(), Synthesis()
     for name, layer in layers_of(networks):
         weight, bias, shift = (tensors.get(f"{model.NETWORKS}{name}.{part}") for part in ("weight", "bias", "shift"))

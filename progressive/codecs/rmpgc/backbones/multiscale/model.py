@@ -20,6 +20,7 @@ from progressive.codecs.rmpgc.backbones.multiscale.coding import ESCAPE_TABLE, P
 from progressive.codecs.rmpgc.backbones.multiscale.points import PointTables
 from progressive.codecs.rmpgc.backbones.multiscale.probability import BASE_WIDTH, Place, ProbabilityNetworks
 from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS, PLANES, SCALES, TIERS
+from progressive.codecs.rmpgc.backbones.multiscale.synthesis import SHAPE as SYNTHESIS_SHAPE
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import Synthesis
 from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.codecs.rmpgc.layout import TILE
@@ -140,14 +141,21 @@ class Model:
         return cls(load_tensors(path), kernel)
 
 
-def load_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weight file; raises UsageError if it cannot be read or is of another architecture."""
-    arrays, found = read_weights(path, CODEC)
-    if found != ARCHITECTURE:
-        raise UsageError(
-            f"the weights {path} are of the architecture {found or 'without a name'}, this version has {ARCHITECTURE}: "
-            "use the version they were trained with, or train new ones"
-        )
+def load_tensors(path: Path, *, any_synthesis: bool = False) -> dict[str, Tensor]:
+    """The tensors of a weight file.
+
+    Raises UsageError if it cannot be read, is of another architecture, or, unless `any_synthesis` will do, has a
+    synthesis of another shape.
+    """
+    arrays, says = read_weights(path, CODEC)
+    expected = {"architecture": ARCHITECTURE} | ({} if any_synthesis else {"synthesis": SYNTHESIS_SHAPE})
+    for what, own in expected.items():
+        found = says.get(what, "" if what == "architecture" else own)
+        if found != own:
+            raise UsageError(
+                f"the weights {path} are of the {what} {found or 'without a name'}, this version has {own}: "
+                "use the version they were trained with, or train new ones"
+            )
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 

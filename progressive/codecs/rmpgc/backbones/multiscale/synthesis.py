@@ -19,8 +19,11 @@ CELL = 4
 """Pixels a position of the network."""
 
 WIDTH = 64
-EXPANDED = 128
-DEPTH = 3
+EXPANDED = 256
+DEPTH = 4
+SHAPE = f"{DEPTH}x{WIDTH}/{EXPANDED}"
+"""What weights have to be for: blocks, their width, and inside."""
+
 COARSE_WIDTH = 96
 COARSE = 4
 """The coarse branch works at 1/16 of the photo's resolution."""
@@ -34,7 +37,7 @@ def state_of(scales: int, level: int) -> int:
 class Synthesis(nn.Module):
     """What a network at a quarter of the resolution adds to the linear picture.
 
-    It starts with nothing: the last layer is zero. 2.2 GMAC for a 768x512 photo.
+    It starts with nothing: the last layer is zero. 4.2 GMAC for a 768x512 photo.
     """
 
     def __init__(self) -> None:

@@ -25,6 +25,7 @@ from progressive.codecs.rmpgc.backbones.multiscale.model import (
     known_answer,
 )
 from progressive.codecs.rmpgc.backbones.multiscale.probability import ProbabilityNetworks
+from progressive.codecs.rmpgc.backbones.multiscale.synthesis import SHAPE
 from progressive.codecs.rmpgc.codec import Rmpgc
 from progressive.errors import BitstreamError, UsageError
 from progressive.exact.layers import Conv, int8_is_fast, layers_of
@@ -114,6 +115,13 @@ def test_a_file_of_another_architecture_is_refused_with_both_names(
     assert f"architecture {found}" in message
     assert f"this version has {ARCHITECTURE}" in message
     assert "\n" not in message
+
+
+def test_a_synthesis_of_another_shape_is_refused_with_both(tmp_path: Path) -> None:
+    file = tmp_path / "weights.safetensors"
+    file.write_bytes(save(dict(frozen_tensors()), METADATA | {"synthesis": "9x9/9"}))
+    with pytest.raises(UsageError, match=f"are of the synthesis 9x9/9, this version has {SHAPE}"):
+        Model.load(file)
 
 
 def test_the_id_names_what_decides_the_latents_and_nothing_else(model: Model) -> None:
