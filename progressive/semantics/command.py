@@ -33,5 +33,7 @@ def draw(
 
     worth = codec.importance(shown, context)
     order = f"by {codec.name}" + (f" to {context}" if context else "")
+    if worth is None:
+        order = f"SIM and LCM blended, as {codec.name} does not tell areas apart"
     write_atomically(output, draw_importance(shown, sim, worth, source=source, order=order))
-    log(f"{output}: importance by {source}, order {order}")
+    log(f"{output}: importance by {source}, order: {order}")
