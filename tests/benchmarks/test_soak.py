@@ -40,7 +40,7 @@ def test_memory_grows_from_after_the_warm_up_to_its_most() -> None:
 @pytest.mark.timeout(120)
 def test_a_short_soak_with_a_restart() -> None:
     began_s = time.monotonic()
-    outcome = soak(Soak(20.0, every_s=2.0, restart_every_s=12.0, channel="loss:10%+delay:20ms", seed=1))
+    outcome = soak(Soak(24.0, 3.0, 14.0, "loss:10%+delay:20ms", codec="dual_autoencoder", seed=1))
     assert time.monotonic() - began_s >= 15
     assert outcome.photos >= 2
     assert outcome.restarts >= 1

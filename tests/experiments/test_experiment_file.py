@@ -13,7 +13,7 @@ from experiments.experiment_file import ChannelPanel, SweepFile, read_experiment
 from experiments.systems import SOURCES
 from progressive.errors import UsageError
 
-REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "experiment_files.md"
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "experiment_files.md"
 SMALLEST: dict[str, str] = {
     "title": '"Loss"',
     "photos": '["skimage:astronaut"]',

@@ -117,7 +117,7 @@ def test_what_is_wrong_is_said_before_any_work(tmp_path: Path) -> None:
         (replace(SETTINGS, codec="gif"), "unknown codec"),
         (replace(SETTINGS, codec=None, against=()), "nothing to measure"),
         (replace(SETTINGS, codec=None, context="classify"), "peers have no contexts"),
-        (replace(SETTINGS, context="blind"), "unknown context"),
+        (replace(SETTINGS, context="blind"), "one way only"),
         (replace(SETTINGS, context="classify"), "leave --context out"),
         (SETTINGS, "no such file or folder"),
     ):

@@ -58,7 +58,7 @@ def test_photos_of_a_batch_do_not_mix(model: Model) -> None:
 
 
 def test_it_costs_what_it_says() -> None:
-    """At most 4.3 billion multiplications for 768x512 pixels."""
+    """At most 4.4 billion multiplications for 768x512 pixels."""
     counted = 0
 
     def count(layer: torch.nn.Module, _: object, output: Tensor) -> None:
@@ -71,4 +71,4 @@ def test_it_costs_what_it_says() -> None:
         if isinstance(layer, torch.nn.Conv2d):
             layer.register_forward_hook(count)
     synthesis(LINEAR, states(1))
-    assert 3e9 < counted * 96 / 15 <= 4.3e9
+    assert 3e9 < counted * 96 / 15 <= 4.4e9
