@@ -62,7 +62,8 @@ def test_over_any_link_what_arrives_is_right_and_both_ends_stop(
     payloads = {segment.id: segment.payload for segment in stream.segments}
     assert all(payloads[identifier] == payload for identifier, payload in run.received.items())
     assert run.sender.done
-    assert run.duration_s < 10 + 1 + 3 + 2
+    # A receiver that has heard a single packet cannot know how far apart they come, and waits half a minute.
+    assert run.duration_s < (10 + 1 + 3 + 2 if run.receiver.statistics.received > 1 else 10 + 30)
     # A burst may take every packet; otherwise the receiver ends as well.
     assert run.receiver.done or run.receiver.statistics.received == 0
 
