@@ -13,7 +13,7 @@ demo: $(INSTALLED)
 	$(BIN)/python -m sender --bandwidth 50kbps
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -97,12 +97,13 @@ def test_the_file_of_a_smaller_synthesis_is_taken_over(
     tensors: dict[str, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = {name: t for name, t in tensors.items() if name.startswith("synthesis.")}
-    monkeypatch.setattr(synthesis_module, "EXPANDED", 160)
+    size = synthesis_module.EXPANDED
+    monkeypatch.setattr(synthesis_module, "EXPANDED", size + 32)
     _, transform, synthesis = read_model(saved(tensors, tmp_path / "small.safetensors"))
     assert isinstance(transform, Transform)
     widened = synthesis.state_dict()["body.0.narrow.weight"]
-    assert torch.equal(widened[:, :128], before["synthesis.body.0.narrow.weight"])
-    assert not widened[:, 128:].any()
+    assert torch.equal(widened[:, :size], before["synthesis.body.0.narrow.weight"])
+    assert not widened[:, size:].any()
 
 
 def test_other_networks_and_architectures_are_refused_in_a_line(tensors: dict[str, Tensor], tmp_path: Path) -> None:
