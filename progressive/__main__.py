@@ -186,7 +186,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a codec, or the importance network, on folders of photos."""
-    recipe = registry.find_recipe(network)
+    recipe = registry.find_trainable(network)
     file = out or WEIGHTS_FOLDER / recipe.weights
     check_writable(file)
     registry.imported(recipe.function)(

@@ -51,7 +51,7 @@ DEFAULT_CODEC = "rmpgc"
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Trainable:
     """How a network is trained.
 
     Fields:
@@ -63,8 +63,8 @@ class Recipe:
     weights: str
 
 
-RECIPES: dict[str, Recipe] = {
-    "importance": Recipe("progressive.training.importance.recipe:train", "importance.safetensors"),
+RECIPES: dict[str, Trainable] = {
+    "importance": Trainable("progressive.training.importance.recipe:train", "importance.safetensors"),
 }
 """Networks that no codec owns."""
 
@@ -82,14 +82,14 @@ def entry(name: str) -> Entry:
     return CODECS[name]
 
 
-def find_recipe(name: str) -> Recipe:
+def find_trainable(name: str) -> Trainable:
     """How the network or codec of this name is trained; raises UsageError if there is none."""
     if name in RECIPES:
         return RECIPES[name]
     trained = sorted([*RECIPES, *(codec for codec, registered in CODECS.items() if registered.recipe)])
     if name not in trained:
         raise UsageError(f"{name!r} is nothing that can be trained: use one of {', '.join(trained)}")
-    return Recipe(CODECS[name].recipe, CODECS[name].weights)
+    return Trainable(CODECS[name].recipe, CODECS[name].weights)
 
 
 def imported(path: str) -> Any:

@@ -18,7 +18,7 @@ State = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Agenda:
     """What a run does.
 
     Fields:
@@ -44,14 +44,14 @@ class Checkpoints:
     file: Path
     owner: str
 
-    def write(self, plan: Plan, state: State) -> None:
+    def write(self, plan: Agenda, state: State) -> None:
         """Whole or not at all."""
         partial = self.file.with_name(f"{self.file.name}.partial")
         kept = {"phases": list(plan.phases), "resumed": plan.resumed, "seed": plan.seed}
         torch.save(state | {"owner": self.owner, "plan": kept}, partial)
         partial.replace(self.file)
 
-    def read(self, device: torch.device, phases: Collection[str]) -> tuple[Plan, State]:
+    def read(self, device: torch.device, phases: Collection[str]) -> tuple[Agenda, State]:
         """The plan of an interrupted run, and its state on a device.
 
         Raises UsageError if the file is damaged, of another owner, or has other phases than these.
@@ -65,7 +65,7 @@ class Checkpoints:
             raise UsageError(f"the state {self.file} is of {owner}, not of {self.owner}: {self._way_out}")
         with self.fitting():
             kept = state["plan"]
-            plan = Plan(tuple(kept["phases"]), resumed=kept["resumed"], seed=kept["seed"])
+            plan = Agenda(tuple(kept["phases"]), resumed=kept["resumed"], seed=kept["seed"])
             if not set(plan.phases) <= set(phases):
                 raise ValueError("other phases")
         return plan, state

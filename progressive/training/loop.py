@@ -14,7 +14,7 @@ import numpy as np
 from torch import nn
 
 from progressive.errors import RunError
-from progressive.training.checkpoints import Checkpoints, Plan, State
+from progressive.training.checkpoints import Agenda, Checkpoints, State
 from progressive.training.fit import Fit
 from progressive.training.phase import Loss, Phase
 from progressive.training.progress import progress_bar
@@ -40,7 +40,7 @@ class Training(Generic[M]):
         self,
         model: M,
         phases: Mapping[str, Callable[[], Phase[M]]],
-        plan: Plan,
+        plan: Agenda,
         settings: Settings,
         *,
         worker: Worker,

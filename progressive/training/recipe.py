@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from progressive.errors import UsageError
-from progressive.training.checkpoints import Checkpoints, Plan, State
+from progressive.training.checkpoints import Agenda, Checkpoints, State
 from progressive.training.data import MAX_UPSCALING, Photos, load_sets
 from progressive.training.loop import Log, Training
 from progressive.training.phase import Phase
@@ -159,16 +159,16 @@ def owner_of(recipe: Recipe[M, S]) -> str:
     return f"{recipe.name} {recipe.architecture}".strip()
 
 
-def _beginning(recipe: Recipe[M, S], checkpoints: Checkpoints, *, resume: bool) -> tuple[M, Plan, State | None]:
+def _beginning(recipe: Recipe[M, S], checkpoints: Checkpoints, *, resume: bool) -> tuple[M, Agenda, State | None]:
     """The model to start with, what is to be done, and the state to go on from if there is one."""
     settings, out = recipe.settings, recipe.out
     if not resume:
-        return recipe.fresh(), Plan(settings.phases(), resumed=False, seed=recipe.seed), None
+        return recipe.fresh(), Agenda(settings.phases(), resumed=False, seed=recipe.seed), None
     if checkpoints.file.is_file():
         plan, state = checkpoints.read(recipe.worker.device, settings.phases())
         return recipe.fresh(), plan, state
     if out.is_file():
         # Mixing the weights into the seed makes each further run draw other crops than the one before.
         mixed = zlib.crc32(out.read_bytes(), recipe.seed)
-        return recipe.read(out), Plan(settings.resumed_phases, resumed=True, seed=mixed), None
+        return recipe.read(out), Agenda(settings.resumed_phases, resumed=True, seed=mixed), None
     raise UsageError(f"nothing to resume: there is no {out}")

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from progressive.errors import RunError, UsageError
 from progressive.training import settings
-from progressive.training.checkpoints import Checkpoints, Plan
+from progressive.training.checkpoints import Agenda, Checkpoints
 from progressive.training.data import Photos
 from progressive.training.loop import scheduled
 from progressive.training.phase import Loss, Phase
@@ -182,7 +182,7 @@ def state_of(file: Path) -> Path:
     recipe = reach(file)
     checkpoints = Checkpoints(recipe.out.with_suffix(".state"), owner_of(recipe))
     state = {"number": 0, "step": 0, "model": Number().state_dict()}
-    checkpoints.write(Plan(("first", "second"), resumed=False, seed=1), state)
+    checkpoints.write(Agenda(("first", "second"), resumed=False, seed=1), state)
     return checkpoints.file
 
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from progressive.__main__ import main
 from progressive.errors import UsageError
 from progressive.photos import sample_photo
-from progressive.registry import find_recipe
+from progressive.registry import find_trainable
 from progressive.semantics.classifier import load_classifier
 from progressive.semantics.importance_network import STRIDE, ImportanceNetwork, load_network
 from progressive.semantics.preprocessing import CAFFE, TORCHVISION, Preprocessing
@@ -197,7 +197,7 @@ def test_the_command_line_trains_it(call: Callable[..., Any], folder: Path, teac
 
 
 def test_recipes_are_found_by_name() -> None:
-    assert find_recipe("importance").weights == "importance.safetensors"
-    assert find_recipe("dual_autoencoder").weights == "dual_autoencoder.safetensors"
+    assert find_trainable("importance").weights == "importance.safetensors"
+    assert find_trainable("dual_autoencoder").weights == "dual_autoencoder.safetensors"
     with pytest.raises(UsageError, match="'nothing' is nothing that can be trained: use one of dual_autoencoder, imp"):
-        find_recipe("nothing")
+        find_trainable("nothing")

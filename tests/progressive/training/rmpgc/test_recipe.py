@@ -19,7 +19,7 @@ from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS, PLANES,
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import state_of
 from progressive.errors import RunError, UsageError
 from progressive.photos import downscale, sample_photo
-from progressive.training.checkpoints import Checkpoints, Plan
+from progressive.training.checkpoints import Agenda, Checkpoints
 from progressive.training.data import load_sets
 from progressive.training.fit import Fit
 from progressive.training.loop import Training
@@ -73,7 +73,7 @@ def pool() -> PhotoPool:
 
 
 def training(
-    state: Path, pool: PhotoPool, plan: Plan, settings: Settings, log: Callable[[str], None], *, seed: int = 0
+    state: Path, pool: PhotoPool, plan: Agenda, settings: Settings, log: Callable[[str], None], *, seed: int = 0
 ) -> Training[Trainee]:
     torch.manual_seed(seed)
     model, semantics = Trainee(), Semantics()
@@ -147,7 +147,7 @@ THREE = ("context", "transform", "entropy")
 @pytest.fixture(scope="module")
 def uninterrupted(pool: PhotoPool, tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
     """What a run of three phases ends with."""
-    plan = Plan(THREE, resumed=False, seed=3)
+    plan = Agenda(THREE, resumed=False, seed=3)
     whole = training(tmp_path_factory.mktemp("whole") / "whole.state", pool, plan, FIVE_STEPS, silent)
     whole.run()
     return weights_of(whole.model)
@@ -157,7 +157,7 @@ def uninterrupted(pool: PhotoPool, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_an_interrupted_run_that_goes_on_ends_as_one_that_was_not(
     line: str, pool: PhotoPool, uninterrupted: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
-    plan, state = Plan(THREE, resumed=False, seed=3), tmp_path / "halves.state"
+    plan, state = Agenda(THREE, resumed=False, seed=3), tmp_path / "halves.state"
 
     def interrupt(text: str) -> None:
         if text.startswith(line):
@@ -227,7 +227,7 @@ def test_a_loss_that_is_no_number_ends_the_run_in_one_line(
     pool: PhotoPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = replace(QUICK, entropy=replace(PHASE, learning_rate=float("nan")))
-    broken = training(tmp_path / "broken.state", pool, Plan(("entropy",), resumed=False, seed=0), settings, silent)
+    broken = training(tmp_path / "broken.state", pool, Agenda(("entropy",), resumed=False, seed=0), settings, silent)
     with pytest.raises(RunError, match="entropy phase diverged at step 2: lower its learning_rate"):
         broken.run()
     assert not list(tmp_path.iterdir())
