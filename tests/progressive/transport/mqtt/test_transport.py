@@ -7,14 +7,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from amqtt.session import Session
 from mqtt_brokers import KINDS, Mosquitto, broker, free_port, make_certificates, needs_mosquitto
 
 from progressive.errors import RunError, UsageError
 from progressive.transport.access import Access
 from progressive.transport.mqtt import connection
 from progressive.transport.mqtt.address import parse_mqtt_url
-from progressive.transport.mqtt.broker import MAX_READ, MAX_RETAINED, MAX_SUBSCRIPTIONS, EmbeddedBroker
+from progressive.transport.mqtt.broker import EmbeddedBroker
 from progressive.transport.mqtt.login import login_for
 from progressive.transport.mqtt.receiving import MqttReceiver, join
 from progressive.transport.mqtt.sending import MqttSender
@@ -338,72 +337,6 @@ async def test_a_broker_without_a_certificate_is_told(tmp_path: Path) -> None:
     async with broker("embedded", tmp_path) as port:
         with pytest.raises(UsageError, match="does not speak TLS"):
             await join(f"mqtts://127.0.0.1:{port}/t", Access(), silent)
-
-
-async def test_two_embedded_brokers_at_one_port(tmp_path: Path) -> None:
-    async with broker("embedded", tmp_path) as port:
-        with pytest.raises(
-            UsageError, match=f"port {port} is in use, perhaps by a broker: --to mqtt://127.0.0.1:{port}"
-        ):
-            await EmbeddedBroker().start(port)
-
-
-@pytest.mark.parametrize(
-    "greeting",
-    [
-        b"",
-        b"GET / HTTP/1.1\r\n\r\n",
-        b"\x10\xff\xff\xff\xff\x7f" + bytes(20),
-        bytes(100),
-        b"\x10\x0c\0\4MQTT\5\2\0\0\0",
-    ],
-)
-async def test_the_embedded_broker_outlives_strange_clients(greeting: bytes, tmp_path: Path) -> None:
-    async with broker("embedded", tmp_path) as port:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(greeting)
-        url = f"mqtt://127.0.0.1:{port}/t"
-        receiver, sender = await join(url, Access(), silent), await sender_at(url)
-        await sender.send(ENHANCE)
-        assert await arrivals(receiver, 1) == [ENHANCE]
-        writer.close()
-        await close(receiver, sender)
-
-
-async def test_the_embedded_broker_takes_no_large_message(tmp_path: Path) -> None:
-    async with broker("embedded", tmp_path) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(bytes([0x10, 13]) + b"\0\4MQTT\4\2\0\0\0\1x")
-        await reader.readexactly(4)
-        writer.write(b"\x30\xff\xff\xff\x7f" + b"\0\1t" + bytes(2 * MAX_READ))
-        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
-            await asyncio.wait_for(reader.readexactly(1), 10)
-        writer.close()
-
-
-async def test_the_embedded_broker_keeps_nothing_without_a_bound() -> None:
-    kept = EmbeddedBroker()._broker
-    for number in range(3 * MAX_RETAINED):
-        await kept.retain_message(None, f"topic/{number}", b"x")
-    assert len(kept.retained_messages) == MAX_RETAINED
-    await kept.retain_message(None, f"topic/{3 * MAX_RETAINED - 1}", b"")
-    assert len(kept.retained_messages) == MAX_RETAINED - 1
-    session = Session()
-    session.client_id = "greedy"
-    codes = [await kept.add_subscription((f"topic/{number}", 0), session) for number in range(100)]
-    assert codes == [0] * MAX_SUBSCRIPTIONS + [0x80] * (100 - MAX_SUBSCRIPTIONS)
-
-
-async def test_of_a_client_that_goes_the_embedded_broker_keeps_nothing(tmp_path: Path) -> None:
-    running = EmbeddedBroker()
-    port = await running.start(0)
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(bytes([0x10, 13]) + b"\0\4MQTT\4\0\0\0\0\1x")  # asks for a session that lasts
-    await reader.readexactly(4)
-    (session,) = (session for session, _ in running._broker.sessions.values())
-    assert session.clean_session
-    writer.close()
-    await running.stop()
 
 
 async def test_a_message_of_256_megabytes_is_not_waited_for() -> None:
