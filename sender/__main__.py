@@ -205,7 +205,7 @@ def send(
         bool | None,
         typer.Option(
             "--repair/--no-repair",
-            help="Packets of the base that a receiver lacks are sent again while there is time.",
+            help="Packets that a receiver lacks are sent again while there is time; with --serve those of the base.",
             show_default="only to a receiver with a stream of its own",
             rich_help_panel=PACKETS,
         ),

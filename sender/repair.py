@@ -1,4 +1,4 @@
-"""Which packets of the base to send again: those that a receiver lacks and that nothing on its way will restore."""
+"""Which packets to send again: those that a receiver lacks and that nothing on its way will restore."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ MAX_COPIES = 8
 
 
 def packets_to_repeat(
-    base_blocks: Sequence[int],
+    blocks: Sequence[int],
     sources: Sequence[int],
     known: Known,
     copies: Mapping[Slot, int],
     *,
     doubt: bool = False,
 ) -> list[Slot]:
-    """The source packets of the base that should be sent again now, in order.
+    """The source packets of some blocks that should be sent again now, in order.
 
     Args:
-        base_blocks: numbers of the blocks of the base.
-        sources: source packets of each block.
+        blocks: their numbers, the most important first.
+        sources: source packets of each block of the stream.
         known: what the receiver has.
         copies: how often each packet was sent.
         doubt: what may still come is taken for lost, as it has been on its way for too long.
     """
     repeated = []
-    for block in base_blocks:
+    for block in blocks:
         if block in known.whole:
             continue
         own = {slot: fate for slot, fate in known.fates.items() if slot.block == block}

@@ -281,10 +281,14 @@ class SenderSession:
         return not self._audience.heard or not self._known().whole.issuperset(self._base)
 
     def _repair(self, known: Known, *, doubt: bool) -> None:
-        """Puts what the receiver lacks of the base before everything else."""
+        """Puts what is lacking before everything else: of the base, or, for a single receiver, of all that was sent."""
         if self.settings.repairs and self._audience.heard and not self._repairs:
-            sources, copies = self._plan.sources, self._sent.copies
-            self._repairs.extend(packets_to_repeat(self._base, sources, known, copies, doubt=doubt))
+            blocks = self._base
+            if self.settings.answers and not doubt:
+                # What one receiver lacks came before all that is still to be sent, since it is worth more or others
+                # need it; parity would only help once the rest of its block has come.
+                blocks = sorted({*blocks, *(slot.block for slot in known.fates)})
+            self._repairs.extend(packets_to_repeat(blocks, self._plan.sources, known, self._sent.copies, doubt=doubt))
 
     def _replan(self, known: Known, now: float) -> None:
         """Plans the rest anew, unless that was done a moment ago."""

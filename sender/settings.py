@@ -38,8 +38,8 @@ class SenderSettings:
         sealed: packets are sealed with a shared key, which takes a few bytes of each.
         expect: the losses to plan for until a receiver has reported some.
         serve: for a broadcast, the share of its receivers to plan for, above 0 to 1; None for a single receiver.
-        repair: packets of the base that a receiver reports missing are sent again; None for yes with a single receiver
-            that answers, no otherwise.
+        repair: packets that a receiver reports missing are sent again, in a broadcast those of the base; None for yes
+            with a single receiver that answers, no otherwise.
     """
 
     bandwidth_bps: float
@@ -80,14 +80,14 @@ class SenderSettings:
 
     @property
     def repairs(self) -> bool:
-        """Whether packets of the base are sent again."""
+        """Whether packets are sent again."""
         if self.protection == "pet":
             return False  # any further packet serves as well
         return (self.feedback and self.serve is None) if self.repair is None else self.repair
 
     @property
     def answers(self) -> bool:
-        """Whether losses are answered by parity when a single receiver reports them, rather than all in advance."""
+        """Whether losses are answered when a single receiver reports them, rather than all in advance by parity."""
         return self.repairs and self.serve is None
 
     @property

@@ -1,5 +1,7 @@
 """Packets of the base that are lost and come back, between both sessions on a virtual clock."""
 
+from dataclasses import replace
+
 import pytest
 from streams import make_stream
 
@@ -54,6 +56,16 @@ def test_a_lost_base_packet_comes_back_after_about_a_round_trip():
     assert noticed_s < run.arrived_s[2] <= noticed_s + 2 * DELAY_S + PACKET_S
     assert run.kinds.count("repair") == 1
     assert run.ends == ["complete", "complete"]
+
+
+@pytest.mark.parametrize("protection", ["none", "auto"])
+def test_a_lost_enhance_packet_that_others_may_need_comes_back_as_soon(protection):
+    run = Run(replace(NONE, protection=protection), lost=[6])
+    lost = min(set(range(1, 13)) - {s for s, at in run.arrived_s.items() if at < run.sent_s[7] + DELAY_S})
+    assert run.kinds[6] == "source"
+    noticed_s = run.sent_s[7] + DELAY_S  # when the packet after it came
+    assert run.arrived_s[lost] <= noticed_s + 2 * DELAY_S + 2 * PACKET_S
+    assert run.kinds.count("repair") == 1
 
 
 @pytest.mark.parametrize(
