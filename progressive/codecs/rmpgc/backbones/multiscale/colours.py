@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from progressive.codec import Photo
-from progressive.codecs.rmpgc.backbones.multiscale.wavelet import COLOURS
 from progressive.errors import BitstreamError
+from progressive.transforms.wavelet import COLOURS
 
 SIZE = 3
 """Bytes that colours take in a stream's header."""

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc.backbones.multiscale import transform, wavelet
+from progressive.codecs.rmpgc.backbones.multiscale import transform
 from progressive.codecs.rmpgc.backbones.multiscale.scales import CHANNELS, LUMA, SCALES, STRIDES
 from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.photos import sample_photo
+from progressive.transforms import wavelet
 
 PHOTO = torch.from_numpy(sample_photo("astronaut")[:128, 64:256].copy()).permute(2, 0, 1)[None] / 255
 

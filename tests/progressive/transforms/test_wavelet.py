@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from progressive.codecs.rmpgc.backbones.multiscale.wavelet import COLOURS, merge, split, to_opponent, to_rgb
+from progressive.transforms.wavelet import COLOURS, merge, split, to_opponent, to_rgb
 
 
 def noise(height: int, width: int, *, count: int = 1) -> Tensor:
