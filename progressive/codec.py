@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,13 @@ class Traits:
     Fields:
         smallest_payload: bytes that its segments need at least.
         contexts: what it can be told that a picture is for, by which it orders its segments; empty if it has one order.
+        one_rate: a stream is made for one rate, and cut far below it is worse than one made for less: see `RatedCodec`.
         objective: what its pictures are made for: to be close to the photo, or to look right.
     """
 
     smallest_payload: int
     contexts: tuple[str, ...] = ()
+    one_rate: bool = False
     objective: Literal["fidelity", "perception"] = "fidelity"
 
 
@@ -142,3 +144,31 @@ class ProgressiveCodec(Protocol):
     def decoder(self, header: StreamHeader, *, device: str = "cpu") -> ProgressiveDecoder:
         """A fresh decoder; raises BitstreamError if the header is not one of this codec's and model's."""
         ...
+
+
+class RatedCodec(ProgressiveCodec, Protocol):
+    """A codec whose traits say `one_rate`."""
+
+    def encode(
+        self, photo: Photo, *, max_payload: int = 1000, context: str | None = None, budget: int | None = None
+    ) -> LayeredStream:
+        """As `ProgressiveCodec.encode`, for a rate.
+
+        `budget` is what the whole stream should take, in bytes of `LayeredStream.size`: it comes as close from below as
+        the codec's rates allow. Without one the codec chooses.
+        """
+        ...
+
+
+def encode_for(
+    codec: ProgressiveCodec,
+    photo: Photo,
+    budget: int | None,
+    *,
+    max_payload: int = 1000,
+    context: str | None = None,
+) -> LayeredStream:
+    """`codec.encode`, told how many bytes can be used if the codec's streams are made for one rate."""
+    if not codec.traits.one_rate:
+        return codec.encode(photo, max_payload=max_payload, context=context)
+    return cast(RatedCodec, codec).encode(photo, max_payload=max_payload, context=context, budget=budget)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from progressive.codec import Photo, ProgressiveCodec
-from progressive.container import cut, file_size
+from progressive.codec import Photo, ProgressiveCodec, encode_for
+from progressive.container import cut, file_size, payload_within
 from progressive.errors import UsageError
 from progressive.stream import LayeredStream
 
@@ -18,7 +18,9 @@ def coded_within(
     It has no segments that would wait for others for ever. Raises UsageError if no file that shows anything fits, and
     as the codec does.
     """
-    stream = codec.encode(photo, max_payload=_segment_size(codec, limit), context=context)
+    max_payload = _segment_size(codec, limit)
+    budget = None if limit is None else payload_within(limit, max_payload)
+    stream = encode_for(codec, photo, budget, max_payload=max_payload, context=context)
     if limit is None:
         return stream
     smallest = _until_it_shows(codec, stream)

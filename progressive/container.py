@@ -102,6 +102,12 @@ def file_size(stream: LayeredStream) -> int:
     return _head_size(stream.header) + sum(_record_size(segment) for segment in stream.segments)
 
 
+def payload_within(size_bytes: int, max_payload: int) -> int:
+    """About the largest stream (`LayeredStream.size`), of segments of `max_payload` bytes, for a file of this size."""
+    room = max(0, size_bytes - _HEAD.size - _CHECKSUM.size)
+    return room * max_payload // (max_payload + RECORD_OVERHEAD)
+
+
 def cut(stream: LayeredStream, size_bytes: int) -> LayeredStream:
     """What of the stream makes a file of at most this size: segments in the sender's order as long as they fit, then
     any later ones that still do and need no other.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from progressive.codec import Photo, ProgressiveCodec
+from progressive.codec import Photo, ProgressiveCodec, encode_for
 from progressive.errors import UsageError
 from progressive.packing.packed import PackedStream
 from progressive.packing.packetizer import max_segment_payload
@@ -37,6 +37,9 @@ LEAST_STEP = 1.1
 
 TRIAL_MARGIN = 4
 """A base grows more slowly than its photo: by less than this margin between a small copy and the size that fits."""
+
+PARITY_SHARE = 0.25
+"""What parity and repairs are reckoned to take beside the stream, where a redundancy does not say it."""
 
 Encode = Callable[[Photo], PackedStream]
 
@@ -131,7 +134,8 @@ def prepare_photo(
     max_payload = _max_payload(codec, settings)
 
     def encode(photo: Photo) -> PackedStream:
-        return PackedStream.of(codec.encode(photo, max_payload=max_payload, context=context), settings.payload_size)
+        stream = encode_for(codec, photo, _budget(settings), max_payload=max_payload, context=context)
+        return PackedStream.of(stream, settings.payload_size)
 
     factor = 1.0 if full_size else _factor_that_could_fit(original, encode, settings)
     smallest = 1.0 if full_size else _largest_factor(original)
@@ -155,6 +159,12 @@ def base_seconds(packed: PackedStream, settings: SenderSettings) -> float:
     """How long the base takes to send, packet overhead included."""
     packets = (packet for block in packed.blocks if block.layer == 0 for packet in block.packets)
     return sum(settings.wire_size_of_payload(p.payload_size) for p in packets) * 8 / settings.bandwidth_bps
+
+
+def _budget(settings: SenderSettings) -> int:
+    """Bytes of a stream that there is time for, beside parity and what is sent again."""
+    parity = PARITY_SHARE if settings.redundancy is None else settings.redundancy
+    return int(settings.bandwidth_bps * settings.deadline_s / 8 / (1 + parity))
 
 
 def _max_payload(codec: ProgressiveCodec, settings: SenderSettings, *, placed: bool = False) -> int:

@@ -67,6 +67,19 @@ class ThumbnailCodecWithContexts(ThumbnailCodec):
         return stream.keep(s for s in stream.segments if s.layer == 0) if context == "classify" else stream
 
 
+class ThumbnailCodecOfOneRate(ThumbnailCodec):
+    """Without room for both, only the coarser thumbnail is made."""
+
+    traits = Traits(1 + _PLACE.size, one_rate=True)
+
+    def encode(
+        self, photo: Photo, *, max_payload: int = 1000, context: str | None = None, budget: int | None = None
+    ) -> LayeredStream:
+        whole = super().encode(photo, max_payload=max_payload)
+        coarse = whole.keep(s for s in whole.segments if s.layer == 0)
+        return whole if budget is None or whole.size <= budget else coarse
+
+
 class ThumbnailDecoder:
     def __init__(self, header: StreamHeader) -> None:
         self.header = header

@@ -20,7 +20,7 @@ from progressive.evaluation.peers import PEERS, check_peer, peer_points
 from progressive.evaluation.protocol import protocol, stream_settings
 from progressive.evaluation.report import FILES, save, text
 from progressive.evaluation.reuse import Key, in_words, origin, read_curves
-from progressive.evaluation.streams import stream_points
+from progressive.evaluation.streams import rated_points, stream_points
 from progressive.evaluation.summary import summarise
 from progressive.files import check_writable
 from progressive.metrics.recognition import LABELS_FILE, read_labels
@@ -164,7 +164,11 @@ def _measure(task: _Task, settings: Settings, earlier: Mapping[Key, Curve]) -> l
 
 
 def _codec_curve(name: str, photo: str, meter: Meter, settings: Settings) -> Curve:
-    codec, rates = load_codec(name), _cut_rates(settings)
+    codec = load_codec(name)
+    if codec.traits.one_rate:
+        points = rated_points(codec, meter, settings.rates, max_payload=settings.max_payload, context=settings.context)
+        return curve(name, photo, meter.pixels, points)
+    rates = _cut_rates(settings)
     stream = codec.encode(meter.original, max_payload=settings.max_payload, context=settings.context)
     made_by = f"model {stream.header.model_id.hex()}, {stream_settings(settings.max_payload, settings.context)}"
     points = stream_points(codec, stream, meter, rates)

@@ -1,11 +1,11 @@
-"""One stream of a progressive codec, cut wherever a rate asks."""
+"""One stream of a progressive codec, cut wherever a rate asks; of a codec with one rate a stream, a stream for each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from progressive.codec import ProgressiveCodec
-from progressive.container import cut, file_size
+from progressive.codec import ProgressiveCodec, encode_for
+from progressive.container import cut, file_size, payload_within
 from progressive.evaluation.curves import Point, byte_limit
 from progressive.evaluation.meter import Meter
 from progressive.stream import LayeredStream, Segment
@@ -33,6 +33,26 @@ def stream_points(
         for segment in kept.segments:
             decoder.push(segment.id, segment.payload)
             pushed.add(segment.id)
+        yield meter(decoder.picture(), file_size(kept), f"{len(kept.segments)} of {len(stream.segments)} segments")
+
+
+def rated_points(
+    codec: ProgressiveCodec,
+    meter: Meter,
+    rates: Sequence[float],
+    *,
+    max_payload: int,
+    context: str | None,
+) -> Iterator[Point]:
+    """For each rate, in bits a pixel, the picture of a stream that was made for it, of a codec that makes such ones."""
+    for limit in sorted({byte_limit(bpp, meter.pixels) for bpp in rates}):
+        budget = payload_within(limit, max_payload)
+        stream = encode_for(codec, meter.original, budget, max_payload=max_payload, context=context)
+        if limit < file_size(stream.keep(())):
+            continue
+        kept = cut(stream, limit)
+        decoder = codec.decoder(stream.header)
+        decoder.push_all((segment.id, segment.payload) for segment in kept.segments)
         yield meter(decoder.picture(), file_size(kept), f"{len(kept.segments)} of {len(stream.segments)} segments")
 
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from fake_codec import ThumbnailCodecOfOneRate
+
+from progressive.coded_file import coded_within
 from progressive.container import cut, file_size, stream_to_bytes
 from progressive.evaluation.curves import Curve, Point, byte_limit
 from progressive.evaluation.meter import Meter
-from progressive.evaluation.streams import stream_points
+from progressive.evaluation.streams import rated_points, stream_points
 from progressive.photos import downscale, sample_photo
 from progressive.registry import load_codec
 
@@ -49,3 +52,19 @@ def test_cuts_are_the_fullest_files_that_fit(thumbnails: str) -> None:
         prefix = max((p.bytes for p in everything if p.bytes <= limit), default=0)
         assert prefix <= max((p.bytes for p in points if p.bytes <= limit), default=0) <= limit
     assert points[-1] == everything[-1]
+
+
+def test_a_codec_of_one_rate_makes_a_stream_for_each_rate() -> None:
+    codec, photo = ThumbnailCodecOfOneRate(), downscale(sample_photo(), max_pixels=60_000)
+    meter, whole = Meter(photo), codec.encode(photo, max_payload=300)
+    large = 8 * file_size(whole) / meter.pixels * 1.01
+    points = list(rated_points(codec, meter, [large / 2, large], max_payload=300, context=None))
+    assert [point.setting for point in points] == [
+        "3 of 3 segments",
+        f"{len(whole.segments)} of {len(whole.segments)} segments",
+    ]
+    assert all(
+        point.bytes <= byte_limit(bpp, meter.pixels) for point, bpp in zip(points, [large / 2, large], strict=True)
+    )
+    within = [coded_within(codec, photo, limit) for limit in (file_size(whole) // 2, None)]
+    assert [{segment.layer for segment in stream.segments} for stream in within] == [{0}, {0, 1}]
