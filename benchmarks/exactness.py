@@ -52,9 +52,9 @@ from progressive.codecs.rmpgc.backbones.multiscale.picture import latent_of
 from progressive.codecs.rmpgc.backbones.multiscale.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, LEVELS, SCALES, layout_of
 from progressive.codecs.rmpgc.backbones.multiscale.tile import Target, TileState
-from progressive.codecs.rmpgc.records import Recorder
 from progressive.errors import UsageError
 from progressive.exact.layers import KERNELS, MAX_ACTIVATION, MAX_WEIGHT, Conv, layers_of
+from progressive.exact.records import Recorder
 from progressive.photos import SAMPLES, find_photos, read_photo, sample_photo
 
 Arithmetic = Callable[[Conv, Tensor, int, Tensor | None], Tensor]

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from progressive.codec import Photo
 from progressive.codecs.rmpgc.layout import Depth, Layout, Window
-from progressive.codecs.rmpgc.records import Recorder
 from progressive.exact.coders import RangeSymbolDecoder, SymbolCoder
+from progressive.exact.records import Recorder
 from progressive.exact.tables import FrequencyTable
 from progressive.runtime.stopping import Stop
 

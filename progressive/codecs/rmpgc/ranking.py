@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from progressive.codecs.rmpgc.backbone import CodedTile
 from progressive.codecs.rmpgc.layout import Layout
-from progressive.codecs.rmpgc.records import Recorder, encoded
 from progressive.codecs.rmpgc.segments import BASE, Contents, largest_prefix, naming, tile_bytes
+from progressive.exact.records import Recorder, encoded
 from progressive.exact.tables import FrequencyTable
 from progressive.segments.ordering import numbered
 from progressive.stream import Segment

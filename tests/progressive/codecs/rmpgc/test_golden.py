@@ -24,9 +24,9 @@ from progressive.codecs.rmpgc.backbones.multiscale.model import Model
 from progressive.codecs.rmpgc.backbones.multiscale.scales import CHANNELS, DEPTH, LEVELS, SCALES, STRIDES, layout_of
 from progressive.codecs.rmpgc.backbones.multiscale.tile import Target, TileState
 from progressive.codecs.rmpgc.codec import Rmpgc
-from progressive.codecs.rmpgc.records import Recorder, encoded
 from progressive.codecs.rmpgc.segments import ALL, BASE, RUN, SET, Contents, naming
 from progressive.container import stream_to_bytes
+from progressive.exact.records import Recorder, encoded
 from progressive.stream import LayeredStream, Segment, StreamHeader
 
 GOLDEN = Path(__file__).with_name("golden.json")

@@ -21,7 +21,7 @@ from progressive.codecs.rmpgc.backbones.multiscale.model import Coding
 from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, LEVELS, SCALES
 from progressive.codecs.rmpgc.backbones.multiscale.tile import Target, TileState
 from progressive.codecs.rmpgc.layout import Layout, Window
-from progressive.codecs.rmpgc.records import Recorder, joined
+from progressive.exact.records import Recorder, joined
 
 ENERGIES = tuple(255**2 * norm for norm in (1.3, 1.3, 1.21, 1.16, 1.1, 1.06, 1.0))
 """A squared difference of a coefficient of each scale is so many squared 8-bit steps, summed over samples: the mean

@@ -31,9 +31,9 @@ from progressive.codecs.rmpgc.backbones.multiscale.points import values_at
 from progressive.codecs.rmpgc.backbones.multiscale.probability import MEAN_STEPS, SCALE_STEPS, Place, places_of
 from progressive.codecs.rmpgc.backbones.multiscale.quantiser import MAX_INDEX, base_index, refine
 from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, CHANNELS, PLANES, SCALES, TIERS
-from progressive.codecs.rmpgc.records import Recorder
 from progressive.errors import BitstreamError
 from progressive.exact.coders import RangeSymbolDecoder, RangeSymbolEncoder, SymbolCoder
+from progressive.exact.records import Recorder
 from progressive.exact.tables import TOTAL
 
 BLOCKS = 2

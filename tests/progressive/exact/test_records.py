@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from progressive.codecs.rmpgc.records import Recorder, encoded, joined
 from progressive.exact.coders import CostMeter, RangeSymbolDecoder, RangeSymbolEncoder
+from progressive.exact.records import Recorder, encoded, joined
 from progressive.exact.tables import TOTAL, FrequencyTable
 
 TABLES = {
