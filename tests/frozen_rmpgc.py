@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 import torch
+from frozen_numbers import Bits, frozen_integers
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -25,14 +26,7 @@ from progressive.codecs.rmpgc.backbones.multiscale.probability import MEAN_STEPS
 from progressive.codecs.rmpgc.backbones.multiscale.scales import PLANES, TIERS
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import Synthesis
 from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
-from progressive.exact.layers import layers_of
 from progressive.exact.tables import TOTAL
-
-WEIGHT, BIAS = 64, 4000
-"""Probability networks have integers up to these."""
-
-ACTIVATION_GAIN, OUTPUT_GAIN = 3.0, 1.0
-"""With these shifts activations spread over their range, and outputs over the rows of the tables."""
 
 POINT = 40
 """Points lie up to this far from the middles of their bins."""
@@ -44,18 +38,6 @@ LAST_LAYERS = ("leave.", "filters.")
 """Small, so that transform and synthesis stay near the wavelet."""
 
 
-class Bits:
-    """A sequence that NumPy promises never to change."""
-
-    def __init__(self, seed: int) -> None:
-        self._source = np.random.PCG64(seed)
-
-    def integers(self, largest: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
-        """Evenly from -largest to largest."""
-        raw = self._source.random_raw(int(np.prod(shape))) >> np.uint64(33)
-        return (raw.astype(np.int64) % (2 * largest + 1) - largest).reshape(shape)
-
-
 @cache
 def frozen_model(kernel: str = "float32") -> Multiscale:
     return Multiscale(frozen_tensors(), kernel)
@@ -63,7 +45,7 @@ def frozen_model(kernel: str = "float32") -> Multiscale:
 
 @cache
 def frozen_tensors() -> Mapping[str, Tensor]:
-    integers = _integers(Bits(1))
+    integers = frozen_integers(ProbabilityNetworks(), Bits(1))
     tensors = {model.NETWORKS + name: t for name, t in integers.items()}
     tensors[model.KNOWN_ANSWER] = model.known_answer(model.exact_networks(integers))
     points = Bits(4)
@@ -78,18 +60,6 @@ def frozen_tensors() -> Mapping[str, Tensor]:
             tensors[model.POINTS + table_of(plane, tier)] = _points(points, (PLANE_ROWS, 3))
     tensors |= {model.TRANSFORM + name: t for name, t in _floats(Transform(), Bits(3)).items()}
     return tensors | {model.SYNTHESIS + name: t for name, t in _floats(Synthesis(), Bits(2)).items()}
-
-
-def _integers(bits: Bits) -> dict[str, Tensor]:
-    found = {}
-    for name, layer in layers_of(ProbabilityNetworks()):
-        shape, biases = tuple(layer.weight.shape), tuple(layer.bias.shape)
-        gain = ACTIVATION_GAIN if layer.activation else OUTPUT_GAIN
-        shift = round(np.log2(WEIGHT * np.prod(shape[1:]) ** 0.5 / gain))
-        found[f"{name}.weight"] = torch.from_numpy(bits.integers(WEIGHT, shape)).to(torch.int8)
-        found[f"{name}.bias"] = torch.from_numpy(bits.integers(BIAS, biases)).to(torch.int32)
-        found[f"{name}.shift"] = torch.full(shape[:1], shift, dtype=torch.uint8)
-    return found
 
 
 def _base_table(name: str, reach: int) -> Tensor:

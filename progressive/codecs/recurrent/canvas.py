@@ -1,0 +1,65 @@
+"""What decoders of all tiles know, as a picture: the head looks across the borders of tiles."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from progressive.codecs.recurrent.layout import CELL, Layout, Window
+from progressive.codecs.recurrent.networks import FINE, Head, Networks, Received
+
+HALO = 1
+"""Cells around a window that its pixels depend on: the head's reach is three quarters of one."""
+
+_FINE_SIDE = 2
+"""Positions of unit H on a side of a cell."""
+
+
+class Canvas:
+    """Tiles of a photo as far as they are known; others are as before the first iteration."""
+
+    def __init__(self, layout: Layout, networks: Networks) -> None:
+        assert HALO * CELL // 4 >= Head.REACH
+        self._layout, self._networks = layout, networks
+        self._tiles: dict[int, tuple[Window, Tensor, Tensor]] = {}
+
+    def put(self, tile: int, received: Received, known: Tensor | None = None) -> None:
+        """What is known of a tile now, [1, ...]; after one iteration at least.
+
+        `known` is True at the cells that have one, bool [h, w]; all if left out. Others look like those around.
+        """
+        window, coefficients = self._layout.window(tile), received.coefficients
+        if known is not None and not known.all():
+            coefficients = _spread(coefficients, known.to(coefficients.device))
+        self._tiles[tile] = window, coefficients, received.memories[-1][1]
+
+    def pixels(self, window: Window) -> Tensor:
+        """RGB about zero of a window, [3, 16 height, 16 width]."""
+        around = self._layout.around(window, HALO)
+        picture = self._networks.shown(*self._gathered(around))[0]
+        return picture[:, *window.within(around).slices(CELL)]
+
+    def _gathered(self, around: Window) -> tuple[Tensor, Tensor]:
+        """Coefficients and hidden states of a window, [1, C, h, w] and [1, FINE, 2 h, 2 w]."""
+        coefficients = self._networks.nothing(1, around.height, around.width).coefficients.clone()
+        hidden = coefficients.new_zeros(1, FINE, _FINE_SIDE * around.height, _FINE_SIDE * around.width)
+        for window, known, remembered in self._tiles.values():
+            common = window.common(around)
+            if common is not None:
+                there, here = common.within(window), common.within(around)
+                coefficients[:, :, *here.slices()] = known[:, :, *there.slices()]
+                hidden[:, :, *here.slices(_FINE_SIDE)] = remembered[:, :, *there.slices(_FINE_SIDE)]
+        return coefficients, hidden.contiguous(memory_format=torch.channels_last)
+
+
+def _spread(coefficients: Tensor, known: Tensor) -> Tensor:
+    """Coefficients [1, C, h, w] with those of unknown cells from known ones beside them, then from these, and so on."""
+    weight = known[None, None].to(coefficients.dtype)
+    values = coefficients * weight
+    while not bool(weight.all()):
+        sums, counts = (F.avg_pool2d(t, 3, 1, 1, divisor_override=1) for t in (values, weight))
+        new = (weight == 0) & (counts > 0)
+        values = torch.where(new, sums / counts.clamp(min=1), values)
+        weight = torch.where(new, 1.0, weight)
+    return values
