@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -34,6 +35,14 @@ MIN_PAYLOAD = LARGEST_PREFIX + LEAST_CELLS * CODE_BYTES
 DEFAULT_CONTEXT = "reconstruct"
 
 _CELLS = struct.Struct("!H")
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """A photo as it can be sent. Fields: its codes; where meaning is, None if it was coded without."""
+
+    coded: CodedPhoto
+    importance: CoarseMap | None
 
 
 class Recurrent:
@@ -77,8 +86,23 @@ class Recurrent:
         check_payload(self.name, max_payload, MIN_PAYLOAD)
         photo = as_photo(photo)
         check_size(photo)
-        coarse = None if context == DEFAULT_CONTEXT else _coarse_map(photo)
-        return self._stream(code_photo(photo, self._model), coarse, max_payload, context)
+        importance = None if context == DEFAULT_CONTEXT else _coarse_map(photo)
+        return self.rank(Analysed(code_photo(photo, self._model), importance), max_payload=max_payload, context=context)
+
+    @neutral()
+    def analyse(self, photo: Photo) -> Analysed:
+        """Codes a photo once, for streams in any context. Raises UsageError for one that is too large."""
+        photo = as_photo(photo)
+        check_size(photo)
+        return Analysed(code_photo(photo, self._model), _coarse_map(photo))
+
+    @neutral()
+    def rank(self, analysed: Analysed, *, max_payload: int = 1000, context: str | None = None) -> LayeredStream:
+        """The stream that `encode` would make of the photo for this context. Raises UsageError as it does."""
+        context = self._context(context)
+        check_payload(self.name, max_payload, MIN_PAYLOAD)
+        coarse = None if context == DEFAULT_CONTEXT else analysed.importance
+        return self._stream(analysed.coded, coarse, max_payload, context)
 
     @neutral()
     def decoder(self, header: StreamHeader, *, device: str = "cpu") -> RecurrentDecoder:

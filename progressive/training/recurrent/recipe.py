@@ -43,7 +43,7 @@ class Recurrent(Recipe[Trainee, Settings]):
     def phases(self, model: Trainee, photos: Photos) -> Mapping[str, Callable[[], Phase[Trainee]]]:
         device = self.worker.device
         pool, held_out = PhotoPool(photos.training, device), watched(photos.held_out, device)
-        self._coded = lambda: Context(model, self.settings, pool, ()).coded
+        self._pool = pool
         return {
             "short": lambda: Unrolled("short", model, self.settings, pool, held_out),
             "long": lambda: Unrolled("long", model, self.settings, pool, held_out),
@@ -51,7 +51,7 @@ class Recurrent(Recipe[Trainee, Settings]):
         }
 
     def write(self, out: Path, model: Trainee) -> None:
-        write_model(out, model, self._coded())
+        write_model(out, model, Context(model, self.settings, self._pool, ()).coded)
 
 
 train = partial(carry_out, Recurrent)

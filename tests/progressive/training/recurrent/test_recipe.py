@@ -101,4 +101,4 @@ def test_groups_that_are_drawn_are_whole_rows_or_regions() -> None:
     groups = draw_groups(torch.zeros(60, 1, 1, 8, 8), np.random.default_rng(0))
     shares = groups.float().mean((1, 2, 3))
     assert 0.1 < (shares == 1).float().mean() < 0.6
-    assert 0.3 < shares[shares < 1].mean() < 0.5
+    assert 0.1 < shares[shares < 1].mean() < 0.6
