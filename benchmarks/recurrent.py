@@ -75,7 +75,11 @@ def measured(codec: Recurrent, photo: Photo, pictures: Path | None = None) -> Me
     for number, order in enumerate(ORDERS):
         for rate, bpp in enumerate(RATES):
             shown = decoded(codec, cut(streams[order], byte_limit(bpp, photo[..., 0].size)))
-            values = si_ssim(shown, photo, importance), ms_ssim(shown, photo), psnr(shown[matters], photo[matters])
+            values = (
+                si_ssim(shown, photo, importance),
+                ms_ssim(shown, photo),
+                psnr(shown[matters][:, None], photo[matters][:, None]),
+            )
             shared[number, rate] = [np.nan if value is None else value for value in values]
             if bpp == SHOWN_AT:
                 parts.append(shown)
