@@ -30,6 +30,9 @@ MOST_TIERS = 256
 
 LEAST_CELLS = TILE * TILE // MOST_TIERS
 
+CELLS_OF_MEANING = 128
+"""Of a tier at most where tiers differ in importance: larger ones would mix too much."""
+
 MIN_PAYLOAD = LARGEST_PREFIX + LEAST_CELLS * CODE_BYTES
 
 DEFAULT_CONTEXT = "reconstruct"
@@ -140,7 +143,7 @@ class Recurrent:
 
     def _stream(self, coded: CodedPhoto, coarse: CoarseMap | None, max_payload: int, context: str) -> LayeredStream:
         layout = coded.layout
-        cells = min((max_payload - LARGEST_PREFIX) // CODE_BYTES, TILE * TILE)
+        cells = min((max_payload - LARGEST_PREFIX) // CODE_BYTES, TILE * TILE if coarse is None else CELLS_OF_MEANING)
         importance = cell_importance(layout, coarse)
         tiers = [tiers_of(window, importance, cells) for window in layout.windows()]
         kept = ordered(drafts_of(coded, tiers, self._model, context), layout)[:MAX_SEGMENTS]
