@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -35,8 +36,8 @@ MIN_PAYLOAD = 257
 USUAL_GAMMA = 130
 """Without a budget: about half a bit a pixel of a photo."""
 
-COARSER = 12
-"""How far gamma falls where a latent of a single block does not fit a segment."""
+COARSER, COARSER_AN_OCTAVE = 4, 32
+"""How far gamma falls where a latent of a single block does not fit a segment: at least, and for twice what fits."""
 
 HEADER_BYTES = 80
 """Of a header, roughly, for the first reckoning."""
@@ -168,7 +169,7 @@ class _PhotoCoder:
                 if error.latent == ROOT and side + 1 < len(TILE_SIDES):
                     side += 1
                 elif gamma:
-                    gamma = max(0, gamma - COARSER)
+                    gamma = max(0, gamma - COARSER - int(COARSER_AN_OCTAVE * math.log2(error.excess)))
                 else:
                     raise UsageError("no rate fits segments this small: use larger packets") from error
 
@@ -187,7 +188,8 @@ class _PhotoCoder:
         drafts: list[Draft] = []
         for number, tile in enumerate(self._tiles(parameters)):
             importance = self._importance(layout, tile)
-            drafts += drafts_of(number, tile, importance, tables, layout, self._max_payload)
+            whole = parameters.gamma > 0
+            drafts += drafts_of(number, tile, importance, tables, layout, self._max_payload, whole=whole)
         kept = ordered(drafts, layout)[:MAX_SEGMENTS]
         number = registry.CODECS["hierarchical_vae"].number
         header = StreamHeader(number, self._model.id, layout.width, layout.height, len(kept), parameters.to_bytes())

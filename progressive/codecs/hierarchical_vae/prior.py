@@ -185,6 +185,10 @@ class Prior(nn.Module):
         assert carried is not None
         return carried
 
+    def ready(self, context: Tensor) -> Tensor:
+        """What `code` returned for some items, kept as bytes, as it takes it."""
+        return self._input(context)
+
     def _features(self, scale: int, carried: Tensor | None, known: Tensor) -> Tensor:
         if carried is None:
             carried = self._blank(known, WIDTH)

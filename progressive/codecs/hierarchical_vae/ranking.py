@@ -22,11 +22,11 @@ SLACK_BITS = 16
 
 
 class TooLargeError(Exception):
-    """Something does not fit a segment. Field: latent: what."""
+    """Something does not fit a segment. Fields: latent: what; excess: how many times what there is room for."""
 
-    def __init__(self, latent: int) -> None:
+    def __init__(self, latent: int, excess: float) -> None:
         super().__init__(f"latent {latent} does not fit")
-        self.latent = latent
+        self.latent, self.excess = latent, excess
 
 
 @dataclass(eq=False)
@@ -53,21 +53,30 @@ def drafts_of(
     tables: Mapping[str, FrequencyTable],
     layout: Layout,
     max_payload: int,
+    *,
+    whole: bool = True,
 ) -> list[Draft]:
-    """All segments of a tile, dependencies first; `importance` of each of its blocks, [B].
+    """All segments of a tile, dependencies first.
+
+    Args:
+        number: the tile's.
+        importance: of each of its blocks, [B].
+        tables: of the symbols.
+        whole: otherwise blocks go without a latent that does not fit, and all finer ones.
 
     Raises TooLargeError if the first latent, or another one of a single block, does not fit.
     """
     worth = tile.gains * importance
     code = encoded(tile.records[:1], tables)
     if len(code) + prefix_bytes(layout, ROOT) > max_payload:
-        raise TooLargeError(ROOT)
+        raise TooLargeError(ROOT, len(code) / max_payload)
     root = Draft(Contents(number, ROOT, code), float(worth[ROOT].sum()))
     drafts, holders = [root], dict.fromkeys(tile.order, root)
     for latent in range(ROOT + 1, len(LATENTS)):
         room = max_payload - prefix_bytes(layout, latent)
         finer: dict[int, Draft] = {}
-        for first, chosen, code in _runs(tile, latent, tables, room):
+        runs = _Runs(tile, latent, tables, room, whole=whole or latent < BASE_LATENTS)
+        for first, chosen, code in runs.among(set(holders)):
             needs = list({id(holders[b]): holders[b] for b in chosen}.values())
             contents = Contents(number, latent, code, first, len(chosen))
             draft = Draft(contents, max(float(worth[latent, chosen].sum()), 0.0), needs)
@@ -100,25 +109,45 @@ def estimated_size(tiles: Sequence[CodedTile], max_payload: int) -> float:
     return total
 
 
-def _runs(
-    tile: CodedTile, latent: int, tables: Mapping[str, FrequencyTable], room: int
-) -> Iterator[tuple[int, list[int], bytes]]:
-    """A latent in as few segments as hold it: (first, blocks, range code), runs of the tile's list, about equal."""
-    record, order = tile.records[latent], list(tile.order)
-    bits = tile.bits[latent][order]
-    first = 0
-    while first < len(order):
-        left = bits[first:]
+@dataclass(frozen=True)
+class _Runs:
+    """A latent of a tile in as few segments as hold it. Fields: as of `drafts_of`; bytes that there is room for."""
+
+    tile: CodedTile
+    latent: int
+    tables: Mapping[str, FrequencyTable]
+    room: int
+    whole: bool
+
+    def among(self, blocks: set[int]) -> Iterator[tuple[int, list[int], bytes]]:
+        """(First, blocks, range code) of runs of the tile's list, about equal, of these blocks."""
+        order = self.tile.order
+        first = 0
+        while first < len(order):
+            if order[first] not in blocks:
+                first += 1
+                continue
+            end = first
+            while end < len(order) and order[end] in blocks:
+                end += 1
+            taken, code = self._longest(list(order[first:end]))
+            if code is not None:
+                yield first, list(order[first : first + taken]), code
+            first += taken
+
+    def _longest(self, order: list[int]) -> tuple[int, bytes | None]:
+        """How many of the blocks are in the next segment, and its code; none for a single one that does not fit."""
+        left = self.tile.bits[self.latent][order]
         total = float(left.sum())
-        share = total / max(1, np.ceil(total / max(8 * room - SLACK_BITS, 1)))
+        share = total / max(1, np.ceil(total / max(8 * self.room - SLACK_BITS, 1)))
         count = max(1, int(np.searchsorted(np.cumsum(left), share * 1.0001, side="right")))
         while True:
-            chosen = order[first : first + count]
-            code = record.encoded_blocks(tables, sorted(chosen))
-            if len(code) <= room:
-                break
+            code = self.tile.records[self.latent].encoded_blocks(self.tables, sorted(order[:count]))
+            if len(code) <= self.room:
+                return count, code
             if count == 1:
-                raise TooLargeError(latent)
+                break
             count -= 1
-        yield first, chosen, code
-        first += count
+        if self.whole:
+            raise TooLargeError(self.latent, len(code) / self.room)
+        return 1, None

@@ -114,7 +114,8 @@ class TileState:
         """Takes over what was found."""
         self._put(found)
         if found.latent + 1 < len(LATENTS):
-            self._context(found.latent + 1, found.context)[self._chosen(found.blocks)] = found.context
+            context = found.context.to(torch.uint8)
+            self._context(found.latent + 1, context)[self._chosen(found.blocks)] = context
         self.levels[found.blocks] = found.latent + 1
         if found.latent == ROOT:
             self.order = self._by_activity()
@@ -157,7 +158,7 @@ class TileState:
             chosen = self._chosen(blocks + blocks[-1:] * (padded_count(len(blocks)) - len(blocks)))
             context = self._contexts[latent]
             assert context is not None
-            count, carried = len(blocks), context[chosen].contiguous(memory_format=torch.channels_last)
+            count, carried = len(blocks), self._coding.prior.ready(context[chosen])
             gammas = [g[chosen] for g in self._block_gammas]
             shapes = [(len(chosen), channels, side, side) for channels, side in sides]
         used = [shape if scale in LATENTS[latent].scales else (0,) for scale, shape in enumerate(shapes)]

@@ -46,7 +46,6 @@ class Stage(Phase[Trainee]):
     """
 
     stage: ClassVar[str]
-    rounding: ClassVar[str] = "none"
     own: PhaseSettings
 
     def __init__(self, model: Trainee, settings: Settings, pool: PhotoPool, held_out: Sequence[Tensor] = ()) -> None:
@@ -54,7 +53,11 @@ class Stage(Phase[Trainee]):
         self.settings, self.pool, self.held_out = settings, pool, held_out
 
     def configure(self, model: Trainee, step: int) -> None:
-        model.prior.set_rounding(self.rounding)
+        model.prior.set_rounding(self.rounding(step))
+
+    def rounding(self, step: int) -> str:
+        """How the prior computes at a step (`Conv.rounding`)."""
+        return "none"
 
     def loss(self, rng: np.random.Generator) -> Loss:
         batch = self.pool.draw(rng, self.own.batch, self.own.crop, self.settings)
@@ -115,7 +118,9 @@ class Rounded(PriorAlone):
 
     stage = "rounded"
     linear = False
-    rounding = "straight-through"
+
+    def rounding(self, step: int) -> str:
+        return "straight-through"
 
 
 class Joint(Stage):
@@ -126,6 +131,10 @@ class Joint(Stage):
     @property
     def trained(self) -> list[nn.Module]:
         return [self.model.prior, self.model.bottom_up, self.model.top_down]
+
+    def rounding(self, step: int) -> str:
+        rounded = step >= round((1 - self.settings.rounded_share) * self.own.steps)
+        return "straight-through" if rounded else "none"
 
     def loss_of(self, batch: Batch, rng: np.random.Generator) -> Loss:
         known = truncated(batch, rng, self.settings.truncated_share)

@@ -37,6 +37,7 @@ class Settings(settings.Settings):
         si_ssim_weight: share of 1 - SI-SSIM in the distortion, 0..1; the rest is the squared error.
         meaning_share, random_share: of samples whose gamma follows the meaning of the photo, or a random map.
         truncated_share: of samples that lack the last latents of some blocks.
+        rounded_share: of the joint phase, its last steps, in which the prior computes in integers already.
         calibration_photos: that the stored tables are counted on.
         mixed_precision: bfloat16 in the networks.
         prior, joint, rounded: the phases.
@@ -48,6 +49,7 @@ class Settings(settings.Settings):
     meaning_share: float
     random_share: float
     truncated_share: float
+    rounded_share: float
     calibration_photos: int
     mixed_precision: bool
     prior: PhaseSettings
@@ -66,4 +68,5 @@ class Settings(settings.Settings):
         yield min(self.meaning_share, self.random_share, self.truncated_share) < 0, "shares must not be negative"
         yield self.meaning_share + self.random_share > 1, "meaning_share and random_share are more than all samples"
         yield self.truncated_share > 1, "truncated_share must lie in 0..1"
+        yield not 0 <= self.rounded_share <= 1, "rounded_share must lie in 0..1"
         yield self.calibration_photos < 1, "numbers of photos must be above 0"
