@@ -55,22 +55,26 @@ class Analysis:
         self.height, self.width = photo.shape[:2]
         self._photo, self._model = photo, model
         layout = Layout(self.width, self.height)
-        self._bands = _empty(layout)
+        self._bands = [
+            torch.empty(1, channels, layout.rows * side, layout.columns * side)
+            for channels, side in zip(CHANNELS, BLOCK_SIDES, strict=True)
+        ]
         for piece in pieces(layout):
             around = with_margin(piece, layout)
-            _put(self._bands, wavelets.analyse(padded(photo, around)), piece, around)
+            for place, values in _places(self._bands, wavelets.analyse(padded(photo, around)), piece, around):
+                place.copy_(values)
 
     def coefficients(self, gammas: Gammas) -> list[Tensor]:
         """The posterior's coefficients of all scales, in steps, [1, C, h, w]."""
         layout = Layout(self.width, self.height)
         found = [band / step for band, step in zip(self._bands, gammas.steps, strict=True)]
-        added = _empty(layout)
         for piece in pieces(layout):
             around = with_margin(piece, layout)
             with fast_floats(torch.device("cpu")):
                 part = self._model.bottom_up(padded(self._photo, around), gammas.cut(*around.slices(BLOCK // CELL)))
-            _put(added, part, piece, around)
-        return [y.add_(more) for y, more in zip(found, added, strict=True)]
+            for place, more in _places(found, part, piece, around):
+                place.add_(more)
+        return found
 
 
 def coded_tiles(analysis: Analysis, parameters: Parameters, model: Model) -> Iterator[CodedTile]:
@@ -110,14 +114,7 @@ def _error_weights(gammas: Gammas, window: Window) -> list[Tensor]:
     return [to_blocks((step * 255).square(), side) for step, side in zip(steps, BLOCK_SIDES, strict=True)]
 
 
-def _empty(layout: Layout) -> list[Tensor]:
-    return [
-        torch.empty(1, channels, layout.rows * side, layout.columns * side)
-        for channels, side in zip(CHANNELS, BLOCK_SIDES, strict=True)
-    ]
-
-
-def _put(whole: list[Tensor], part: list[Tensor], piece: Window, around: Window) -> None:
-    """Takes over what a piece with its margin is, without the margin."""
+def _places(whole: list[Tensor], part: list[Tensor], piece: Window, around: Window) -> Iterator[tuple[Tensor, Tensor]]:
+    """For each scale the place of a piece in the whole, and what the piece is there without its margin."""
     for target, values, side in zip(whole, part, BLOCK_SIDES, strict=True):
-        target[:, :, *piece.slices(side)] = values[:, :, *piece.inside(around).slices(side)]
+        yield target[:, :, *piece.slices(side)], values[:, :, *piece.inside(around).slices(side)]
