@@ -21,6 +21,7 @@ from benchmarks import _data
 from benchmarks._clocks import cost_of
 from progressive.codec import Photo, ProgressiveCodec, encode_for
 from progressive.coded_file import coded_within
+from progressive.container import file_size
 from progressive.evaluation.curves import Curve, byte_limit, curve
 from progressive.evaluation.meter import Meter
 from progressive.evaluation.streams import rated_points, stream_points
@@ -60,8 +61,7 @@ def row_of(name: str, photos: Sequence[Photo], rates: Sequence[float], repeat: i
         else:
             points = stream_points(codec, stream, meter, rates)
         curves.append(curve(name, str(number), meter.pixels, points, one_stream=not codec.traits.one_rate))
-        base = (len(segment.payload) for segment in stream.segments if segment.layer == 0)
-        bases.append(len(stream.header.to_bytes()) + sum(base))
+        bases.append(file_size(stream.keep(segment for segment in stream.segments if segment.layer == 0)))
     limit = byte_limit(max(rates), photos[0][..., 0].size)
     encode = cost_of([lambda: coded_within(codec, photos[0], limit)] * (repeat + 2))
     sent = coded_within(codec, photos[0], limit)

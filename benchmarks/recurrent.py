@@ -58,7 +58,7 @@ class Measured:
     shared: Numbers
 
 
-def measured(codec: Recurrent, photo: Photo, pictures: Path | None = None) -> Measured:
+def measured(codec: Recurrent, photo: Photo, part: Path | None = None) -> Measured:
     """Codes a photo once and measures both orders; writes the part that matters most if a file is given."""
     analysed, importance = codec.analyse(photo), importance_map(photo)
     streams = {order: codec.rank(analysed, context=order) for order in ORDERS}
@@ -83,9 +83,9 @@ def measured(codec: Recurrent, photo: Photo, pictures: Path | None = None) -> Me
             shared[number, rate] = [np.nan if value is None else value for value in values]
             if bpp == SHOWN_AT:
                 parts.append(shown)
-    if pictures is not None:
+    if part is not None:
         place = most_important(importance)
-        write_atomically(pictures, png_bytes(np.concatenate([part[place] for part in parts], 1)))
+        write_atomically(part, png_bytes(np.concatenate([part[place] for part in parts], 1)))
     return Measured(np.array(iterations), shared)
 
 
@@ -93,16 +93,13 @@ def by_iteration(codec: Recurrent, stream: LayeredStream) -> Iterator[tuple[Sequ
     """The segments of the first iteration, of the first two, and so on, and what they show."""
     decoder = codec.decoder(stream.header)
     for iteration in range(ITERATIONS):
-        for segment in stream.segments:
-            if segment.layer == iteration:
-                decoder.push(segment.id, segment.payload)
+        decoder.push_all((s.id, s.payload) for s in stream.segments if s.layer == iteration)
         yield [segment for segment in stream.segments if segment.layer <= iteration], decoder.picture()
 
 
 def decoded(codec: Recurrent, stream: LayeredStream) -> Photo:
     decoder = codec.decoder(stream.header)
-    for segment in stream.segments:
-        decoder.push(segment.id, segment.payload)
+    decoder.push_all((segment.id, segment.payload) for segment in stream.segments)
     return decoder.picture()
 
 
@@ -110,7 +107,7 @@ def most_important(importance: NDArray[np.floating]) -> tuple[slice, slice]:
     """The square of `SHOWN_SIDE` pixels around the middle of what matters, inside the photo."""
     places = []
     for axis in (0, 1):
-        profile = importance.sum(1 - axis) ** 2
+        profile = importance.sum(1 - axis) ** 2 + 1e-9
         middle = int((profile * np.arange(len(profile))).sum() / profile.sum())
         first = min(max(0, middle - SHOWN_SIDE // 2), max(0, len(profile) - SHOWN_SIDE))
         places.append(slice(first, first + SHOWN_SIDE))
@@ -145,14 +142,15 @@ def benchmark() -> None:
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="the most important part of each photo goes there")
     args = parser.parse_args()
 
-    codec = Recurrent(Model.load(args.weights))
+    model = Model.load(args.weights)
+    codec = Recurrent(model)
     paths = find_photos(str(_data.checked_folder(args.photos or args.data / "kodak")))
     count = min(args.limit or len(paths), len(paths))
     chosen = [paths[len(paths) * i // count] for i in range(count)]
     if args.pictures:
         args.pictures.mkdir(parents=True, exist_ok=True)
     found = [measured(codec, read_photo(path), args.pictures and args.pictures / f"{path.stem}.png") for path in chosen]
-    print(f"{count} photos, model {Model.load(args.weights).id.hex()}; means over photos, whole files\n")
+    print(f"{count} photos, model {model.id.hex()}; means over photos, whole files\n")
     print_iterations(found)
     print_shared(found)
 

@@ -41,6 +41,9 @@ TRIAL_MARGIN = 4
 PARITY_SHARE = 0.25
 """What parity and repairs are reckoned to take beside the stream, where a redundancy does not say it."""
 
+RATE_MARGIN = 1.1
+"""A stream that is made for a rate may be this many times as large: its last segments come late, or not at all."""
+
 Encode = Callable[[Photo], PackedStream]
 
 
@@ -131,20 +134,26 @@ def prepare_photo(
 ) -> PreparedPhoto:
     """As `prepare`, with a photo that was read, [H, W, 3], or all that `as_photo` takes for one."""
     original = as_photo(original)
-    max_payload = _max_payload(codec, settings)
+    max_payload, budget = _max_payload(codec, settings), _budget(settings)
 
     def encode(photo: Photo) -> PackedStream:
-        stream = encode_for(codec, photo, _budget(settings), max_payload=max_payload, context=context)
+        stream = encode_for(codec, photo, budget, max_payload=max_payload, context=context)
         return PackedStream.of(stream, settings.payload_size)
 
-    factor = 1.0 if full_size else _factor_that_could_fit(original, encode, settings)
+    def excess(packed: PackedStream) -> float:
+        """How many times what there is time for: the base, or all of a stream that was made for a rate."""
+        if codec.traits.one_rate:
+            return packed.stream.size / (budget * RATE_MARGIN)
+        return base_seconds(packed, settings) / (BASE_SHARE * settings.deadline_s)
+
+    factor = 1.0 if full_size or codec.traits.one_rate else _factor_that_could_fit(original, encode, settings)
     smallest = 1.0 if full_size else _largest_factor(original)
     packed = encode(photo := downscale(original, factor))
-    while (excess := base_seconds(packed, settings) / (BASE_SHARE * settings.deadline_s)) > 1 and factor < smallest:
-        factor = min(smallest, factor * max(LEAST_STEP, math.sqrt(excess)))
+    while excess(packed) > 1 and factor < smallest:
+        factor = min(smallest, factor * max(LEAST_STEP, math.sqrt(excess(packed))))
         packed = encode(photo := downscale(original, factor))
     _check_base(name, photo, packed, settings, advice=" or leave --full-size out" if full_size else "")
-    note = "" if photo is original else _note(name, original, photo, base_seconds(packed, settings), settings)
+    note = "" if photo is original else _note(name, original, photo, packed, codec, settings)
     return PreparedPhoto(name, original, photo, packed, note)
 
 
@@ -152,7 +161,8 @@ def encode_part(
     part: Photo, codec: ProgressiveCodec, settings: SenderSettings, *, context: str | None = None
 ) -> LayeredStream:
     """The stream of a part of a frame, [H, W, 3], in segments that leave room for its placement."""
-    return codec.encode(part, max_payload=_max_payload(codec, settings, placed=True), context=context)
+    max_payload = _max_payload(codec, settings, placed=True)
+    return encode_for(codec, part, _budget(settings), max_payload=max_payload, context=context)
 
 
 def base_seconds(packed: PackedStream, settings: SenderSettings) -> float:
@@ -162,9 +172,10 @@ def base_seconds(packed: PackedStream, settings: SenderSettings) -> float:
 
 
 def _budget(settings: SenderSettings) -> int:
-    """Bytes of a stream that there is time for, beside parity and what is sent again."""
+    """Bytes of a stream that there is time for, beside packet overhead, parity and what is sent again."""
     parity = PARITY_SHARE if settings.redundancy is None else settings.redundancy
-    return int(settings.bandwidth_bps * settings.deadline_s / 8 / (1 + parity))
+    useful = settings.payload_size / settings.wire_size_of_payload(settings.payload_size)
+    return max(1, int(settings.bandwidth_bps * settings.deadline_s / 8 * useful / (1 + parity)))
 
 
 def _max_payload(codec: ProgressiveCodec, settings: SenderSettings, *, placed: bool = False) -> int:
@@ -206,12 +217,22 @@ def _check_base(name: str, photo: Photo, packed: PackedStream, settings: SenderS
         )
 
 
-def _note(name: str, original: Photo, photo: Photo, base_s: float, settings: SenderSettings) -> str:
+def _note(
+    name: str,
+    original: Photo,
+    photo: Photo,
+    packed: PackedStream,
+    codec: ProgressiveCodec,
+    settings: SenderSettings,
+) -> str:
     """That the photo was downscaled, and why."""
-    share = base_s / settings.deadline_s
-    aim = f"so that the base takes at most {format_percent(BASE_SHARE)} of the deadline"
-    if share > BASE_SHARE:
+    share = base_seconds(packed, settings) / settings.deadline_s
+    if codec.traits.one_rate:
+        aim = "so that its stream can be sent within the deadline"
+    elif share > BASE_SHARE:
         aim = f"as far as it goes: the base takes {format_percent(share, digits=2)} of the deadline"
+    else:
+        aim = f"so that the base takes at most {format_percent(BASE_SHARE)} of the deadline"
     return f"{name}: downscaled from {_size(original)} to {_size(photo)}, {aim} (--full-size keeps it)"
 
 

@@ -51,6 +51,8 @@ def rated_points(
         if limit < file_size(stream.keep(())):
             continue
         kept = cut(stream, limit)
+        if not kept.segments:
+            continue
         decoder = codec.decoder(stream.header)
         decoder.push_all((segment.id, segment.payload) for segment in kept.segments)
         yield meter(decoder.picture(), file_size(kept), f"{len(kept.segments)} of {len(stream.segments)} segments")

@@ -135,6 +135,21 @@ def test_a_segment_waits_for_what_it_depends_on(codec: ProgressiveCodec, stream:
     assert np.array_equal(decoder.picture(), decoded(codec, stream.header, [*rest, last]))
 
 
+def test_a_segment_that_waited_and_proves_damaged_does_not_keep_its_good_copy_out(
+    codec: ProgressiveCodec, stream: LayeredStream
+) -> None:
+    decoder = codec.decoder(stream.header)
+    waited = next(segment for segment in stream.segments if segment.depends_on)
+    decoder.push(waited.id, waited.payload + b"more")
+    for segment in stream.segments:
+        if segment is not waited:
+            decoder.push(segment.id, segment.payload)
+    decoder.push(waited.id, waited.payload)
+    assert decoder.status.waiting == 0
+    assert decoder.status.decoded == len(stream.segments)
+    assert np.array_equal(decoder.picture(), decoded(codec, stream.header, list(stream.segments)))
+
+
 def test_pictures_between_segments_do_not_disturb_the_decoder(codec: ProgressiveCodec, stream: LayeredStream) -> None:
     decoder = codec.decoder(stream.header)
     for segment in stream.segments:

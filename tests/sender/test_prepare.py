@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_codec import ThumbnailCodec
+from fake_codec import ThumbnailCodec, ThumbnailCodecOfOneRate
 
 from progressive.codec import Photo
 from progressive.errors import UsageError
@@ -56,3 +56,21 @@ def test_what_cannot_be_sent_within_the_deadline_is_refused_with_one_that_would_
     assert ("leave --full-size out" in str(refused.value)) == full_size
     deadline_s = float(str(refused.value).split("--deadline ")[1].partition("s")[0])
     assert prepared(WIDE, bandwidth_bps=60, deadline_s=deadline_s, full_size=full_size).stream.segments
+
+
+@pytest.mark.timeout(60)
+def test_a_codec_of_one_rate_is_told_what_there_is_time_for() -> None:
+    def layers(bandwidth_bps: float, redundancy: float | None = None) -> tuple[set[int], PreparedPhoto]:
+        settings = SenderSettings(bandwidth_bps, packet_size=222, redundancy=redundancy)
+        ready = prepare_photo("photo", WIDE, ThumbnailCodecOfOneRate(), settings, full_size=False)
+        return {segment.layer for segment in ready.stream.segments}, ready
+
+    whole = ThumbnailCodecOfOneRate().encode(WIDE).size * 8 / 10
+    assert layers(whole * 2)[0] == {0, 1}
+    assert layers(whole * 2, redundancy=3)[0] == {0}
+    few, ready = layers(whole * 0.9)
+    assert few == {0}
+    assert ready.photo is ready.original, "its base takes more than a tenth of the time, but all of it has time"
+    _, tiny = layers(whole / 8)
+    assert tiny.photo.shape[0] < 300
+    assert "so that its stream can be sent within the deadline" in tiny.note

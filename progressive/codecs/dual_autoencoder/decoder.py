@@ -40,7 +40,7 @@ class DualAutoencoderDecoder:
         self._layout = Layout.from_header(header)
         self._state: list[Component] | None = None
         self._intake = Intake(header.segment_count)
-        self._waiting: Waiting[Contents] = Waiting()
+        self._waiting: Waiting[tuple[int, Contents]] = Waiting()
         self._decoded = 0
         self._layer = -1
 
@@ -61,7 +61,7 @@ class DualAutoencoderDecoder:
         decoded = self._try(contents)
         self._intake.take(segment_id)
         if not decoded:
-            self._wait(contents)
+            self._wait(segment_id, contents)
             return False
         self._retry(contents)
         return True
@@ -83,21 +83,23 @@ class DualAutoencoderDecoder:
             return grey_picture(self._layout)
         return self._synthesis.picture(self._state, self._layout, stop)
 
-    def _wait(self, contents: Contents) -> None:
+    def _wait(self, segment_id: int, contents: Contents) -> None:
         """Until the tile's coarse base, or all of its base, or the first of its regions that is behind, is there."""
         assert self._state is not None
         luma = tile_of(self._state, self._layout.window(contents.tile))[0]
+        key: Hashable
         if not luma.known[0, 0]:
-            self._waiting.put((contents.tile, COARSE), contents)
+            key = contents.tile, COARSE
         elif not luma.known.all():
-            self._waiting.put((contents.tile, FINE), contents)
+            key = contents.tile, FINE
         else:
             assert contents.regions is not None
             side, columns = self._layout.region, contents.regions.shape[1]
             places = ((region, divmod(region, columns)) for region in contents.named())
             plane = contents.stage - FIRST_PLANE
             behind = next(r for r, (down, across) in places if luma.level[down * side, across * side] != plane)
-            self._waiting.put((contents.tile, behind, contents.stage - 1), contents)
+            key = contents.tile, behind, contents.stage - 1
+        self._waiting.put(key, (segment_id, contents))
 
     def _moved_on(self, contents: Contents) -> list[Hashable]:
         """What may have waited for this."""
@@ -109,18 +111,18 @@ class DualAutoencoderDecoder:
         return [*coarse, (contents.tile, FINE)] if whole else coarse
 
     def _retry(self, decoded: Contents) -> None:
-        """Decodes what waited for what has just been decoded, and so on; what proves damaged then is dropped."""
+        """Decodes what waited for this, and so on; of what proves damaged a good copy may come."""
         moved = [decoded]
         while moved:
             for key in self._moved_on(moved.pop()):
-                for contents, _ in self._waiting.take(key):
+                for (segment_id, contents), _ in self._waiting.take(key):
                     try:
                         if self._try(contents):
                             moved.append(contents)
                         else:
-                            self._wait(contents)
+                            self._wait(segment_id, contents)
                     except BitstreamError:
-                        continue
+                        self._intake.give_back(segment_id)
 
     def _try(self, contents: Contents) -> bool:
         """Decodes a segment if all it needs is here; raises BitstreamError, with nothing changed, if it is damaged."""

@@ -42,7 +42,7 @@ class HierarchicalVaeDecoder:
         self._gammas = parameters.gammas(self._layout)
         self._tiles: dict[int, TileState] = {}
         self._intake = Intake(header.segment_count)
-        self._waiting: Waiting[Contents] = Waiting()
+        self._waiting: Waiting[tuple[int, Contents]] = Waiting()
         self._decoded, self._layer = 0, -1
         self._picture: Photo | None = None
 
@@ -65,7 +65,7 @@ class HierarchicalVaeDecoder:
             return False
         contents = Contents.from_bytes(payload, self._layout)
         with torch.inference_mode(), one_thread():
-            decoded = self._try(contents)
+            decoded = self._try(segment_id, contents)
             self._intake.take(segment_id)
             if decoded:
                 self._retry(contents)
@@ -82,7 +82,7 @@ class HierarchicalVaeDecoder:
                 self._picture = self._renderer.picture(self._layout, self._gammas, self._tiles, stop)
         return self._picture.copy()
 
-    def _try(self, contents: Contents) -> bool:
+    def _try(self, segment_id: int, contents: Contents) -> bool:
         """Decodes a segment if all it needs is here, or else keeps it until then.
 
         Raises BitstreamError, with nothing changed, if it is damaged.
@@ -94,7 +94,7 @@ class HierarchicalVaeDecoder:
             tile = TileState(self._layout.window(contents.tile), self._gammas, self._coding)
             blocks = list(range(tile.blocks))
         elif tile is None:
-            self._waiting.put((contents.tile, ROOT), contents)
+            self._waiting.put((contents.tile, ROOT), (segment_id, contents))
             return False
         else:
             blocks = self._blocks(contents, tile)
@@ -103,7 +103,7 @@ class HierarchicalVaeDecoder:
                 raise BitstreamError("a segment repeats a latent of its blocks")
             if (levels < contents.latent).any():
                 behind = blocks[int(np.argmax(levels < contents.latent))]
-                self._waiting.put((contents.tile, behind, contents.latent - 1), contents)
+                self._waiting.put((contents.tile, behind, contents.latent - 1), (segment_id, contents))
                 return False
         coder = tile.decoder_of(contents.code)
         found = tile.code(coder, contents.latent, blocks)
@@ -119,16 +119,16 @@ class HierarchicalVaeDecoder:
         return sorted(tile.order[contents.first : contents.first + contents.count])
 
     def _retry(self, decoded: Contents) -> None:
-        """Decodes what waited for what has just been decoded, and so on; what proves damaged then is dropped."""
+        """Decodes what waited for this, and so on; of what proves damaged a good copy may come."""
         moved = [decoded]
         while moved:
             for key in self._moved_on(moved.pop()):
-                for contents, _ in self._waiting.take(key):
+                for (segment_id, contents), _ in self._waiting.take(key):
                     try:
-                        if self._try(contents):
+                        if self._try(segment_id, contents):
                             moved.append(contents)
                     except BitstreamError:
-                        continue
+                        self._intake.give_back(segment_id)
 
     def _moved_on(self, contents: Contents) -> list[Hashable]:
         """What may have waited for this."""

@@ -12,6 +12,8 @@ from progressive.codecs.recurrent.networks import FINE, Head, Networks, Received
 HALO = 1
 """Cells around a window that its pixels depend on: the head's reach is three quarters of one."""
 
+assert HALO * CELL // 4 >= Head.REACH
+
 _FINE_SIDE = 2
 """Positions of unit H on a side of a cell."""
 
@@ -20,7 +22,6 @@ class Canvas:
     """Tiles of a photo as far as they are known; others are as before the first iteration."""
 
     def __init__(self, layout: Layout, networks: Networks) -> None:
-        assert HALO * CELL // 4 >= Head.REACH
         self._layout, self._networks = layout, networks
         self._tiles: dict[int, tuple[Window, Tensor, Tensor]] = {}
 

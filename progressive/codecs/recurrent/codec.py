@@ -16,7 +16,7 @@ from progressive.codecs.recurrent.encoder import CodedPhoto, code_photo, drafts_
 from progressive.codecs.recurrent.layout import CELL, TILE, Layout
 from progressive.codecs.recurrent.model import Model
 from progressive.codecs.recurrent.segments import LARGEST_PREFIX
-from progressive.codecs.recurrent.tiers import CODE_BYTES, STRENGTHS, Tier, cell_importance, tiers_of
+from progressive.codecs.recurrent.tiers import CODE_BYTES, STRENGTHS, Tier, cell_shares, tiers_of
 from progressive.contexts import check_context
 from progressive.errors import BitstreamError
 from progressive.photos.arrays import as_photo
@@ -25,8 +25,8 @@ from progressive.segments.limits import check_model, check_payload, check_size
 from progressive.semantics.coarse_map import CoarseMap
 from progressive.stream import MAX_SEGMENTS, LayeredStream, StreamHeader
 
-MOST_TIERS = 256
-"""Of a tile: a segment names its tier in a byte."""
+MOST_TIERS = 64
+"""Of a tile: a segment of fewer cells takes as long to decode as a larger one."""
 
 LEAST_CELLS = TILE * TILE // MOST_TIERS
 
@@ -112,23 +112,24 @@ class Recurrent:
         check_model(self.name, header, self._model.id)
         layout = Layout(header.width, header.height)
         cells, coarse = _parameters_of(header)
-        importance = cell_importance(layout, coarse)
+        shares = cell_shares(layout, coarse)
 
         @cache
         def tiers(tile: int) -> list[Tier]:
-            return tiers_of(layout.window(tile), importance, cells)
+            return tiers_of(layout.window(tile), shares, cells)
 
         return RecurrentDecoder(header, self._model, self._networks(device), layout, tiers)
 
     @neutral()
     def importance(self, photo: Photo, context: str | None = None) -> NDArray[np.float64] | None:
-        """How many iterations each pixel's cell gets beside the mean; None if all get the same."""
+        """How soon each pixel's cell gets its iterations, relative to the others; None if all get them together."""
         context, photo = self._context(context), as_photo(photo)
         check_size(photo)
         if context == DEFAULT_CONTEXT:
             return None
         layout = Layout(photo.shape[1], photo.shape[0])
-        worth = cell_importance(layout, _coarse_map(photo)) ** STRENGTHS[context]
+        shares = cell_shares(layout, _coarse_map(photo))
+        worth = np.asarray((shares / shares.mean()) ** STRENGTHS[context])
         return worth.repeat(CELL, 0).repeat(CELL, 1)[: layout.height, : layout.width]
 
     def sent_importance(self, header: StreamHeader) -> NDArray[np.uint8] | None:
@@ -144,8 +145,8 @@ class Recurrent:
     def _stream(self, coded: CodedPhoto, coarse: CoarseMap | None, max_payload: int, context: str) -> LayeredStream:
         layout = coded.layout
         cells = min((max_payload - LARGEST_PREFIX) // CODE_BYTES, TILE * TILE if coarse is None else CELLS_OF_MEANING)
-        importance = cell_importance(layout, coarse)
-        tiers = [tiers_of(window, importance, cells) for window in layout.windows()]
+        shares = cell_shares(layout, coarse)
+        tiers = [tiers_of(window, shares, cells) for window in layout.windows()]
         kept = ordered(drafts_of(coded, tiers, self._model, context), layout)[:MAX_SEGMENTS]
         parameters = _CELLS.pack(cells) + (b"" if coarse is None else coarse.to_bytes())
         number = registry.CODECS[self.name].number

@@ -14,6 +14,7 @@ from torch import Tensor
 import progressive.exact.known_answer as exact
 from progressive.codecs.recurrent.context import EACH, ROWS, ContextNetwork, Pass
 from progressive.codecs.recurrent.layout import BITS, CELL, ITERATIONS, TILE
+from progressive.codecs.recurrent.linear import COEFFICIENTS
 from progressive.codecs.recurrent.networks import Networks
 from progressive.codecs.recurrent.segments import TABLE
 from progressive.errors import UsageError
@@ -126,7 +127,8 @@ def known_answer(network: ContextNetwork) -> Tensor:
 def _networks(tensors: Mapping[str, Tensor]) -> Networks:
     networks = Networks()
     networks.load_state_dict({n: t.float() if t.is_floating_point() else t.long() for n, t in tensors.items()})
-    if int(networks.linear.coefficient.min()) < 0 or int(networks.linear.depth.min()) < 0:
+    coefficient, depth = networks.linear.coefficient, networks.linear.depth
+    if not 0 <= int(coefficient.min()) <= int(coefficient.max()) < COEFFICIENTS or int(depth.min()) < 0:
         raise ValueError("codes of coefficients that there are not")
     networks.eval().requires_grad_(False)
     return networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -7,7 +7,7 @@
 | 1 | iteration, 0..23; plus 128 if the codes follow as they are |
 | . | range code, or 32 bits a cell in raster order, first code in the highest bit |
 
-A segment needs the one of its tier's iteration before.
+A segment needs the segment of its tier for the iteration before.
 """
 
 from __future__ import annotations

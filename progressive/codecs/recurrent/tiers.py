@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from progressive.codecs.recurrent.layout import CELL, Layout, Window
-from progressive.semantics.allocation import BLOCK, semantic_levels
+from progressive.semantics.allocation import BLOCK
 from progressive.semantics.coarse_map import CoarseMap
 
 CODE_BYTES = 4
@@ -27,7 +27,12 @@ STRENGTHS = {"reconstruct": 0.0, "hybrid": 0.5, "classify": 1.0}
 FLOOR = 0.1
 """Added to the importance, so that what has none is refined as well."""
 
+WHOLE = 2**20
+"""Whole numbers that an importance of 1 is."""
+
 Bools = NDArray[np.bool_]
+
+Shares = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,28 +47,31 @@ class Tier:
         return int(self.cells.sum())
 
 
-def cell_importance(layout: Layout, coarse: CoarseMap | None) -> NDArray[np.float64]:
-    """The share of each cell in the whole importance, times the number of cells, [rows, columns]."""
+def cell_shares(layout: Layout, coarse: CoarseMap | None) -> Shares:
+    """The importance of each cell's pixels added up (V of Eq. 10), in whole numbers, [rows, columns]; all 1 without a
+    map. Decoders order cells by them, so no rounding may tell two machines apart.
+    """
     if coarse is None:
-        return np.ones((layout.rows, layout.columns))
+        return np.ones((layout.rows, layout.columns), np.int64)
     side = CELL // BLOCK
-    blocks = coarse.upsampled(layout.rows * side, layout.columns * side).astype(np.float64) + FLOOR
-    levels = semantic_levels(blocks, side)
-    return levels * levels.size
+    blocks = coarse.upsampled(layout.rows * side, layout.columns * side)
+    whole = np.rint((blocks.astype(np.float64) + FLOOR) * WHOLE).astype(np.int64)
+    shares: Shares = whole.reshape(layout.rows, side, layout.columns, side).sum((1, 3))
+    return shares
 
 
-def tiers_of(window: Window, importance: NDArray[np.float64], cells: int) -> list[Tier]:
+def tiers_of(window: Window, shares: Shares, cells: int) -> list[Tier]:
     """The tiers of a tile, the most important first: as few as there can be of at most so many cells, about as large.
 
     Cells of the same importance stay in raster order, so that tiers are of neighbours.
     """
-    own = importance[window.slices()].ravel()
+    own, mean = shares[window.slices()].ravel(), float(shares.mean())
     order = np.argsort(-own, kind="stable")
     tiers = []
     for part in np.array_split(order, -(-window.cells // cells)):
         chosen = np.zeros(window.cells, np.bool_)
         chosen[part] = True
-        tiers.append(Tier(chosen.reshape(window.height, window.width), float(own[part].mean())))
+        tiers.append(Tier(chosen.reshape(window.height, window.width), float(own[part].mean()) / mean))
     return tiers
 
 

@@ -104,6 +104,9 @@ class RmpgcDecoder:
                     elif id(job.whole) in completed_by:
                         errors.append(outcome)
                         self._intake.give_back(completed_by[id(job.whole)])
+                    else:  # it had waited: a good copy may come
+                        for segment_id in job.whole.ids:
+                            self._intake.give_back(segment_id)
                 ready = released
         if self._decoded > before:
             self._picture = None

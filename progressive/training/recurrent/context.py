@@ -89,7 +89,8 @@ class Context(Phase[Trainee]):
 @torch.no_grad()
 def coded(model: Trainee, photos: Tensor) -> Tensor:
     """The codes of all iterations of photos about zero, int8 [N, K, B, h, w]."""
-    walk = Walk(model.networks, photos).after(ITERATIONS)
+    device = next(model.networks.parameters()).device
+    walk = Walk(model.networks, photos.to(device)).after(ITERATIONS)
     return torch.stack(walk.codes, 1).to(torch.int8)
 
 
@@ -102,10 +103,10 @@ def bits_of(network: ContextNetwork, codes: Tensor, iteration: int, group: Tenso
         own = truth[:, each.codes]
         here = group & each.cells(own)
         nats = nats + (F.softplus(-odds.float() * own) * here).sum()
-        return own * (here | (group & ~each.cells(own) if each.parity else here))
+        return own * (group if each.parity else here)
 
     network.code(iteration, list(codes[:, :iteration].unbind(1)), group, code_pass)
-    return nats / math.log(2) / (group.sum() * BITS)
+    return nats / math.log(2) / (group.sum() * BITS).clamp(min=1)
 
 
 def draw_groups(codes: Tensor, rng: np.random.Generator) -> Tensor:

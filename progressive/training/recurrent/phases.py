@@ -1,7 +1,7 @@
 """The phases of the recurrent codec's networks.
 
     short    networks, the first iterations
-    long     networks, all iterations: what comes before those that are trained takes no gradients
+    long     networks, all iterations: what comes before the unrolled ones takes no gradients
 
 Legend: N photos of a batch; B codes a cell; h x w cells.
 """
@@ -55,7 +55,7 @@ class Unrolled(Phase[Trainee]):
         networks = self.model.networks
         before = int(rng.integers(self.own.latest + 1))
         with self._mixed(photos.device):
-            with torch.no_grad():
+            with torch.set_grad_enabled(not before):
                 walk = Walk(networks, photos).after(before)
             errors = []
             for _ in range(self.own.unrolled):

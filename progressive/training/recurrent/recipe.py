@@ -20,7 +20,7 @@ from progressive.training.recurrent.start import fit_linear
 
 
 class Recurrent(Recipe[Trainee, Settings]):
-    """Of weights that are resumed only what trained on them can read old streams: their model id changes."""
+    """Weights that are trained further get another model id, so they do not read streams made before."""
 
     name = "recurrent"
     architecture = ARCHITECTURE

@@ -57,8 +57,7 @@ def _cells_of(photo: Photo) -> Cells:
 def _refinements(left: Cells) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
     """For each iteration and code the coefficient, how many codes refine it before, and the step; changes `left`.
 
-    In the order of depth: codes that depend on each other are far apart, so that probabilities can tell one from the
-    other.
+    In the order of depth, so that most codes that follow from each other are in different sets of the entropy coder.
     """
     energy = np.square(left).mean(0)
     for _ in range(ITERATIONS):

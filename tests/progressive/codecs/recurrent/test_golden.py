@@ -20,7 +20,7 @@ from progressive.codecs.recurrent.codec import Recurrent
 from progressive.codecs.recurrent.encoder import CodedPhoto, drafts_of, ordered
 from progressive.codecs.recurrent.layout import BITS, ITERATIONS, Layout
 from progressive.codecs.recurrent.model import Model
-from progressive.codecs.recurrent.tiers import cell_importance, tiers_of
+from progressive.codecs.recurrent.tiers import cell_shares, tiers_of
 from progressive.container import stream_to_bytes
 from progressive.exact.layers import int8_is_fast
 from progressive.semantics.coarse_map import CoarseMap
@@ -42,7 +42,7 @@ def frozen_stream(model: Model) -> LayeredStream:
         codes.append(list(torch.from_numpy(signs)))
     gains = np.ones((ITERATIONS, LAYOUT.rows, LAYOUT.columns))
     ramp = CoarseMap(np.arange(63, dtype=np.uint8).reshape(7, 9) % 8)
-    tiers = [tiers_of(window, cell_importance(LAYOUT, ramp), CELLS) for window in LAYOUT.windows()]
+    tiers = [tiers_of(window, cell_shares(LAYOUT, ramp), CELLS) for window in LAYOUT.windows()]
     segments = ordered(drafts_of(CodedPhoto(LAYOUT, codes, gains), tiers, model, "classify"), LAYOUT)
     parameters = CELLS.to_bytes(2, "big") + ramp.to_bytes()
     return LayeredStream(

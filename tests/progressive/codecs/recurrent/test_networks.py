@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from frozen_recurrent import frozen_model
 from skimage import data
 from torch import Tensor
 
 from progressive.codecs.recurrent.canvas import Canvas
-from progressive.codecs.recurrent.layout import BITS, CELL, ITERATIONS, Layout, Window
-from progressive.codecs.recurrent.networks import LARGEST_GAIN, Networks
+from progressive.codecs.recurrent.layout import BITS, CELL, ITERATIONS, TILE, Layout, Window
+from progressive.codecs.recurrent.networks import LARGEST_GAIN, Networks, Received
 from progressive.training.recurrent.phases import Walk
 from progressive.training.recurrent.start import fit_linear
 
@@ -77,17 +76,20 @@ def test_gains_stay_within_their_bounds() -> None:
 
 @torch.inference_mode()
 def test_the_canvas_shows_across_tiles_what_one_piece_would() -> None:
-    """The head looks beyond the borders of windows, however they are cut."""
-    networks, layout = frozen_model().networks, Layout(6 * CELL, 5 * CELL)
-    networks.head.body[4].bias.fill_(0.01)
-    codes = torch.where(torch.rand(1, BITS, 5, 6, generator=torch.Generator().manual_seed(0)) < 0.5, -1.0, 1.0)
-    received = networks.receive(networks.nothing(1, 5, 6), codes)
-    canvas = Canvas(layout, networks)
-    canvas.put(0, received)
-    whole = canvas.pixels(Window(0, 0, 5, 6))
-    assert torch.allclose(whole, networks.picture(received)[0], atol=1e-5)
-    part = canvas.pixels(Window(1, 2, 3, 3))
-    assert torch.allclose(part, whole[:, CELL : 4 * CELL, 2 * CELL : 5 * CELL], atol=1e-5)
+    """The head looks beyond the borders of windows and of tiles."""
+    torch.manual_seed(0)
+    networks, layout = untrained(PHOTO), Layout((TILE + 3) * CELL, 4 * CELL)
+    torch.nn.init.normal_(networks.head.body[4].weight, std=0.1)
+    canvas, known = Canvas(layout, networks), list[Received]()
+    for number, window in enumerate(layout.windows()):
+        codes = torch.where(torch.rand(1, BITS, window.height, window.width) < 0.5, -1.0, 1.0)
+        known.append(networks.receive(networks.nothing(1, window.height, window.width), codes))
+        canvas.put(number, known[-1])
+    coefficients = torch.cat([each.coefficients for each in known], 3)
+    whole = networks.shown(coefficients, torch.cat([each.memories[-1][1] for each in known], 3))[0]
+    assert not torch.allclose(whole, networks.linear.synthesise(coefficients)[0], atol=0.01)
+    for window in (Window(0, TILE - 2, 4, 4), Window(1, TILE, 2, 2), *layout.windows()):
+        assert torch.allclose(canvas.pixels(window), whole[:, *window.slices(CELL)], atol=1e-5)
 
 
 @torch.inference_mode()
