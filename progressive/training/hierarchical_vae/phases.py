@@ -33,6 +33,9 @@ WATCHED_GAMMAS = (40, 90, 140, 190)
 FIRST_LOOK = 24
 """Crops that starting values are taken from."""
 
+HEADS_SHARE = 0.25
+"""The learning rate of the heads beside that of all else: they start at zero, where every step of Muon is a large one."""
+
 LEAST_BITS = 200.0
 _C1, _C2 = 0.01**2, 0.03**2
 
@@ -131,6 +134,12 @@ class Joint(Stage):
     @property
     def trained(self) -> list[nn.Module]:
         return [self.model.prior, self.model.bottom_up, self.model.top_down]
+
+    def groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        heads = [*self.model.bottom_up.leave.parameters(), *self.model.top_down.leave.parameters()]
+        own = {id(p) for p in heads}
+        others = [p for module in self.trained for p in module.parameters() if id(p) not in own]
+        return [(others, 1.0), (heads, HEADS_SHARE)]
 
     def rounding(self, step: int) -> str:
         rounded = step >= round((1 - self.settings.rounded_share) * self.own.steps)
