@@ -13,7 +13,7 @@ from progressive.codecs.hierarchical_vae.prior import Prior
 from progressive.codecs.hierarchical_vae.quantiser import quantised
 from progressive.codecs.hierarchical_vae.rates import Gammas
 from progressive.codecs.hierarchical_vae.resnet import BottomUp, TopDown
-from progressive.training.hierarchical_vae.walk import Expected, walk
+from progressive.training.hierarchical_vae.walk import Expected, present, walk
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,23 @@ class Trainee(nn.Module):
         added = self.bottom_up(photos, gammas)
         return [band + more for band, more in zip(bands, added, strict=True)]
 
-    def walk(self, coefficients: Sequence[Tensor], gammas: Gammas, known: Tensor) -> tuple[Expected, list[Tensor]]:
-        """Bits, and what a receiver expects, in steps, with gradients as if nothing had been rounded."""
-        indices = [y + (quantised(y) - y).detach() for y in coefficients]
-        found = walk(self.prior, indices, gammas.scales, known)
-        values = [
-            value + (y - y.detach()) * (n.detach() != 0)
-            for value, y, n in zip(found.values, coefficients, indices, strict=True)
-        ]
-        return found, values
+    def walk(
+        self, coefficients: Sequence[Tensor], gammas: Gammas, known: Tensor, noise: Sequence[Tensor] | None = None
+    ) -> tuple[Expected, list[Tensor]]:
+        """Bits, and what a receiver expects, in steps.
+
+        With noise, -0.5..0.5 as the coefficients, gradients reach these: from the bits as if noise had been added,
+        from what is expected as if nothing had been rounded (Minnen and Singh 2020, section 4.2 of "Channel-wise
+        autoregressive entropy models").
+        """
+        indices = [quantised(y.detach()) for y in coefficients]
+        if noise is None:
+            found = walk(self.prior, indices, gammas.scales, known)
+            return found, found.values
+        noisy = [y + u for y, u in zip(coefficients, noise, strict=True)]
+        found = walk(self.prior, indices, gammas.scales, known, noisy)
+        passed = [(y - y.detach()) * present(known, scale) for scale, y in enumerate(coefficients)]
+        return found, [value + more for value, more in zip(found.values, passed, strict=True)]
 
     def decode(self, values: Sequence[Tensor], gammas: Gammas, known: Tensor) -> tuple[Tensor, Tensor]:
         """Coefficients in steps -> the linear picture and the decoder's."""

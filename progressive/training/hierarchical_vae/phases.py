@@ -34,7 +34,7 @@ FIRST_LOOK = 24
 """Crops that starting values are taken from."""
 
 HEADS_SHARE = 0.25
-"""The learning rate of the heads beside that of all else: they start at zero, where every step of Muon is a large one."""
+"""The learning rate of the heads beside that of all else: from zero, every step of Muon is a large one."""
 
 LEAST_BITS = 200.0
 _C1, _C2 = 0.01**2, 0.03**2
@@ -148,7 +148,8 @@ class Joint(Stage):
     def loss_of(self, batch: Batch, rng: np.random.Generator) -> Loss:
         known = truncated(batch, rng, self.settings.truncated_share)
         coefficients = self.model.coefficients(batch.photos, batch.gammas)
-        found, values = self.model.walk(coefficients, batch.gammas, known)
+        noise = [torch.from_numpy(rng.random(tuple(y.shape), np.float32) - 0.5).to(y.device) for y in coefficients]
+        found, values = self.model.walk(coefficients, batch.gammas, known, noise)
         _, picture = self.model.decode(values, batch.gammas, known)
         bits = found.bits.sum(0)
         error = (picture - batch.photos).square().sum(1, keepdim=True)

@@ -35,11 +35,19 @@ class Expected:
     values: list[Tensor]
 
 
-def walk(prior: Prior, indices: Sequence[Tensor], gammas: Sequence[Tensor], known: Tensor) -> Expected:
+def walk(
+    prior: Prior,
+    indices: Sequence[Tensor],
+    gammas: Sequence[Tensor],
+    known: Tensor,
+    noisy: Sequence[Tensor] | None = None,
+) -> Expected:
     """Takes whole photos through the prior.
 
     Args:
-        indices: of all scales, [N, C, h, w]; gradients pass to them from the bits.
+        indices: of all scales, [N, C, h, w].
+        noisy: coefficients that were not rounded, but have as much noise as if they had been: what the bits' gradients
+            pass to. A rounded one would have none where it is zero.
         gammas: of the positions of all scales, uint8 [N, h, w].
         known: how many latents each block has, [N, R, K]; of the next one it has the prior's expectation, then zero.
     """
@@ -49,7 +57,7 @@ def walk(prior: Prior, indices: Sequence[Tensor], gammas: Sequence[Tensor], know
     carried: Tensor | None = None
     for number, latent in enumerate(LATENTS):
         if number == ROOT:
-            coder = _Coder(latent, list(indices), list(gammas), None, values)
+            coder = _Coder(latent, list(indices), list(gammas), None, values, noisy)
             carried = to_blocks(prior.code(latent, None, gammas, coder), 2)
             bits.append(coder.bits)
             continue
@@ -63,7 +71,11 @@ def walk(prior: Prior, indices: Sequence[Tensor], gammas: Sequence[Tensor], know
             for s, (g, side) in enumerate(zip(gammas, BLOCK_SIDES, strict=True))
         ]
         found = [torch.zeros_like(n) if s in latent.scales else n for s, n in enumerate(own)]
-        coder = _Coder(latent, own, at, behind, found)
+        soft = None
+        if noisy is not None:
+            sides = zip(noisy, BLOCK_SIDES, strict=True)
+            soft = [to_blocks(n, side) if s in latent.scales else n for s, (n, side) in enumerate(sides)]
+        coder = _Coder(latent, own, at, behind, found, soft)
         carried = prior.code(latent, carried, at, coder)
         bits.append(coder.bits.view(count, -1).sum(1))
         for scale in latent.scales:
@@ -82,6 +94,7 @@ class _Coder:
     behind: Tensor | None
     """Latents that each block has beyond this one's number: above zero it has this one; zero, it is the next."""
     values: list[Tensor]
+    noisy: Sequence[Tensor] | None
     bits: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -93,9 +106,12 @@ class _Coder:
         if not place.scale:
             mean = mean / STEPS.to(mean)[place.of(self.gammas[0][:, None]).long()]
         cost = index_bits(index, mean, log_scale)
+        if self.noisy is not None:
+            soft = index_bits(place.coefficients(self.noisy[place.scale]), mean.detach(), log_scale.detach())
+            cost = cost + soft - soft.detach()
         with torch.no_grad():
             value = centroid(index, mean, log_scale)
-        known = index.detach()
+        known = index
         if self.behind is not None:
             behind = self.behind.repeat_interleave(place.items).view(-1, 1, 1, 1)
             cost = cost * (behind > 0)
@@ -104,6 +120,14 @@ class _Coder:
         self.bits = self.bits + cost.reshape(len(self.bits), -1).sum(1)
         place.write_coefficients(value, self.values[place.scale])
         return known
+
+
+def present(known: Tensor, scale: int) -> Tensor:
+    """Which coefficients of a scale are known, of blocks that have so many latents [N, R, K], bool [N, C, h, w]."""
+    side = BLOCK_SIDES[scale]
+    at = known.repeat_interleave(side, 1).repeat_interleave(side, 2)[:, None]
+    parts = [(n, latent.channels(scale)) for n, latent in enumerate(LATENTS) if scale in latent.scales]
+    return torch.cat([(at > n).expand(-1, own.stop - own.start, -1, -1) for n, own in parts], 1)
 
 
 def index_bits(index: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:

@@ -112,7 +112,8 @@ def test_gradients_reach_encoder_and_decoder(photos: Tensor) -> None:
     trainee = Trainee()
     torch.nn.init.normal_(trainee.top_down.leave.weight, std=0.01)
     coefficients = trainee.coefficients(photos, gammas())
-    found, values = trainee.walk(coefficients, gammas(), all_known())
+    noise = [torch.rand_like(y) - 0.5 for y in coefficients]
+    found, values = trainee.walk(coefficients, gammas(), all_known(), noise)
     linear, picture = trainee.decode(values, gammas(), all_known())
     assert linear.shape == picture.shape == photos.shape
     ((picture - photos).square().sum() + found.bits.sum()).backward()  # type: ignore[no-untyped-call]
