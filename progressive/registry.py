@@ -45,6 +45,13 @@ CODECS: dict[str, Entry] = {
         recipe="progressive.training.rmpgc.recipe:train",
         weights="rmpgc.safetensors",
     ),
+    "hierarchical_vae": Entry(
+        4,
+        "progressive.codecs.hierarchical_vae.codec:HierarchicalVae",
+        "a hierarchy of latents, one network for all rates, more bytes where meaning is",
+        recipe="progressive.training.hierarchical_vae.recipe:train",
+        weights="hierarchical_vae.safetensors",
+    ),
 }
 
 DEFAULT_CODEC = "rmpgc"

@@ -88,11 +88,6 @@ class TileState:
     def blocks(self) -> int:
         return len(self.levels)
 
-    @property
-    def known(self) -> bool:
-        """Whether the first latent is."""
-        return bool(self.order)
-
     def decoder_of(self, code: bytes) -> RangeSymbolDecoder:
         """What reads the symbols of a range code."""
         return RangeSymbolDecoder(self._coding.tables.frequencies, code)

@@ -64,8 +64,7 @@ class Trainee(nn.Module):
         """Bits, and what a receiver expects, in steps.
 
         With noise, -0.5..0.5 as the coefficients, gradients reach these: from the bits as if noise had been added,
-        from what is expected as if nothing had been rounded (Minnen and Singh 2020, section 4.2 of "Channel-wise
-        autoregressive entropy models").
+        from what is expected as if nothing had been rounded (Minnen and Singh 2020).
         """
         indices = [quantised(y.detach()) for y in coefficients]
         if noise is None:
