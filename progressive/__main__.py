@@ -278,11 +278,20 @@ def accuracy(
 
 @app.command()
 def codecs() -> None:
-    """List the codecs."""
-    table = Table("name", "number", "what it is", box=None)
+    """List the codecs: what each is, for which photos and rates, and where its model card lies."""
+    table = Table("codec", "", box=None, show_header=False, pad_edge=False)
     for name, entry in sorted(CODECS.items()):
-        table.add_row(f"{name} (default)" if name == DEFAULT_CODEC else name, str(entry.number), entry.summary)
-    Console().print(table)
+        default = " (default)" if name == DEFAULT_CODEC else ""
+        table.add_row(f"{name}{default}", entry.summary)
+        for what, words in (
+            ("number", str(entry.number)),
+            ("domain", entry.domain),
+            ("rates", entry.rates),
+            ("card", str(entry.card or "")),
+        ):
+            if words:
+                table.add_row(f"  {what}", words)
+    Console(soft_wrap=True).print(table)
 
 
 @app.command()

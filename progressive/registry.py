@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any, cast
 
 from progressive.codec import ProgressiveCodec
 from progressive.errors import BitstreamError, UsageError
+
+WEIGHTS = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,8 @@ class Entry:
         number: in stream headers; never reused.
         factory: `module:name` of what makes it.
         summary: what it is, in a line.
+        domain: photos that it is made for; others are coded too, worse.
+        rates: where it is of use, and how a stream gets to another rate.
         recipe: `module:name` of the function that trains it; empty if nothing is trained.
         weights: name of its file in `progressive/weights`.
     """
@@ -28,6 +33,13 @@ class Entry:
     summary: str
     recipe: str = ""
     weights: str = ""
+    domain: str = "photos"
+    rates: str = ""
+
+    @property
+    def card(self) -> Path | None:
+        """The model card, which lies beside the weights; None without weights."""
+        return WEIGHTS / Path(self.weights).with_suffix(".md") if self.weights else None
 
 
 CODECS: dict[str, Entry] = {
@@ -37,6 +49,7 @@ CODECS: dict[str, Entry] = {
         "linear autoencoders of 8x8 blocks, one output for calm blocks, eight more for detailed ones",
         recipe="progressive.training.dual_autoencoder.recipe:train",
         weights="dual_autoencoder.safetensors",
+        rates="0.05 to 0.5 bpp, cut anywhere",
     ),
     "rmpgc": Entry(
         2,
@@ -44,6 +57,15 @@ CODECS: dict[str, Entry] = {
         "a multi-scale latent in nested planes, sent in the order of what each block's next plane is worth",
         recipe="progressive.training.rmpgc.recipe:train",
         weights="rmpgc.safetensors",
+        rates="0.03 to 2 bpp, cut anywhere",
+    ),
+    "recurrent": Entry(
+        3,
+        "progressive.codecs.recurrent.codec:Recurrent",
+        "iterations of recurrent networks, 1/8 bit a pixel each, more of them where meaning is",
+        recipe="progressive.training.recurrent.recipe:train",
+        weights="recurrent.safetensors",
+        rates="0.1 to 2.5 bpp, cut anywhere",
     ),
     "hierarchical_vae": Entry(
         4,
@@ -51,6 +73,7 @@ CODECS: dict[str, Entry] = {
         "a hierarchy of latents, one network for all rates, more bytes where meaning is",
         recipe="progressive.training.hierarchical_vae.recipe:train",
         weights="hierarchical_vae.safetensors",
+        rates="0.03 to 2 bpp, a stream for each",
     ),
 }
 

@@ -220,6 +220,9 @@ def test_info_and_codecs_say_what_there_is(run: Run, coded: Path) -> None:
         assert fact in out
     status, out, _ = run("codecs")
     assert (status, "quarters" in out, "four means" in out) == (0, True, True)
+    for name, entry in registry.CODECS.items():
+        assert name in out
+        assert not entry.weights or (entry.rates in out and entry.card and entry.card.name in out)
 
 
 def test_a_wrong_call_is_refused_in_one_line_before_anything_is_written(run: Run, photo: Path) -> None:
