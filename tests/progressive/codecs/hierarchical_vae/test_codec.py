@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import io
 import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from progressive.codec import Photo
 from progressive.codecs.hierarchical_vae.codec import MIN_PAYLOAD, HierarchicalVae
@@ -17,7 +19,7 @@ from progressive.codecs.hierarchical_vae.pieces import MARGIN, PIECE, pieces, wi
 from progressive.codecs.hierarchical_vae.segments import Contents
 from progressive.errors import BitstreamError, UsageError
 from progressive.metrics import psnr
-from progressive.photos import sample_photo
+from progressive.photos import downscale, sample_photo
 from progressive.stream import LayeredStream
 
 
@@ -41,6 +43,15 @@ def test_a_budget_is_met_from_below_and_a_larger_one_is_better(codec: Hierarchic
         quality.append(psnr(shown(codec, stream, len(stream.segments)), photo))
     assert min(sizes) > 0.9
     assert quality == sorted(quality)
+
+
+@pytest.mark.parametrize("quality", [10, 40, 75])
+def test_a_photo_is_closer_than_a_jpeg_of_its_size(codec: HierarchicalVae, quality: int) -> None:
+    photo, file = downscale(sample_photo("coffee"), max_pixels=60_000), io.BytesIO()
+    Image.fromarray(photo).save(file, "jpeg", quality=quality, optimize=True, progressive=True)
+    jpeg = np.asarray(Image.open(file))
+    stream = codec.encode(photo, budget=len(file.getvalue()))
+    assert psnr(shown(codec, stream, len(stream.segments)), photo) > psnr(jpeg, photo) + 1
 
 
 def test_a_budget_that_nothing_meets_gets_the_coarsest_stream(codec: HierarchicalVae, photo: Photo) -> None:
