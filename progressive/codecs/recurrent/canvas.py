@@ -31,9 +31,11 @@ class Canvas:
         `known` is True at the cells that have one, bool [h, w]; all if left out. Others look like those around.
         """
         window, coefficients = self._layout.window(tile), received.coefficients
+        remembered = received.memories[-1][1]
         if known is not None and not known.all():
-            coefficients = _spread(coefficients, known.to(coefficients.device))
-        self._tiles[tile] = window, coefficients, received.memories[-1][1]
+            finer = known.repeat_interleave(_FINE_SIDE, 0).repeat_interleave(_FINE_SIDE, 1)
+            coefficients, remembered = _spread(coefficients, known), _spread(remembered, finer)
+        self._tiles[tile] = window, coefficients, remembered
 
     def pixels(self, window: Window) -> Tensor:
         """RGB about zero of a window, [3, 16 height, 16 width]."""
@@ -54,13 +56,13 @@ class Canvas:
         return coefficients, hidden.contiguous(memory_format=torch.channels_last)
 
 
-def _spread(coefficients: Tensor, known: Tensor) -> Tensor:
-    """Coefficients [1, C, h, w] with those of unknown cells from known ones beside them, then from these, and so on."""
-    weight = known[None, None].to(coefficients.dtype)
-    values = coefficients * weight
+def _spread(values: Tensor, known: Tensor) -> Tensor:
+    """Values [1, C, h, w] with those at unknown places from known ones beside them, then from these, and so on."""
+    weight = known[None, None].to(values)
+    spread = values * weight
     while not bool(weight.all()):
-        sums, counts = (F.avg_pool2d(t, 3, 1, 1, divisor_override=1) for t in (values, weight))
+        sums, counts = (F.avg_pool2d(t, 3, 1, 1, divisor_override=1) for t in (spread, weight))
         new = (weight == 0) & (counts > 0)
-        values = torch.where(new, sums / counts.clamp(min=1), values)
+        spread = torch.where(new, sums / counts.clamp(min=1), spread)
         weight = torch.where(new, 1.0, weight)
-    return values
+    return spread
