@@ -1,7 +1,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from streams import make_stream
 
@@ -15,7 +15,7 @@ from progressive.packing.packetizer import (
 )
 from progressive.stream import Segment, StreamHeader
 from progressive.wire.packet import OVERHEAD
-from progressive.wire.records import HEADER_ID, Record, parse_records
+from progressive.wire.records import HEADER_ID, RECORD_OVERHEAD, Record, parse_records
 
 HEADER = StreamHeader(1, bytes(8), 64, 48, 3, b"abc")
 
@@ -92,7 +92,8 @@ def test_segments_that_fit_no_packet_are_refused_with_the_limit():
         packetize(HEADER, [Segment(1, 1, (), bytes(97))], 100)
 
 
-@given(st.integers(141, 1472), st.integers(0, 300), st.integers(0, 32))
+@example(packet_size=141, inner_parity=69, parameters=32)
+@given(packet_size=st.integers(141, 1472), inner_parity=st.integers(0, 300), parameters=st.integers(0, 32))
 def test_the_promised_payload_fits_beside_a_header(packet_size, inner_parity, parameters):
     try:
         limit = max_segment_payload(packet_size, inner_parity)
@@ -101,6 +102,11 @@ def test_the_promised_payload_fits_beside_a_header(packet_size, inner_parity, pa
         return
     header = StreamHeader(1, bytes(8), 64, 48, 1, bytes(parameters))
     segment = Segment(1, 0, (), random.Random(0).randbytes(limit))
-    (block,) = packetize(header, [segment], packet_size - inner_parity - OVERHEAD)
+    payload_size = packet_size - inner_parity - OVERHEAD
+    if len(header.to_bytes()) + RECORD_OVERHEAD > payload_size:
+        with pytest.raises(UsageError, match="does not fit a packet: use larger packets"):
+            packetize(header, [segment], payload_size)
+        return
+    (block,) = packetize(header, [segment], payload_size)
     assert len(block.packets) == 1 or len(header.to_bytes()) > HEADER_ALLOWANCE
     assert {record.id for packet in block.packets for record in packet.records} == {0, 1}
