@@ -338,7 +338,7 @@ def test_the_sample_photo_shows_early_over_a_lossy_link_of_50_kbps(
     assert events[0]["time_s"] < 0.8
     first_whole = next(event for event in events if event["psnr"] > 20)
     assert first_whole["time_s"] < 0.8
-    assert events[-1]["psnr"] > 29
+    assert events[-1]["psnr"] > 28
 
 
 def test_damaged_packets_are_delivered_on_request_and_corrected_by_inner_parity(
