@@ -14,7 +14,7 @@ Legend: N items, C channels, h x w positions. Tensors are [N, C, h, w] in channe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -201,6 +201,21 @@ class Residual(nn.Module):
 def layers_of(module: nn.Module) -> Iterator[tuple[str, Conv]]:
     """The exact layers of a module by name."""
     return ((name, m) for name, m in module.named_modules() if isinstance(m, Conv))
+
+
+def integers_of(networks: nn.Module) -> dict[str, Tensor]:
+    """All exact layers of trained networks as they are stored."""
+    return {f"{name}.{part}": t for name, layer in layers_of(networks) for part, t in layer.integers().items()}
+
+
+def freeze_layers(networks: nn.Module, integers: Mapping[str, Tensor]) -> None:
+    """Turns networks into their exact form, with what `integers_of` gave.
+
+    Raises KeyError for a missing tensor, UsageError for one beyond the bounds.
+    """
+    for name, layer in layers_of(networks):
+        layer.freeze({part: integers[f"{name}.{part}"] for part in ("weight", "bias", "shift")}, name)
+    networks.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def int8_is_fast() -> bool:

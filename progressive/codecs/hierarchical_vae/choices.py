@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from progressive.codecs.hierarchical_vae.prior import Place
 from progressive.codecs.hierarchical_vae.quantiser import MAX_INDEX, ROUNDING
 from progressive.codecs.hierarchical_vae.rates import SLOPE
 from progressive.codecs.hierarchical_vae.tables import POINT_UNITS, REACHES, Ints, Tables, from_index
+from progressive.exact.passes import Place
 
 PRICE = SLOPE
 """Bits that a unit of squared error is worth, in bins."""

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from progressive.codecs.hierarchical_vae.choices import Choices
-from progressive.codecs.hierarchical_vae.prior import Place
 from progressive.codecs.hierarchical_vae.quantiser import MAX_INDEX
 from progressive.codecs.hierarchical_vae.rates import UNITS
 from progressive.codecs.hierarchical_vae.tables import (
@@ -32,6 +31,7 @@ from progressive.codecs.hierarchical_vae.tables import (
 )
 from progressive.errors import BitstreamError
 from progressive.exact.coders import SymbolCoder
+from progressive.exact.passes import Place
 from progressive.exact.tables import TOTAL
 
 ABSOLUTE = 64

@@ -6,41 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from progressive.codecs.hierarchical_vae.latents import BLOCK
+from progressive.segments.rectangle import Rectangle
 
 TILE_SIDES = (8, 4, 2, 1)
 """Blocks of a tile's side: the largest whose first latent fits a segment is taken."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Rectangle):
     """A rectangle of blocks."""
-
-    top: int
-    left: int
-    height: int
-    width: int
 
     @property
     def blocks(self) -> int:
-        return self.height * self.width
-
-    def inside(self, other: Window) -> Window:
-        """The same blocks, counted from the first one of another rectangle."""
-        return Window(self.top - other.top, self.left - other.left, self.height, self.width)
-
-    def common(self, other: Window) -> Window | None:
-        """The blocks that are in both."""
-        top, left = max(self.top, other.top), max(self.left, other.left)
-        height = min(self.top + self.height, other.top + other.height) - top
-        width = min(self.left + self.width, other.left + other.width) - left
-        return Window(top, left, height, width) if height > 0 and width > 0 else None
-
-    def slices(self, unit: int) -> tuple[slice, slice]:
-        """Its rows and columns in a grid of `unit` cells a block."""
-        return (
-            slice(self.top * unit, (self.top + self.height) * unit),
-            slice(self.left * unit, (self.left + self.width) * unit),
-        )
+        return self.area
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,15 @@ from torch import Tensor, nn
 import progressive.exact.known_answer as exact
 from progressive.codecs.hierarchical_vae import latents, rates, tables
 from progressive.codecs.hierarchical_vae.latents import BLOCK_SIDES, LATENTS, ROOT, SCALES
-from progressive.codecs.hierarchical_vae.prior import Place, Prior
+from progressive.codecs.hierarchical_vae.prior import Prior
 from progressive.codecs.hierarchical_vae.quantiser import MAX_INDEX
 from progressive.codecs.hierarchical_vae.resnet import SHAPE, BottomUp, TopDown
 from progressive.codecs.hierarchical_vae.tables import REACHES, Tables
 from progressive.codecs.hierarchical_vae.tile import Coding, to_blocks
 from progressive.errors import UsageError
 from progressive.exact.known_answer import made_up_numbers
-from progressive.exact.layers import layers_of
+from progressive.exact.layers import freeze_layers
+from progressive.exact.passes import Place
 from progressive.exact.tables import FrequencyTable
 from progressive.exact.weights import fingerprint, read_weights
 
@@ -119,16 +120,9 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 def exact_prior(integers: Mapping[str, Tensor]) -> Prior:
     """The prior in exact arithmetic; raises KeyError for a missing tensor, UsageError for one beyond the bounds."""
     prior = Prior()
-    for name, layer in layers_of(prior):
-        layer.freeze({part: integers[f"{name}.{part}"] for part in ("weight", "bias", "shift")}, name)
-    prior.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    freeze_layers(prior, integers)
     prior.use("float32")
     return prior
-
-
-def integers_of(prior: Prior) -> dict[str, Tensor]:
-    """The trained prior as it is stored."""
-    return {f"{name}.{part}": t for name, layer in layers_of(prior) for part, t in layer.integers().items()}
 
 
 def choose_kernel(prior: Prior, expected: Tensor, kernel: str) -> None:

@@ -41,7 +41,7 @@ class Canvas:
         """RGB about zero of a window, [3, 16 height, 16 width]."""
         around = self._layout.around(window, HALO)
         picture = self._networks.shown(*self._gathered(around))[0]
-        return picture[:, *window.within(around).slices(CELL)]
+        return picture[:, *window.inside(around).slices(CELL)]
 
     def _gathered(self, around: Window) -> tuple[Tensor, Tensor]:
         """Coefficients and hidden states of a window, [1, C, h, w] and [1, FINE, 2 h, 2 w]."""
@@ -50,7 +50,7 @@ class Canvas:
         for window, known, remembered in self._tiles.values():
             common = window.common(around)
             if common is not None:
-                there, here = common.within(window), common.within(around)
+                there, here = common.inside(window), common.inside(around)
                 coefficients[:, :, *here.slices()] = known[:, :, *there.slices()]
                 hidden[:, :, *here.slices(_FINE_SIDE)] = remembered[:, :, *there.slices(_FINE_SIDE)]
         return coefficients, hidden.contiguous(memory_format=torch.channels_last)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from progressive.segments.rectangle import Rectangle
+
 CELL = 16
 """Pixels on a side of a cell."""
 
@@ -18,36 +20,12 @@ TILE = 32
 """Cells on a side of a tile: 512 pixels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Rectangle):
     """A rectangle of cells."""
-
-    top: int
-    left: int
-    height: int
-    width: int
 
     @property
     def cells(self) -> int:
-        return self.height * self.width
-
-    def slices(self, side: int = 1) -> tuple[slice, slice]:
-        """Where it lies in a grid that has `side` positions a cell along each axis."""
-        return (
-            slice(self.top * side, (self.top + self.height) * side),
-            slice(self.left * side, (self.left + self.width) * side),
-        )
-
-    def common(self, other: Window) -> Window | None:
-        """Where both are; None if they do not overlap."""
-        top, left = max(self.top, other.top), max(self.left, other.left)
-        height = min(self.top + self.height, other.top + other.height) - top
-        width = min(self.left + self.width, other.left + other.width) - left
-        return Window(top, left, height, width) if height > 0 and width > 0 else None
-
-    def within(self, whole: Window) -> Window:
-        """Itself as counted from the corner of another one that it lies in."""
-        return Window(self.top - whole.top, self.left - whole.left, self.height, self.width)
+        return self.area
 
 
 @dataclass(frozen=True, slots=True)

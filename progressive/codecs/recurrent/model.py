@@ -19,7 +19,7 @@ from progressive.codecs.recurrent.networks import Networks
 from progressive.codecs.recurrent.segments import TABLE
 from progressive.errors import UsageError
 from progressive.exact.known_answer import made_up_numbers
-from progressive.exact.layers import layers_of
+from progressive.exact.layers import freeze_layers
 from progressive.exact.tables import FrequencyTable
 from progressive.exact.weights import fingerprint, read_weights
 
@@ -107,16 +107,9 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 def exact_network(integers: Mapping[str, Tensor]) -> ContextNetwork:
     """The probability network in exact arithmetic; raises KeyError for a missing tensor, UsageError for a wrong one."""
     network = ContextNetwork()
-    for name, layer in layers_of(network):
-        layer.freeze({part: integers[f"{name}.{part}"] for part in ("weight", "bias", "shift")}, name)
-    network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    freeze_layers(network, integers)
     network.use("float32")
     return network
-
-
-def integers_of(network: ContextNetwork) -> dict[str, Tensor]:
-    """The trained network as it is stored."""
-    return {f"{name}.{part}": t for name, layer in layers_of(network) for part, t in layer.integers().items()}
 
 
 def known_answer(network: ContextNetwork) -> Tensor:

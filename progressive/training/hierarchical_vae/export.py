@@ -17,7 +17,7 @@ from progressive.codecs.hierarchical_vae.rates import CELL, Gammas
 from progressive.codecs.hierarchical_vae.resnet import SHAPE, BottomUp, TopDown
 from progressive.codecs.hierarchical_vae.tables import REACHES, Tables
 from progressive.errors import UsageError
-from progressive.exact.layers import layers_of
+from progressive.exact.layers import integers_of, layers_of
 from progressive.files import write_atomically
 from progressive.runtime.threads import one_thread
 from progressive.training.hierarchical_vae.model import Trainee
@@ -33,7 +33,7 @@ LARGEST_SIDE = 8
 
 def fitted(trainee: Trainee, photos: Iterable[Photo], settings: Settings) -> Tables:
     """Rounds the prior and counts its tables over photos, bytes [H, W, 3], at gammas over the whole range."""
-    exact = model.exact_prior(model.integers_of(trainee.prior))
+    exact = model.exact_prior(integers_of(trainee.prior))
     model.choose_kernel(exact, model.known_answer(exact), "auto")
     with torch.inference_mode(), one_thread():
         return fit(exact, [_sample(trainee, photo, n, settings) for n, photo in enumerate(photos)])
@@ -41,7 +41,7 @@ def fitted(trainee: Trainee, photos: Iterable[Photo], settings: Settings) -> Tab
 
 def write_model(out: Path, trainee: Trainee, tables: Tables) -> None:
     """Writes the weight file, whole or not at all."""
-    integers = model.integers_of(trainee.prior)
+    integers = integers_of(trainee.prior)
     tensors = {model.PRIOR + name: t for name, t in integers.items()}
     tensors[model.KNOWN_ANSWER] = model.known_answer(model.exact_prior(integers))
     for name in REACHES:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from progressive.codecs.hierarchical_vae.latents import LUMA
-from progressive.codecs.hierarchical_vae.prior import BANDS, COLOUR, Pass, Prior
+from progressive.codecs.hierarchical_vae.prior import BANDS, Pass, Prior
+from progressive.exact.passes import COLOUR
 
 SMALLEST_SIZE = 0.03
 """In steps; a scale below this costs nothing more."""

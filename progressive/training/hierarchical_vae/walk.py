@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from progressive.codecs.hierarchical_vae.latents import BLOCK_SIDES, LATENTS, ROOT, Latent
-from progressive.codecs.hierarchical_vae.prior import Place, Prior
+from progressive.codecs.hierarchical_vae.prior import Prior
 from progressive.codecs.hierarchical_vae.quantiser import ROUNDING
 from progressive.codecs.hierarchical_vae.rates import STEPS
 from progressive.codecs.hierarchical_vae.tile import to_blocks
+from progressive.exact.passes import Place
 
 LOG_SCALE_RANGE = (-5.5, 9.0)
 """Octaves of the scale that the tables have rows for."""

@@ -14,7 +14,7 @@ from progressive.codecs.recurrent.context import MOST_ODDS, ODDS_STEPS, ROWS, Co
 from progressive.codecs.recurrent.segments import TABLE, code_iteration
 from progressive.errors import UsageError
 from progressive.exact.coders import CountCollector
-from progressive.exact.layers import layers_of
+from progressive.exact.layers import integers_of, layers_of
 from progressive.exact.tables import frequencies_from_counts
 from progressive.files import write_atomically
 from progressive.training.recurrent.model import Trainee
@@ -25,7 +25,7 @@ PRIOR = 50.0
 
 def write_model(out: Path, trainee: Trainee, codes: Tensor) -> None:
     """Writes the weight file; the table is counted over codes, int8 [crops, K, B, h, w]."""
-    integers = model.integers_of(trainee.context)
+    integers = integers_of(trainee.context)
     network = model.exact_network(integers)
     tensors = {model.CONTEXT + name: t for name, t in integers.items()}
     tensors[model.KNOWN_ANSWER] = model.known_answer(network)

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from progressive.codecs.rmpgc.backbones.multiscale import quantiser
-from progressive.codecs.rmpgc.backbones.multiscale.probability import BANDS, Place, Walk
+from progressive.codecs.rmpgc.backbones.multiscale.probability import BANDS, Walk
 from progressive.codecs.rmpgc.backbones.multiscale.scales import SCALES
+from progressive.exact.passes import Place
 
 WIDTH = 48
 RATES = 4

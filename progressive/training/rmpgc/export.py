@@ -17,13 +17,13 @@ from progressive.codecs.rmpgc.backbones.multiscale.scales import PLANES
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import SHAPE, Synthesis
 from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.errors import UsageError
-from progressive.exact.layers import layers_of
+from progressive.exact.layers import integers_of, layers_of
 from progressive.files import write_atomically
 
 
 def fitted_coding(networks: ProbabilityNetworks, transform: Transform, photos: Iterable[Tensor]) -> Coding:
     """Rounds the probability networks and counts their tables over photos in their colours (0..1, [1, 3, H, W])."""
-    exact = model.exact_networks(model.integers_of(networks))
+    exact = model.exact_networks(integers_of(networks))
     model.choose_kernel(exact, model.known_answer(exact), "auto")
     with torch.inference_mode():
         return fit(exact, [transform.analyse(photo) for photo in photos])
@@ -33,7 +33,7 @@ def write_model(
     out: Path, networks: ProbabilityNetworks, coding: Coding, transform: Transform, synthesis: Synthesis
 ) -> None:
     """Writes the weight file: the networks, what `fitted_coding` found for them, and what makes pictures."""
-    integers = model.integers_of(networks)
+    integers = integers_of(networks)
     tensors = {model.NETWORKS + name: t for name, t in integers.items()}
     tensors[model.KNOWN_ANSWER] = model.known_answer(model.exact_networks(integers))
     for name in TABLE_NAMES:

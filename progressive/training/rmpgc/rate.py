@@ -16,9 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from progressive.codecs.rmpgc.backbones.multiscale import quantiser
-from progressive.codecs.rmpgc.backbones.multiscale.probability import Place, ProbabilityNetworks
+from progressive.codecs.rmpgc.backbones.multiscale.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.backbones.multiscale.quantiser import narrowing_gain, outer_gain
 from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, LEVELS, PLANES, SCALES, plane_and_tier
+from progressive.exact.passes import Place
 
 LOG_SCALE_RANGE = (-3.2, 4.0)
 

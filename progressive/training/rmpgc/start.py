@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from progressive.codecs.rmpgc.backbones.multiscale import quantiser
-from progressive.codecs.rmpgc.backbones.multiscale.probability import BANDS, COLOUR, SLOTS, Pass, ProbabilityNetworks
+from progressive.codecs.rmpgc.backbones.multiscale.probability import BANDS, SLOTS, Pass, ProbabilityNetworks
 from progressive.codecs.rmpgc.backbones.multiscale.scales import COLOUR_CHANNELS, LEVELS, PLANES, TIERS
 from progressive.exact.layers import Conv
+from progressive.exact.passes import COLOUR
 from progressive.training.rmpgc.rate import parents_and_symbols
 
 

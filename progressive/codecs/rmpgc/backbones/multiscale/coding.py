@@ -17,10 +17,11 @@ from torch import Tensor
 
 from progressive.codecs.rmpgc.backbones.multiscale.choices import Choices
 from progressive.codecs.rmpgc.backbones.multiscale.points import PointTables, shares_at
-from progressive.codecs.rmpgc.backbones.multiscale.probability import MEAN_STEPS, Place
+from progressive.codecs.rmpgc.backbones.multiscale.probability import MEAN_STEPS
 from progressive.codecs.rmpgc.backbones.multiscale.quantiser import MAX_INDEX, SPLITS, base_index, refine
 from progressive.errors import BitstreamError
 from progressive.exact.coders import SymbolCoder
+from progressive.exact.passes import Place
 from progressive.exact.tables import TOTAL, FrequencyTable
 
 Ints = NDArray[np.int32]

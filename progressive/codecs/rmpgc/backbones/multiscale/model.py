@@ -18,7 +18,7 @@ import progressive.exact.known_answer as exact
 from progressive.codecs.rmpgc.backbones.multiscale import quantiser, scales
 from progressive.codecs.rmpgc.backbones.multiscale.coding import ESCAPE_TABLE, PLANE_ROWS, REACHES, look_of, table_of
 from progressive.codecs.rmpgc.backbones.multiscale.points import PointTables
-from progressive.codecs.rmpgc.backbones.multiscale.probability import BASE_WIDTH, Place, ProbabilityNetworks
+from progressive.codecs.rmpgc.backbones.multiscale.probability import BASE_WIDTH, ProbabilityNetworks
 from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS, PLANES, SCALES, TIERS
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import SHAPE as SYNTHESIS_SHAPE
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import Synthesis
@@ -26,7 +26,8 @@ from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.codecs.rmpgc.layout import TILE
 from progressive.errors import UsageError
 from progressive.exact.known_answer import made_up_numbers
-from progressive.exact.layers import layers_of
+from progressive.exact.layers import freeze_layers
+from progressive.exact.passes import Place
 from progressive.exact.tables import FrequencyTable
 from progressive.exact.weights import fingerprint, read_weights
 
@@ -162,16 +163,9 @@ def load_tensors(path: Path, *, any_synthesis: bool = False) -> dict[str, Tensor
 def exact_networks(integers: Mapping[str, Tensor]) -> ProbabilityNetworks:
     """The networks in exact arithmetic; raises KeyError for a missing tensor, UsageError for one beyond the bounds."""
     networks = ProbabilityNetworks()
-    for name, layer in layers_of(networks):
-        layer.freeze({part: integers[f"{name}.{part}"] for part in ("weight", "bias", "shift")}, name)
-    networks.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    freeze_layers(networks, integers)
     networks.use("float32")
     return networks
-
-
-def integers_of(networks: ProbabilityNetworks) -> dict[str, Tensor]:
-    """The trained networks as they are stored."""
-    return {f"{name}.{part}": t for name, layer in layers_of(networks) for part, t in layer.integers().items()}
 
 
 def choose_kernel(networks: ProbabilityNetworks, expected: Tensor, kernel: str) -> None:

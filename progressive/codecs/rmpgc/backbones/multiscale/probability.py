@@ -17,7 +17,6 @@ Legend: N tiles or blocks; h x w positions; P parameters a coefficient.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -26,6 +25,7 @@ from torch import Tensor, nn
 
 from progressive.codecs.rmpgc.backbones.multiscale.scales import COLOUR_CHANNELS, LEVELS, PLANES, SCALES, STRIDES, TIERS
 from progressive.exact.layers import MAX_ACTIVATION, UNIT, Conv, Residual, layers_of
+from progressive.exact.passes import COLOUR, Place, luma_places
 
 BASE_WIDTH, PLANE_WIDTH, LOOK_WIDTH = 32, 48, 48
 SEEN, HIDDEN = 24, 48
@@ -49,67 +49,10 @@ LARGEST_SEEN = 17
 """Indices look alike from here on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The coefficients of one pass over a scale.
-
-    Fields:
-        scale: which.
-        channels: its bands among the coefficients of the scale.
-        number: of the pass's network.
-        corners: (top, left) of each of the grids [top::2, left::2] that it codes at once; none: all positions. Several
-            grids of an item follow each other as items of their own.
-    """
-
-    scale: int
-    channels: slice
-    number: int
-    corners: tuple[tuple[int, int], ...] = ()
-
-    @property
-    def items(self) -> int:
-        """How many it makes of each item."""
-        return max(1, len(self.corners))
-
-    def of(self, values: Tensor) -> Tensor:
-        """Its positions of a tensor, [N, C, h, w] -> [N * items, C, h', w']."""
-        if not self.corners:
-            return values
-        grids = [values[:, :, top::2, left::2] for top, left in self.corners]
-        return grids[0] if len(grids) == 1 else torch.stack(grids, 1).flatten(0, 1)
-
-    def coefficients(self, values: Tensor) -> Tensor:
-        """Its part of a tensor of the scale's coefficients."""
-        return self.of(values[:, self.channels])
-
-    def write(self, values: Tensor, into: Tensor) -> None:
-        """Puts values at its positions of a tensor of as many channels, [N, C, h, w]."""
-        if not self.corners:
-            into.copy_(values)
-        for number, (top, left) in enumerate(self.corners):
-            into[:, :, top::2, left::2].copy_(values[number :: self.items])
-
-    def write_coefficients(self, values: Tensor, into: Tensor) -> None:
-        """Puts values at its part of a tensor of the scale's coefficients."""
-        self.write(values, into[:, self.channels])
-
-
-FIRST, OPPOSITE, OTHERS, COLOUR = range(4)
-"""The networks of passes."""
-
-
 def places_of(scale: int, height: int, width: int) -> Iterator[Place]:
     """The passes over a scale of this many positions, in order."""
     luma, *colours = COLOUR_CHANNELS[scale]
-    bands = slice(0, luma)
-    yield Place(scale, bands, FIRST, ((0, 0),))
-    if height > 1 and width > 1:
-        yield Place(scale, bands, OPPOSITE, ((1, 1),))
-    others = tuple((top, left) for top, left in ((0, 1), (1, 0)) if top < height and left < width)
-    if height % 2 or width % 2:
-        yield from (Place(scale, bands, OTHERS, (corner,)) for corner in others)
-    else:
-        yield Place(scale, bands, OTHERS, others)
+    yield from luma_places(scale, luma, height, width)
     if any(colours):
         yield Place(scale, slice(luma, luma + sum(colours)), COLOUR)
 

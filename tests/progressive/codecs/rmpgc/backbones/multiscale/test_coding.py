@@ -28,11 +28,12 @@ from progressive.codecs.rmpgc.backbones.multiscale.coding import (
 )
 from progressive.codecs.rmpgc.backbones.multiscale.model import Coding
 from progressive.codecs.rmpgc.backbones.multiscale.points import values_at
-from progressive.codecs.rmpgc.backbones.multiscale.probability import MEAN_STEPS, SCALE_STEPS, Place, places_of
+from progressive.codecs.rmpgc.backbones.multiscale.probability import MEAN_STEPS, SCALE_STEPS, places_of
 from progressive.codecs.rmpgc.backbones.multiscale.quantiser import MAX_INDEX, base_index, refine
 from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, CHANNELS, PLANES, SCALES, TIERS
 from progressive.errors import BitstreamError
 from progressive.exact.coders import RangeSymbolDecoder, RangeSymbolEncoder, SymbolCoder
+from progressive.exact.passes import Place
 from progressive.exact.records import Recorder
 from progressive.exact.tables import TOTAL
 

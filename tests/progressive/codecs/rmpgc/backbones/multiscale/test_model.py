@@ -21,14 +21,13 @@ from progressive.codecs.rmpgc.backbones.multiscale.model import (
     check_known_answer,
     choose_kernel,
     exact_networks,
-    integers_of,
     known_answer,
 )
 from progressive.codecs.rmpgc.backbones.multiscale.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import SHAPE
 from progressive.codecs.rmpgc.codec import Rmpgc
 from progressive.errors import BitstreamError, UsageError
-from progressive.exact.layers import Conv, int8_is_fast, layers_of
+from progressive.exact.layers import Conv, int8_is_fast, integers_of, layers_of
 from progressive.exact.tables import TOTAL
 from progressive.stream import StreamHeader
 

@@ -12,12 +12,12 @@ from progressive.codecs.rmpgc.backbones.multiscale.probability import (
     BASE_WIDTH,
     MEAN_STEPS,
     ODDS_STEPS,
-    Place,
     ProbabilityNetworks,
     places_of,
 )
 from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, CHANNELS, LEVELS, LUMA, SCALES, TIERS
 from progressive.exact.layers import UNIT, layers_of
+from progressive.exact.passes import Place
 
 LEVEL = 1
 """Looks, and codes the first tier."""
