@@ -327,6 +327,7 @@ def test_on_the_virtual_clock_a_busy_receiver_serves_many_packets_with_one_pictu
     assert lazy[-1]["psnr"] == eager[-1]["psnr"]
 
 
+@pytest.mark.timeout(180)  # a whole codec at work, on whatever processor
 @pytest.mark.parametrize("codec", sorted(CODECS))
 def test_the_sample_photo_shows_early_over_a_lossy_link_of_50_kbps(
     call: CommandLine, tmp_path: Path, codec: str
