@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +23,18 @@ SMALLEST_RATIO = 8
 
 @dataclass(frozen=True, slots=True)
 class Photos:
-    """What a recipe is given. Fields: photos to train on; those to watch the progress on, of any size."""
+    """What a recipe is given.
+
+    Fields:
+        training: photos to train on.
+        held_out: those to watch the progress on, of any size.
+        training_files, held_out_files: where each was read from.
+    """
 
     training: list[Photo]
     held_out: list[Photo]
+    training_files: list[Path] = field(default_factory=list)
+    held_out_files: list[Path] = field(default_factory=list)
 
     @property
     def in_words(self) -> str:
@@ -50,16 +58,21 @@ def load_sets(
     of the folder `held_out`, or of `data`, are watched, not trained on. Raises UsageError if there is nothing to train
     on.
     """
-    photos = load_photos(data, limit=limit, seed=seed, upscaling=upscaling)
+    photos = _loaded(data, limit, seed, upscaling)
     if held_out:
-        apart, others = load_photos([held_out], limit=set_aside, seed=seed, upscaling=upscaling), photos
+        apart, others = _loaded([held_out], set_aside, seed, upscaling), photos
     else:
         count = min(set_aside, len(photos) // SMALLEST_RATIO)
         apart, others = photos[:count], photos[count:]
-    training = [photo for photo in others if min(photo.shape[:2]) >= side]
+    training = [each for each in others if min(each[0].shape[:2]) >= side]
     if not training:
         raise UsageError(f"none of the photos is {side} pixels high and wide: give larger ones, or crop less")
-    return Photos(training, apart)
+    return Photos(
+        [photo for photo, _ in training],
+        [photo for photo, _ in apart],
+        [file for _, file in training],
+        [file for _, file in apart],
+    )
 
 
 def load_photos(folders: Sequence[Path], *, limit: int, seed: int, upscaling: float = MAX_UPSCALING) -> list[Photo]:
@@ -67,6 +80,10 @@ def load_photos(folders: Sequence[Path], *, limit: int, seed: int, upscaling: fl
 
     Raises UsageError if the folders hold none.
     """
+    return [photo for photo, _ in _loaded(folders, limit, seed, upscaling)]
+
+
+def _loaded(folders: Sequence[Path], limit: int, seed: int, upscaling: float) -> list[tuple[Photo, Path]]:
     paths = sorted(p for folder in folders for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
     if not paths:
         raise UsageError(
@@ -74,7 +91,7 @@ def load_photos(folders: Sequence[Path], *, limit: int, seed: int, upscaling: fl
         )
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(paths))[:limit]
-    return [_enlarged(paths[i], rng.uniform(1, upscaling)) for i in chosen]
+    return [(_enlarged(paths[i], rng.uniform(1, upscaling)), paths[i]) for i in chosen]
 
 
 def _enlarged(path: Path, scale: float) -> Photo:

@@ -1,0 +1,57 @@
+"""Large photos in pieces, so that memory is bounded: the networks feel nothing beyond a margin.
+
+Legend: H, W of the photo; a padded photo has whole blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from progressive.codec import Photo
+from progressive.codecs.label_guided.layout import BLOCK, Layout, Window
+
+PIECE = 32
+"""Side in blocks of the pieces that large photos are worked on in: four megapixels."""
+
+MARGIN = 4
+"""Blocks around a piece that take part in its transform."""
+
+
+def pieces(layout: Layout) -> Iterator[Window]:
+    """The pieces of a photo, row by row; of one that is hardly larger than a piece, the whole."""
+    tops, lefts = (_starts(blocks) for blocks in (layout.rows, layout.columns))
+    for top, bottom in zip(tops, [*tops[1:], layout.rows], strict=True):
+        for left, right in zip(lefts, [*lefts[1:], layout.columns], strict=True):
+            yield Window(top, left, bottom - top, right - left)
+
+
+def with_margin(piece: Window, layout: Layout) -> Window:
+    """A piece and what around it takes part in its transform."""
+    top, left = max(0, piece.top - MARGIN), max(0, piece.left - MARGIN)
+    bottom = min(layout.rows, piece.top + piece.height + MARGIN)
+    right = min(layout.columns, piece.left + piece.width + MARGIN)
+    return Window(top, left, bottom - top, right - left)
+
+
+def padded(photo: Photo, window: Window) -> Tensor:
+    """Some blocks of a photo [H, W, 3], edges repeated to whole blocks: RGB 0..1, [1, 3, h, w]."""
+    rows, columns = window.slices(BLOCK)
+    pixels = torch.from_numpy(np.array(photo[rows, columns])).permute(2, 0, 1)[None].float() / 255
+    below, right = window.height * BLOCK - pixels.shape[2], window.width * BLOCK - pixels.shape[3]
+    return F.pad(pixels, (0, right, 0, below), mode="replicate")
+
+
+def to_photo(pixels: Tensor, height: int, width: int) -> Photo:
+    """RGB around 0..1, [1, 3, h, w] -> [height, width, 3], 0..255."""
+    cut = pixels[0, :, :height, :width].float()
+    rounded: Photo = (cut * 255).round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+    return rounded
+
+
+def _starts(blocks: int) -> list[int]:
+    return list(range(0, blocks, PIECE)) if blocks > PIECE + 2 * MARGIN else [0]

@@ -1,0 +1,60 @@
+"""The finest level whose stream fits: what a stream takes rises with the level.
+
+Every trial codes the whole photo, so there should be few: the next level is where a straight line through the
+logarithms of what was found meets the budget.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from progressive.codecs.label_guided.steps import FINEST, LEVELS_AN_OCTAVE
+
+USUAL_LEVELS_AN_OCTAVE = 0.8 * LEVELS_AN_OCTAVE
+"""How many levels double what a stream takes, before anything is known."""
+
+MAX_TRIALS = 7
+
+
+@dataclass
+class Search:
+    """Which level to try next.
+
+    Args:
+        budget: bytes that the stream may take.
+        start: the first level.
+    """
+
+    budget: int
+    start: int
+    _sizes: dict[int, float] = field(default_factory=dict)
+    _fits: int = -1
+    _beyond: int = FINEST + 1
+
+    def run(self, size_of: Callable[[int], float]) -> int:
+        """The finest level that was found to fit; 0 if none does. `size_of` codes a photo and says what it takes."""
+        level = self.start
+        for _ in range(MAX_TRIALS):
+            size = self._sizes[level] = size_of(level)
+            if size <= self.budget:
+                self._fits = max(self._fits, level)
+            else:
+                self._beyond = min(self._beyond, level)
+            if self._beyond - self._fits <= 1:
+                break
+            level = self._next(level, size)
+        return max(self._fits, 0)
+
+    def _next(self, level: int, size: float) -> int:
+        octaves = math.log2(self.budget / size)
+        others = [n for n in self._sizes if n != level]
+        slope = USUAL_LEVELS_AN_OCTAVE
+        if others:
+            nearest = min(others, key=lambda n: abs(n - level))
+            apart = math.log2(self._sizes[nearest] / size)
+            if apart * (nearest - level) > 0:
+                slope = (nearest - level) / apart
+        found = level + math.floor(octaves * slope)
+        return min(max(found, self._fits + 1), self._beyond - 1)

@@ -1,0 +1,96 @@
+"""The second stage (Iwai et al., Eq. 13-15): the decoder alone, for features, squared error and discriminators.
+
+Legend: N photos of a batch.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from progressive.semantics.classifier import Classifier
+from progressive.training.label_guided.first import Coding, present, truncated
+from progressive.training.label_guided.photos import Batch
+from progressive.training.label_guided.pretrained import classifier_of
+from progressive.training.phase import Loss
+
+FEATURE_ENDS = (0, 2, 5, 8, 10, 12)
+"""Layers of SqueezeNet's `features` between which pictures are compared."""
+
+
+class Second(Coding):
+    """The decoder against discriminators that see the label map; encoder and hyperprior are fixed."""
+
+    stage = "second"
+
+    @property
+    def trained(self) -> list[nn.Module]:
+        return [self.model.synthesis, self.model.discriminators]
+
+    @property
+    def flat_share(self) -> float:
+        return self.settings.flat_share
+
+    def groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        return [
+            (list(self.model.synthesis.parameters()), 1.0),
+            (list(self.model.discriminators.parameters()), self.settings.discriminator_share),
+        ]
+
+    def loss_of(self, batch: Batch, rng: np.random.Generator) -> Loss:
+        settings, photos = self.settings, batch.photos
+        levels, labels = self.drawn_levels(len(photos), rng), self.drawn_labels(batch, rng)
+        known = truncated(batch, rng, settings.truncated_share)
+        with torch.no_grad():
+            found = self.model.walk(self.model.coefficients(photos, levels), labels, levels)
+        _, picture = self.model.decode(found.values * present(known), labels, known, levels)
+        squared = (picture - photos).square().mean()
+        total = settings.mse_weight * squared
+        figures = {"PSNR dB": -10 * torch.log10(squared.detach() + 1e-6)}
+        if settings.feature_weight:
+            features = feature_distance(self._classifier, picture, photos)
+            total, figures["features"] = total + settings.feature_weight * features, features.detach()
+        if settings.adversarial_weight:
+            fooled, told = self._adversarial(picture, photos, batch.full_maps)
+            total = total + settings.adversarial_weight * fooled + told
+            figures |= {"fooled": fooled.detach(), "told apart": told.detach()}
+        return Loss(total, figures)
+
+    def _adversarial(self, picture: Tensor, photos: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """The decoder's loss (Eq. 14) and the discriminators' (Eq. 15); neither reaches the other's weights."""
+        judges = self.model.discriminators
+        fixed = {name: p.detach() for name, p in judges.named_parameters()}
+        seen = [torch.cat([p - 0.5, maps], 1) for p in (picture, picture.detach(), photos)]
+        made: list[Tensor] = functional_call(judges, fixed, (seen[0],))
+        fooled = torch.stack([(score - 1).square().mean() for score in made]).mean()
+        told = torch.stack(
+            [
+                0.5 * (false.square().mean() + (true - 1).square().mean())
+                for false, true in zip(judges(seen[1]), judges(seen[2]), strict=True)
+            ]
+        ).mean()
+        return fooled, told
+
+    @cached_property
+    def _classifier(self) -> Classifier:
+        return classifier_of(self.settings.classifier)
+
+
+def feature_distance(classifier: Classifier, pictures: Tensor, photos: Tensor) -> Tensor:
+    """How differently a classifier's layers see pictures and photos, RGB around 0..1 [N, 3, H, W].
+
+    The mean over layers of the squared differences of directions, as LPIPS compares them, all channels alike.
+    """
+    seen, network = classifier.preprocessing.normalise(torch.cat([pictures, photos])), classifier.network
+    total = pictures.new_zeros(())
+    for start, end in pairwise(FEATURE_ENDS):
+        seen = network.features[start:end](seen)
+        directions = nn.functional.normalize(seen.float(), dim=1, eps=1e-6)
+        made, true = directions.chunk(2)
+        total = total + (made - true).square().sum(1).mean()
+    return total / (len(FEATURE_ENDS) - 1)
