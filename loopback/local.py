@@ -16,6 +16,7 @@ from loopback.local_stream import (
     LocalStream,
     VirtualClock,
     as_slow_as_the_sender,
+    canvases_for,
     completed,
     run_in_real_time,
     run_on_virtual_clock,
@@ -26,7 +27,6 @@ from progressive.errors import RunError, UsageError
 from progressive.output.folder import OutputFolder
 from progressive.runtime.background import Background
 from progressive.shell.display import Display
-from receiver.canvases import Canvases
 from receiver.refinement import warm_up_metrics
 from receiver.viewer.viewer import viewed
 from sender.frame_loop import SentFrame, send_frames
@@ -144,7 +144,7 @@ class _LocalFrames:
     ) -> None:
         self.shown = 0
         self._options, self._display, self._links, self._clock, self._painter = options, display, links, clock, painter
-        self._canvases, self._losses, self._numbers = Canvases(), options.settings.expect, count()
+        self._canvases, self._losses, self._numbers = canvases_for(options), options.settings.expect, count()
 
     async def send(self, turn: Turn) -> SentFrame:
         settings = replace(self._options.settings, deadline_s=turn.deadline_s, expect=self._losses)

@@ -7,7 +7,7 @@ photo -> SenderSession -> Link -> ReceiverSession -> pictures in the output fold
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import inf
@@ -15,6 +15,7 @@ from typing import cast
 
 from channel_sim.link import Link, LinkSettings
 from channel_sim.simulate import Route, Session, simulate
+from progressive.codec import FAITHFUL
 from progressive.errors import RunError
 from progressive.output.folder import OutputFolder
 from progressive.runtime.background import Background
@@ -83,7 +84,7 @@ class LocalStream:
         one_of_several: bool,
         worker: Background | None = None,
         stream_id: int = 0,
-        canvases: Canvases | None = None,
+        canvases: Mapping[str, Canvases] | None = None,
     ) -> None:
         """
         Args:
@@ -95,9 +96,9 @@ class LocalStream:
             one_of_several: events carry the photo's name.
             worker: makes the pictures; without it `refine` does.
             stream_id: another one for each frame of a sequence.
-            canvases: pictures of the earlier frames of the sequence.
+            canvases: pictures of the earlier frames of the sequence, in each look.
         """
-        self._canvases = canvases or Canvases()
+        self._canvases = canvases or canvases_for(options)
         self._prepared, self._options, self._folder, self._display = prepared, options, folder, display
         self._clock, self._one_of_several, self._worker = clock, one_of_several, worker
         self._started_s = clock()
@@ -136,7 +137,8 @@ class LocalStream:
                     elapsed_s=lambda: self._clock() - self._started_s,
                     figures=lambda: self.receiver.statistics,
                     original=self._prepared.original,
-                    frame=lambda picture: self._canvases.show(event.stream_id, placement, picture),
+                    frame=lambda look, picture: self._canvases[look].show(event.stream_id, placement, picture),
+                    looks=self._options.looks,
                     one_of_several=self._one_of_several,
                     worker=self._worker,
                 )
@@ -172,6 +174,11 @@ class LocalStream:
         if self._reception is None:
             raise RunError(f"{self._prepared.name}: nothing of the base arrived: use a channel that loses less")
         self._reception.check_base()
+
+
+def canvases_for(options: SenderOptions) -> dict[str, Canvases]:
+    """Of a receiver that nothing has been shown to, in each look that it may show."""
+    return {look: Canvases() for look in (FAITHFUL, *options.looks)}
 
 
 def as_slow_as_the_sender(channel: LinkSettings, options: SenderOptions) -> LinkSettings:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from progressive import registry
-from progressive.codec import ProgressiveDecoder
+from progressive.codec import FAITHFUL, ProgressiveDecoder
 from progressive.coded_file import coded_within
 from progressive.container import (
     MAX_FILE_BYTES,
@@ -24,12 +24,14 @@ from progressive.container import (
 from progressive.contexts import context_for
 from progressive.errors import BitstreamError, RunError, UsageError
 from progressive.files import check_writable, read_bytes, write_result
+from progressive.looks import picture_in, prepared_look
 from progressive.photos import png_bytes, read_photo
 from progressive.registry import CODECS, DEFAULT_CODEC, codec_name, load_codec
 from progressive.semantics.blend import DEFAULT_CONTEXT
 from progressive.semantics.sources import DEFAULT_SOURCE, SOURCES
 from progressive.shell import cli
 from progressive.shell.display import say
+from progressive.shell.options import Look
 from progressive.stream import LayeredStream
 from progressive.transport.keys import write_new_key
 from progressive.units import format_size, parse_size, parse_time
@@ -82,16 +84,20 @@ def decode(
     file: ProgFile,
     output: Annotated[Path, typer.Argument(metavar="OUT.png")],
     size: Size = None,
+    look: Look = FAITHFUL,
 ) -> None:
     """Write the best picture that a file holds, or its first --bytes; it may be cut or damaged after its header."""
     check_writable(output)
     contents = _contents(file, _read(file)[:size])
-    decoder = _decoder(contents)
+    codec = load_codec(codec_name(contents.header.codec))
+    if prepared_look(codec, look) != look:
+        raise UsageError(f"{codec.name} has no {look} look: leave --look out")
+    decoder = codec.decoder(contents.header)
     refused = decoder.push_all(contents.segments).damaged
     status = decoder.status
     if (contents.damaged or refused) and not status.decoded:
         raise RunError(f"{file} is damaged and nothing of it can be shown")
-    write_result(output, png_bytes(decoder.picture()))
+    write_result(output, png_bytes(picture_in(decoder, look)))
     size_in_words = f"{contents.header.width}x{contents.header.height}"
     facts = (size_in_words, _how_much(contents, status.decoded), status.gaps_in_words())
     say(f"{output}: {', '.join(filter(None, facts))}")
@@ -125,6 +131,7 @@ def evaluate(
     rates: Annotated[str | None, typer.Option(metavar="BPP,BPP", help="Rates of the table, bits a pixel.")] = None,
     curve: Annotated[int, typer.Option(metavar="N", min=0, help="More rates to cut the stream at.")] = 24,
     context: Annotated[str | None, typer.Option(metavar="NAME", help="classify, reconstruct or hybrid.")] = None,
+    look: Look = FAITHFUL,
     segment_size: Annotated[int, typer.Option(metavar="BYTES", help="Largest segment.")] = 1000,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Photos at most, spread over all.")] = None,
     labels: Annotated[
@@ -149,6 +156,7 @@ def evaluate(
         rates=command.DEFAULT_RATES if rates is None else _parse_rates(rates),
         cuts=curve,
         context=context,
+        look=look,
         max_payload=segment_size,
         limit=limit,
         seed=seed,
@@ -163,7 +171,7 @@ def evaluate(
 
 @app.command()
 def train(
-    network: Annotated[str, typer.Argument(metavar="NAME", help="A codec, or importance.")],
+    network: Annotated[str, typer.Argument(metavar="NAME", help="A codec, importance, or natural_look.")],
     data: Annotated[list[Path], typer.Option(metavar="DIR", help="Folder of photos; may be given again.")],
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="The committed weights if left out.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from FILE, or from an interrupted run.")] = False,
@@ -185,7 +193,7 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as synthesis.steps=300; may be given again."),
     ] = None,
 ) -> None:
-    """Train a codec, or the importance network, on folders of photos."""
+    """Train a codec, the importance network, or the natural look, on folders of photos."""
     recipe = registry.find_trainable(network)
     file = out or WEIGHTS_FOLDER / recipe.weights
     check_writable(file)

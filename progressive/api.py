@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from progressive.codec import Photo
+from progressive.codec import FAITHFUL, Photo
 from progressive.coded_file import coded_within
 from progressive.container import read_stream, stream_to_bytes
 from progressive.contexts import context_for
 from progressive.errors import BitstreamError
+from progressive.looks import picture_in, prepared_look
 from progressive.photos.arrays import as_photo
 from progressive.registry import DEFAULT_CODEC, codec_name, load_codec
 
@@ -32,17 +33,20 @@ def encode(photo: object, *, size: int | None = None, codec: str = DEFAULT_CODEC
     return stream_to_bytes(coded_within(coder, as_photo(photo), size, context=context_for(coder, context)))
 
 
-def decode(file: bytes, *, device: str = "cpu") -> Photo:
+def decode(file: bytes, *, device: str = "cpu", look: str = FAITHFUL) -> Photo:
     """The best picture that a file's content holds, uint8 [H, W, 3]; it may be cut or damaged after its header.
 
-    `device` makes the picture: cpu, cuda. Raises BitstreamError if nothing of it can be shown.
+    `device` makes the picture: cpu, cuda. `look` is how it looks, one of `progressive.looks.LOOKS`; the faithful one if
+    the codec has no other. Raises BitstreamError if nothing of it can be shown, UsageError for an unknown look.
     """
     contents = read_stream(file)
-    decoder = load_codec(codec_name(contents.header.codec)).decoder(contents.header, device=device)
+    codec = load_codec(codec_name(contents.header.codec))
+    look = prepared_look(codec, look)
+    decoder = codec.decoder(contents.header, device=device)
     decoder.push_all(contents.segments)
     if not decoder.status.decoded:
         raise BitstreamError("nothing of the file can be shown: it is cut before its first segment, or damaged")
-    return decoder.picture()
+    return picture_in(decoder, look)
 
 
 def measure(picture: object, original: object) -> dict[str, float | None]:

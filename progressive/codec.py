@@ -18,6 +18,10 @@ Photo = NDArray[np.uint8]
 """An sRGB photo, [H, W, 3], 0..255."""
 
 
+FAITHFUL = "faithful"
+"""The look that every codec's pictures have: as close to the photo as can be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Traits:
     """What a codec is like, for whoever has to know before it is used.
@@ -27,12 +31,14 @@ class Traits:
         contexts: what it can be told that a picture is for, by which it orders its segments; empty if it has one order.
         one_rate: a stream is made for one rate, and cut far below it is worse than one made for less: see `RatedCodec`.
         objective: what its pictures are made for: to be close to the photo, or to look right.
+        looks: how pictures of the same bytes can look; see `progressive.looks`.
     """
 
     smallest_payload: int
     contexts: tuple[str, ...] = ()
     one_rate: bool = False
     objective: Literal["fidelity", "perception"] = "fidelity"
+    looks: tuple[str, ...] = (FAITHFUL,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ class Trainable:
 
 RECIPES: dict[str, Trainable] = {
     "importance": Trainable("progressive.training.importance.recipe:train", "importance.safetensors"),
+    "natural_look": Trainable("progressive.training.natural_look.recipe:train", "natural_look.safetensors"),
 }
 """Networks that no codec owns."""
 

@@ -8,12 +8,23 @@ from typing import Annotated
 
 import typer
 
+from progressive.codec import FAITHFUL
 from progressive.output.run_folder import folder_of_run
 from progressive.shell.cli import run
 from progressive.shell.display import make_display
 from progressive.shell.exporter import counted
 from progressive.shell.logs import logged
-from progressive.shell.options import CaFile, EventsAsJson, IceServers, Log, Metrics, PasswordFile, Quiet, SettingsFile
+from progressive.shell.options import (
+    CaFile,
+    EventsAsJson,
+    IceServers,
+    Log,
+    Look,
+    Metrics,
+    PasswordFile,
+    Quiet,
+    SettingsFile,
+)
 from progressive.transport.access import Access
 from progressive.transport.schemes import usual_silence_s
 from progressive.units import parse_size, parse_time
@@ -44,6 +55,7 @@ def receive(
         Path | None, typer.Option(metavar="PHOTO", help="The original, to measure the quality against.")
     ] = None,
     device: Annotated[str, typer.Option(help="Where to decode: auto, cpu or cuda.")] = "auto",
+    look: Look = FAITHFUL,
     timeout: Annotated[
         str | None, typer.Option(metavar="TIME", help="How long to wait for a sender; for ever if left out.")
     ] = None,
@@ -89,6 +101,7 @@ def receive(
     quiet: Quiet = False,
 ) -> None:
     """Receives photos and shows them as they come, coarse first, then ever better."""
+    from progressive.looks import wanted_looks
     from receiver.run import ReceiverOptions
     from receiver.run import receive as receive_photos
     from receiver.settings import ReceiverSettings
@@ -116,6 +129,7 @@ def receive(
         device=device,
         timeout_s=None if timeout is None else parse_time(timeout),
         access=access,
+        looks=wanted_looks(look, all_of_them=view is not None),
     )
     with (
         logged(make_display(as_json=as_json, quiet=quiet), log) as display,

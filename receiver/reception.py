@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from progressive.codec import DecoderStatus, Photo
+from progressive.codec import FAITHFUL, DecoderStatus, Photo
 from progressive.errors import RunError
+from progressive.looks import prepared_look
 from progressive.output.folder import OutputFolder
 from progressive.output.refinement import Refinement
 from progressive.registry import codec_name, load_codec
@@ -20,9 +21,10 @@ from receiver.refinement import RefinementLoop, Refiner, SegmentPayload
 
 @dataclass(frozen=True, slots=True)
 class PhotoStarted:
-    """The stream that has just started is shown as the photo of this name."""
+    """The stream that has just started is shown as the photo of this name, in these looks, the main one first."""
 
     name: str
+    looks: tuple[str, ...] = (FAITHFUL,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,15 @@ class PictureShown:
     refinement: Refinement
     status: DecoderStatus
     took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LookShown:
+    """The latest picture of a photo is there in another look, too. Fields: name: of the photo; path: of its file."""
+
+    name: str
+    look: str
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,8 @@ class Reception:
         figures: Callable[[], Figures],
         original: Photo | None = None,
         device: str = "cpu",
-        frame: Callable[[Photo], Photo] | None = None,
+        frame: Callable[[str, Photo], Photo] | None = None,
+        looks: Sequence[str] = (FAITHFUL,),
         one_of_several: bool = False,
         worker: Background | None = None,
     ) -> None:
@@ -91,20 +103,28 @@ class Reception:
             figures: tells what has arrived of the stream.
             original: to measure against; None if it is not at hand.
             device: "cpu" or "cuda".
-            frame: makes the whole frame of the stream's picture, [h, w, 3]; None if that is all.
+            frame: makes the whole frame of the stream's picture in a look, [h, w, 3]; None if that is all.
+            looks: of the pictures, as far as the codec has them; the faithful one if it has none of them. The first is
+                what is measured and kept, the others are shown beside it.
             one_of_several: events carry the name.
             worker: makes pictures in this thread, one for all segments that came meanwhile; without it `refine` does.
         """
-        decoder = load_codec(codec_name(header.codec)).decoder(header, device=device)
+        codec = load_codec(codec_name(header.codec))
+        decoder, known = (
+            codec.decoder(header, device=device),
+            dict.fromkeys(prepared_look(codec, look) for look in looks),
+        )
         self.name = name
-        self.refiner = Refiner(decoder, folder, elapsed_s, original=original, frame=frame)
+        self.refiner = Refiner(decoder, folder, elapsed_s, original=original, frame=frame, looks=tuple(known))
         self.figures = figures
         self._display = display
         self._view = PhotoView(display, name, one_of_several=one_of_several)
-        self._loop = None if worker is None else RefinementLoop(self.refiner, worker, self._show)
+        self._loop = (
+            None if worker is None else RefinementLoop(self.refiner, worker, self._show, on_looks=self._show_looks)
+        )
         self._waiting: list[SegmentPayload] = []
         self._taken = 0
-        display.observe(PhotoStarted(name))
+        display.observe(PhotoStarted(name, self.refiner.looks))
 
     def take(self, segment_id: int, payload: bytes) -> None:
         """Takes a segment; raises RunError if an earlier picture could not be written."""
@@ -121,6 +141,7 @@ class Reception:
         refinement = self.refiner.refine(waiting, self.figures().bytes)
         if refinement is not None:
             self._show(refinement)
+            self._show_looks(self.refiner.further_looks())
         return refinement is not None
 
     def show_packets(self) -> None:
@@ -191,3 +212,7 @@ class Reception:
         if refiner.path is not None:
             self._display.observe(PictureShown(self.name, refiner.path, refinement, refiner.status, refiner.took_s))
         self._view.show_picture(refinement, self.refiner.status, self.figures(), self._share)
+
+    def _show_looks(self, looks: list[tuple[str, Path]]) -> None:
+        for look, path in looks:
+            self._display.observe(LookShown(self.name, look, path))

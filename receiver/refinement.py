@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from progressive import metrics
-from progressive.codec import DecoderStatus, Photo, ProgressiveDecoder
+from progressive.codec import FAITHFUL, DecoderStatus, Photo, ProgressiveDecoder
+from progressive.looks import picture_in
 from progressive.output.folder import OutputFolder
 from progressive.output.refinement import Refinement
 from progressive.runtime.background import Background
@@ -45,7 +47,8 @@ class Refiner:
         elapsed_s: Callable[[], float],
         *,
         original: Photo | None = None,
-        frame: Callable[[Photo], Photo] | None = None,
+        frame: Callable[[str, Photo], Photo] | None = None,
+        looks: Sequence[str] = (FAITHFUL,),
     ) -> None:
         """
         Args:
@@ -53,8 +56,10 @@ class Refiner:
             folder: where the pictures go.
             elapsed_s: the time since the first datagram, in seconds, asked once a picture is there.
             original: the photo, [H, W, 3]; a picture of another size is resized to it to be measured. None: nothing is.
-            frame: makes the whole frame of the stream's picture, [h, w, 3]; None if that is all.
+            frame: makes the whole frame of the stream's picture in a look, [h, w, 3]; None if that is all.
+            looks: of the pictures: the first is what is measured and kept, `further_looks` makes the others.
         """
+        self.looks = tuple(looks)
         self.decoder = decoder
         self.folder = folder
         self.damaged = 0
@@ -79,11 +84,9 @@ class Refiner:
         if self.stopped or not changed:
             return None
         try:
-            picture, status = self.decoder.picture(stop=lambda: self.stopped), self.decoder.status
+            picture, status = self._picture(self.looks[0]), self.decoder.status
         except StoppedError:
             return None
-        if self._frame is not None:
-            picture = self._frame(picture)
         shown_s = self._elapsed_s()
         if self.stopped:
             return None
@@ -94,6 +97,19 @@ class Refiner:
         self.latest, self.status, self.path = refinement, status, path
         self.took_s = time.perf_counter() - begun_s
         return self.latest
+
+    def further_looks(self) -> list[tuple[str, Path]]:
+        """Makes and writes the latest picture in the other looks; each look and the file of its picture."""
+        made: list[tuple[str, Path]] = []
+        with suppress(StoppedError):
+            for look in self.looks[1:]:
+                path = self.folder.add_look(self._picture(look), look)
+                made += [(look, path)] if path else []
+        return made
+
+    def _picture(self, look: str) -> Photo:
+        picture = picture_in(self.decoder, look, stop=lambda: self.stopped)
+        return picture if self._frame is None else self._frame(look, picture)
 
     def _push(self, segments: Sequence[SegmentPayload]) -> bool:
         """Whether the picture will change."""
@@ -119,16 +135,23 @@ class RefinementLoop:
     At most one picture is in the making, so that a slow decoder shows fewer pictures rather than late ones.
     """
 
-    def __init__(self, refiner: Refiner, worker: Background, on_picture: Callable[[Refinement], None]) -> None:
+    def __init__(
+        self,
+        refiner: Refiner,
+        worker: Background,
+        on_picture: Callable[[Refinement], None],
+        on_looks: Callable[[list[tuple[str, Path]]], None] | None = None,
+    ) -> None:
         """
         Args:
             refiner: not used by anyone else while the loop runs.
             worker: where pictures are made.
             on_picture: called on the event loop with each refinement.
+            on_looks: called there with what `Refiner.further_looks` made of it, if anything.
         """
         self.refiner = refiner
         self._worker = worker
-        self._on_picture = on_picture
+        self._on_picture, self._on_looks = on_picture, on_looks
         self._waiting: list[SegmentPayload] = []
         self._received_bytes = 0
         self._task: asyncio.Task[None] | None = None
@@ -164,8 +187,11 @@ class RefinementLoop:
         while self._waiting:
             segments, self._waiting = self._waiting, []
             picture = await loop.run_in_executor(self._worker, self.refiner.refine, segments, self._received_bytes)
-            if picture is not None:
-                self._on_picture(picture)
+            if picture is None:
+                continue
+            self._on_picture(picture)
+            if self._on_looks is not None and self.refiner.looks[1:]:
+                self._on_looks(await loop.run_in_executor(self._worker, self.refiner.further_looks))
 
 
 def warm_up_metrics() -> None:

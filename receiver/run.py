@@ -6,8 +6,9 @@ import asyncio
 from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 
-from progressive.codec import Photo
+from progressive.codec import FAITHFUL, Photo
 from progressive.errors import BitstreamError, ProgressiveError, RunError, UsageError
+from progressive.looks import prepared_look
 from progressive.output.folder import OutputFolder
 from progressive.photos import read_photo
 from progressive.registry import DEFAULT_CODEC, load_codec
@@ -52,6 +53,7 @@ class ReceiverOptions:
         device: "cpu", "cuda", or "auto" for CUDA where there is one.
         timeout_s: how long to wait for the first stream, in seconds; None waits for ever.
         access: how to reach the sender, besides the address; its inner parity is that of the settings.
+        looks: of the pictures, where the codec has them; the first is what is measured and kept.
     """
 
     address: str
@@ -61,6 +63,7 @@ class ReceiverOptions:
     device: str = "auto"
     timeout_s: float | None = None
     access: Access = field(default_factory=Access)
+    looks: tuple[str, ...] = (FAITHFUL,)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "access", replace(self.access, inner_parity=self.settings.inner_parity))
@@ -73,6 +76,7 @@ class ReceiverOptions:
             "output": str(self.output),
             "reference": str(self.reference or "none"),
             "device": device,
+            "look": self.looks[0],
             "silence": format_time(self.settings.silence_s),
             "timeout": "none" if self.timeout_s is None else format_time(self.timeout_s),
         }
@@ -85,6 +89,7 @@ class ReceiverOptions:
             "output": str(self.output),
             "reference": None if self.reference is None else str(self.reference),
             "device": self.device,
+            "look": self.looks[0],
             "timeout_s": self.timeout_s,
             **asdict(self.settings),
         }
@@ -108,7 +113,8 @@ async def _receive(envelope: Envelope, options: ReceiverOptions, original: Photo
     try:
         folder = OutputFolder(options.output)
         device = resolve_device(options.device)
-        load_codec(DEFAULT_CODEC)
+        for look in options.looks:
+            prepared_look(load_codec(DEFAULT_CODEC), look)
         if original is not None:
             warm_up_metrics()
         display.settings(options.in_words(device))
@@ -162,7 +168,7 @@ class _Run:
         self._loop = asyncio.get_running_loop()
         self._session = ReceiverSession(options.settings, now=self._loop.time(), envelope=envelope)
         self._photos = 0
-        self._canvases = Canvases()
+        self._canvases = {look: Canvases() for look in (FAITHFUL, *options.looks)}
         self._reception: Reception | None = None
         self._before = PacketStatistics()
         self._unfinished = Unfinished(self._finish, display.note)
@@ -230,7 +236,8 @@ class _Run:
                 figures=lambda: _since(before, self._session.statistics),
                 original=self._original if number == 1 else None,
                 device=self._device,
-                frame=lambda picture: self._canvases.show(event.stream_id, placement, picture),
+                frame=lambda look, picture: self._canvases[look].show(event.stream_id, placement, picture),
+                looks=self._options.looks,
                 one_of_several=number > 1,
                 worker=self._worker,
             )

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from progressive.codec import FAITHFUL
 from progressive.errors import UsageError
+from progressive.looks import wanted_looks
 from progressive.loss_model import parse_loss_model
 from progressive.output.run_folder import folder_of_run
 from progressive.registry import DEFAULT_CODEC
@@ -221,6 +223,14 @@ def send(
             show_default="127.0.0.1:8080, if given alone",
         ),
     ] = None,
+    look: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Of the pictures received in here: faithful, or natural, which is sharp and invents details.",
+            show_default=FAITHFUL,
+        ),
+    ] = None,
     log: Log = None,
     metrics: Metrics = None,
     _settings: SettingsFile = None,
@@ -253,6 +263,7 @@ def send(
                 "--fast": fast or None,
                 "--deliver-damaged": deliver_damaged or None,
                 "--view": view,
+                "--look": look,
             }
         )
     options = SenderOptions(
@@ -276,6 +287,7 @@ def send(
         deliver_damaged=deliver_damaged,
         fast=fast,
         output=folder_of_run(output or Path("out")),
+        looks=wanted_looks(look or FAITHFUL, all_of_them=view is not None),
     )
     if not to:
         _refuse_options_of_remote_runs(

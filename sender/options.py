@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from progressive.codec import FAITHFUL
 from progressive.transport.access import Access
 from progressive.units import format_bandwidth, format_percent, format_size, format_time
 from sender.settings import SenderSettings
@@ -29,6 +30,7 @@ class SenderOptions:
         deliver_damaged: packets that the link damages arrive with their bit errors rather than not at all.
         fast: on a virtual clock.
         output: folder for the pictures received in this process.
+        looks: of those pictures, where the codec has them; the first is what is measured and kept.
     """
 
     source: str | None
@@ -45,6 +47,7 @@ class SenderOptions:
     deliver_damaged: bool = False
     fast: bool = False
     output: Path = Path("out")
+    looks: tuple[str, ...] = (FAITHFUL,)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "access", replace(self.access, inner_parity=self.settings.inner_parity))
@@ -74,11 +77,13 @@ class SenderOptions:
         clock = "virtual clock" if self.fast else "real time"
         return words | {
             "channel": f"{self.channel}: {channel_words}, seed {self.seed}, {clock}",
+            **({} if self.looks[0] == FAITHFUL else {"look": self.looks[0]}),
             "output": str(self.output),
         }
 
     def in_values(self) -> dict[str, object]:
         """Every setting as a JSON value, in base units."""
         values = asdict(self) | asdict(self.settings) | {"to": list(self.to), "output": str(self.output)}
-        del values["settings"], values["access"]
+        values["look"] = self.looks[0]
+        del values["settings"], values["access"], values["looks"]
         return values

@@ -1,12 +1,12 @@
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import fake_codec
 import pytest
 from hypothesis import settings
 
-from progressive.registry import CODECS
+from progressive.registry import CODECS, load_codec
 from progressive.shell import cli
 
 settings.register_profile("house", deadline=None)  # how long an example takes says more of the machine than of us
@@ -24,6 +24,15 @@ def thumbnails(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a registered codec that is quick and simple."""
     monkeypatch.setitem(CODECS, "thumbnails", fake_codec.ENTRY)
     return "thumbnails"
+
+
+@pytest.fixture
+def thumbnails_with_looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The same, whose natural look is the negative."""
+    monkeypatch.setitem(CODECS, "thumbnails", replace(fake_codec.ENTRY, factory="fake_codec:ThumbnailCodecWithLooks"))
+    load_codec.cache_clear()
+    yield "thumbnails"
+    load_codec.cache_clear()
 
 
 @dataclass(frozen=True)

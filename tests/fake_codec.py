@@ -80,6 +80,18 @@ class ThumbnailCodecOfOneRate(ThumbnailCodec):
         return whole if budget is None or whole.size <= budget else coarse
 
 
+class ThumbnailCodecWithLooks(ThumbnailCodec):
+    """Its natural look is the negative."""
+
+    traits = Traits(1 + _PLACE.size, looks=("faithful", "natural"))
+
+    def prepare_look(self, look: str) -> None:
+        pass
+
+    def decoder(self, header: StreamHeader, *, device: str = "cpu") -> "ThumbnailDecoderWithLooks":
+        return ThumbnailDecoderWithLooks(header)
+
+
 class ThumbnailDecoder:
     def __init__(self, header: StreamHeader) -> None:
         self.header = header
@@ -121,3 +133,9 @@ class ThumbnailDecoder:
         small = np.frombuffer(bytes(self._samples[layer]), np.uint8).reshape(height, width, 3)
         full = Image.fromarray(small).resize((self.header.width, self.header.height), Image.Resampling.BICUBIC)
         return np.asarray(full)
+
+
+class ThumbnailDecoderWithLooks(ThumbnailDecoder):
+    def picture(self, *, stop: Stop = never, look: str = "faithful") -> Photo:
+        picture = super().picture(stop=stop)
+        return 255 - picture if look == "natural" else picture

@@ -12,6 +12,7 @@ from PIL import __version__ as pillow_version
 from rich.console import Console
 from rich.progress import track
 
+from progressive.codec import FAITHFUL, ProgressiveCodec
 from progressive.contexts import check_context
 from progressive.errors import UsageError
 from progressive.evaluation.curves import Curve, curve
@@ -23,6 +24,7 @@ from progressive.evaluation.reuse import Key, in_words, origin, read_curves
 from progressive.evaluation.streams import rated_points, stream_points
 from progressive.evaluation.summary import summarise
 from progressive.files import check_writable
+from progressive.looks import prepared_look
 from progressive.metrics.recognition import LABELS_FILE, read_labels
 from progressive.photos import find_photos, read_photo
 from progressive.registry import load_codec
@@ -42,6 +44,7 @@ class Settings:
         rates: of the table, in bits a pixel, rising.
         cuts: how many more rates the stream is cut at, at equal steps of log rate between those of the table.
         context: what the codec orders its segments for; None for its default.
+        look: of the codec's pictures.
         max_payload: largest segment, in bytes.
         limit: photos at most, spread evenly over the folder; None for all.
         seed: of the bootstrap.
@@ -56,6 +59,7 @@ class Settings:
     rates: tuple[float, ...] = DEFAULT_RATES
     cuts: int = DEFAULT_CUTS
     context: str | None = None
+    look: str = FAITHFUL
     max_payload: int = 1000
     limit: int | None = None
     seed: int = 0
@@ -67,7 +71,12 @@ class Settings:
 
     @property
     def systems(self) -> tuple[str, ...]:
-        return (*([self.codec] if self.codec else []), *self.against)
+        return (*([self.own] if self.own else []), *self.against)
+
+    @property
+    def own(self) -> str | None:
+        """What the codec is called in tables."""
+        return self.codec if self.look == FAITHFUL else f"{self.codec} {self.look}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +105,7 @@ def evaluate(source: str, settings: Settings, *, output: Path, log: Callable[[st
     curves = [c for of_photo in _shown(measured, len(tasks)) for c in of_photo]
     summary = summarise(curves, settings.systems, settings.rates, settings.seed)
     words = protocol(
-        settings.codec,
+        settings.own,
         settings.against,
         [*notes, *in_words(curves, earlier)],
         max_payload=settings.max_payload,
@@ -119,6 +128,11 @@ def _check(settings: Settings) -> None:
         if codec is None:
             raise UsageError("peers have no contexts: leave --context out, or name a codec")
         check_context(codec, settings.context)
+    if settings.look != FAITHFUL:
+        if codec is None:
+            raise UsageError("peers have one look: leave --look out, or name a codec")
+        if prepared_look(codec, settings.look) != settings.look:
+            raise UsageError(f"{codec.name} has no {settings.look} look: leave --look out")
 
 
 def _spread(photos: Sequence[Path], limit: int | None) -> list[Path]:
@@ -159,19 +173,19 @@ def _measure(task: _Task, settings: Settings, earlier: Mapping[Key, Curve]) -> l
         recognise = task.label is not None
         judges = load_judges(settings.classifier_weights, settings.lpips_weights, recognise=recognise)
         meter = Meter(read_photo(task.path), judges, task.label)
-        own = [_codec_curve(settings.codec, task.name, meter, settings)] if settings.codec else []
+        own = [_codec_curve(load_codec(settings.codec), task.name, meter, settings)] if settings.codec else []
         return [*own, *(_peer_curve(peer, task.name, meter, settings.rates, earlier) for peer in settings.against)]
 
 
-def _codec_curve(name: str, photo: str, meter: Meter, settings: Settings) -> Curve:
-    codec = load_codec(name)
+def _codec_curve(codec: ProgressiveCodec, photo: str, meter: Meter, settings: Settings) -> Curve:
+    name = settings.own or codec.name
     if codec.traits.one_rate:
         points = rated_points(codec, meter, settings.rates, max_payload=settings.max_payload, context=settings.context)
         return curve(name, photo, meter.pixels, points)
     rates = _cut_rates(settings)
     stream = codec.encode(meter.original, max_payload=settings.max_payload, context=settings.context)
     made_by = f"model {stream.header.model_id.hex()}, {stream_settings(settings.max_payload, settings.context)}"
-    points = stream_points(codec, stream, meter, rates)
+    points = stream_points(codec, stream, meter, rates, look=settings.look)
     return curve(name, photo, meter.pixels, points, one_stream=True, origin=origin(meter, made_by, rates))
 
 

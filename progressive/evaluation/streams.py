@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from progressive.codec import ProgressiveCodec, encode_for
+from progressive.codec import FAITHFUL, ProgressiveCodec, encode_for
 from progressive.container import cut, file_size, payload_within
 from progressive.evaluation.curves import Point, byte_limit
 from progressive.evaluation.meter import Meter
+from progressive.looks import picture_in
 from progressive.stream import LayeredStream, Segment
 
 
@@ -16,6 +17,8 @@ def stream_points(
     stream: LayeredStream,
     meter: Meter,
     rates: Sequence[float] | None = None,
+    *,
+    look: str = FAITHFUL,
 ) -> Iterator[Point]:
     """The picture of the longest cut that fits each rate, in bits a pixel; of every cut if there are no rates.
 
@@ -33,7 +36,9 @@ def stream_points(
         for segment in kept.segments:
             decoder.push(segment.id, segment.payload)
             pushed.add(segment.id)
-        yield meter(decoder.picture(), file_size(kept), f"{len(kept.segments)} of {len(stream.segments)} segments")
+        yield meter(
+            picture_in(decoder, look), file_size(kept), f"{len(kept.segments)} of {len(stream.segments)} segments"
+        )
 
 
 def rated_points(

@@ -36,6 +36,19 @@ def read_weights(path: Path, codec: str) -> tuple[dict[str, Array], dict[str, st
         raise unreadable(path, codec, error) from error
 
 
+def weight_file(tensors: Mapping[str, Tensor], says: Mapping[str, str]) -> bytes:
+    """The content of a weight file: tensors, and what is said of them; equal for equal tensors and words."""
+    from safetensors.torch import save
+
+    data = save({name: tensor.cpu().contiguous() for name, tensor in sorted(tensors.items())}, metadata=dict(says))
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(says.items()))  # which safetensors writes in an order of chance
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + size :]
+
+
 def unreadable(path: Path, codec: str, error: Exception) -> UsageError:
     """What to say of a weight file that is damaged, or another model's."""
     return UsageError(

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from progressive.files import check_writable, reason, write_result
 from progressive.output.refinement import Refinement
 from progressive.photos import downscale, png_bytes
 
-_OF_A_RUN = re.compile(r"refinement_[0-9]+\.png|final\.png|timeline\.png|report\.json")
+_OF_A_RUN = re.compile(r"refinement_[0-9]+(_[a-z]+)?\.png|final\.png|timeline\.png|report\.json")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _THUMBNAIL_PIXELS = 400 * 400
 
@@ -32,6 +33,7 @@ class OutputFolder:
     """A folder made anew for a run: what an earlier run left in it is removed, other files stay.
 
         add_refinement, again and again  ->  refinement_00.png, refinement_01.png, ...
+        add_look, after any of them      ->  refinement_01_natural.png
         finish                           ->  final.png, timeline.png, report.json
 
     Every file is written whole or not at all; a full disk raises RunError, but first the oldest refinements make room
@@ -48,6 +50,7 @@ class OutputFolder:
         self._refusal = UsageError if at_once else RunError
         self._refinements: list[Refinement] = []
         self._shown: list[tuple[Refinement, Photo]] = []
+        self._other_looks: list[Path] = []
         self._last_png = b""
         self._lock = threading.Lock()
         if at_once:
@@ -93,6 +96,18 @@ class OutputFolder:
             if len(self._shown) > MOST_THUMBNAILS:
                 recent = MOST_THUMBNAILS // 4
                 self._shown = self._shown[:-recent:2] + self._shown[-recent:]
+            return path
+
+    def add_look(self, picture: Photo, look: str) -> Path | None:
+        """Writes the latest refinement in another look, as `add_refinement` does."""
+        png = png_bytes(picture)
+        with self._lock:
+            if self._finished:
+                return None
+            latest = self._refinement_path(len(self._refinements) - 1)
+            path = latest.with_stem(f"{latest.stem}_{look}")
+            write_result(path, png)
+            self._other_looks.append(path)
             return path
 
     def finish(
@@ -146,7 +161,8 @@ class OutputFolder:
 
     def _write(self, name: str, data: bytes) -> None:
         """Writes a result of the run; on a full disk all refinements but the newest make room for it."""
-        dispensable = (self._refinement_path(number) for number in range(len(self._refinements) - 1))
+        earlier = (self._refinement_path(number) for number in range(len(self._refinements) - 1))
+        dispensable = chain(self._other_looks, earlier)
         while True:
             try:
                 return write_result(self.path / name, data)

@@ -44,6 +44,13 @@ Metrics = Annotated[
     ),
 ]
 SettingsFile = Annotated[Path | None, SETTINGS]
+Look = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Of the pictures: faithful, or natural, which is sharp and invents details; where the codec has it.",
+    ),
+]
 EventsAsJson = Annotated[
     bool, typer.Option("--json", help="Events as JSON lines on standard output.", rich_help_panel=PROGRAM)
 ]

@@ -88,13 +88,15 @@ class Gallery:
     def listen(self, listener: Callable[[], None]) -> None:
         self._listeners.append(listener)
 
-    def picture(self, receiver: int, photo: int, number: int) -> Path | None:
-        """The file of a picture; None if there is none."""
+    def picture(self, receiver: int, photo: int, number: int, look: str = "") -> Path | None:
+        """The file of a picture, in another look if one is named; None if there is none."""
         with self._lock:
             if not 0 <= receiver < len(self._exhibits):
                 return None
             found = self._exhibits[receiver].journal.photos.get(photo)
-            return None if found is None else found.paths.get(number)
+            if found is None:
+                return None
+            return found.paths_of_looks.get((number, look)) if look else found.paths.get(number)
 
     def action(self, receiver: int, name: str) -> Callable[[], None] | None:
         """What a page may ask of a receiver under this name."""
@@ -121,6 +123,7 @@ class _Seen:
     fates: str = ""
     samples: Cursor = field(default_factory=Cursor)
     pictures: Cursor = field(default_factory=Cursor)
+    looks: Cursor = field(default_factory=Cursor)
 
 
 class Reader:
@@ -164,6 +167,7 @@ def _photo(photo: Photo, seen: _Seen) -> Facts:
     same = _agreement(seen.fates, packets.fates) if seen.start == packets.start else 0
     seen.samples, samples, all_samples = photo.samples.since(seen.samples)
     seen.pictures, pictures, all_pictures = photo.pictures.since(seen.pictures)
+    seen.looks, looks, all_looks = photo.looks.since(seen.looks)
     message: Facts = {
         "photo": photo.number,
         "state": photo.state,
@@ -176,6 +180,7 @@ def _photo(photo: Photo, seen: _Seen) -> Facts:
         "fates": {"start": packets.start, "from": same, "marks": packets.fates[same:]},
         "samples": {"all": all_samples, "items": samples},
         "pictures": {"all": all_pictures, "items": pictures},
+        "looks": {"all": all_looks, "items": looks},
     }
     if len(photo.facts) != seen.facts:
         message["facts"] = dict(photo.facts)

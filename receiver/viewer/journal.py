@@ -12,7 +12,7 @@ from progressive.output.folder import json_values
 from progressive.registry import codec_name, load_codec
 from progressive.stream import StreamHeader
 from receiver.events import PacketReceived, PacketRecovered, StreamEnded, StreamStarted
-from receiver.reception import PhotoFinished, PhotoStarted, PictureShown
+from receiver.reception import LookShown, PhotoFinished, PhotoStarted, PictureShown
 from receiver.viewer.history import History
 from receiver.viewer.packet_map import PacketMap
 
@@ -37,7 +37,7 @@ class Photo:
     Fields:
         number: 1.. within the receiver.
         stream_id: of its stream.
-        facts: its name, size, codec, importance; empty until the header came.
+        facts: its name, size, codec, importance, looks; empty until the header came.
         state: "receiving", "ended" when no more packets come, "done" when its last picture is shown.
         reason: why it ended.
         packets: their fates.
@@ -45,6 +45,8 @@ class Photo:
         samples: [seconds, bytes, received, expected] over time.
         pictures: what is said of each.
         paths: the files of the pictures, by number.
+        looks: in which other looks which pictures are there too: number and look of each.
+        paths_of_looks: their files.
     """
 
     number: int
@@ -57,6 +59,8 @@ class Photo:
     samples: History[list[float]] = field(default_factory=lambda: History(MOST_SAMPLES))
     pictures: History[Facts] = field(default_factory=lambda: History(MOST_PICTURES))
     paths: dict[int, Path] = field(default_factory=dict)
+    looks: History[tuple[int, str]] = field(default_factory=lambda: History(MOST_PICTURES))
+    paths_of_looks: dict[tuple[int, str], Path] = field(default_factory=dict)
     changes: int = 0
     first_s: float | None = None
     sampled_s: float = 0.0
@@ -92,11 +96,16 @@ class Journal:
                 photo.facts |= _facts_of(event)
             case PhotoStarted() if self._current is not None:
                 photo = self._current
-                photo.facts["name"] = event.name
+                photo.facts |= {"name": event.name, "looks": list(event.looks)}
                 self._named[event.name] = photo
             case PictureShown() if event.name in self._named:
                 photo = self._named[event.name]
                 _add_picture(photo, event)
+            case LookShown() if event.name in self._named:
+                photo = self._named[event.name]
+                latest = len(photo.paths) - 1
+                photo.looks.append((latest, event.look))
+                photo.paths_of_looks[latest, event.look] = event.path
             case StreamEnded(stream_id=stream) if self._current is not None and self._receives(stream):
                 photo = self._current
                 photo.state, photo.reason, self._current = "ended", event.reason, None

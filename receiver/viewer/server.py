@@ -137,8 +137,8 @@ class PageServer:
                 await _write(response, [{"type": "heartbeat"}])
 
     async def _picture(self, request: web.Request) -> web.Response:
-        place = [int(request.match_info[name][:9]) for name in ("receiver", "photo", "number")]
-        path = self._gallery.picture(*place)
+        receiver, photo, number = (int(request.match_info[name][:9]) for name in ("receiver", "photo", "number"))
+        path = self._gallery.picture(receiver, photo, number, request.query.get("look", ""))
         try:
             if path is None:
                 raise FileNotFoundError

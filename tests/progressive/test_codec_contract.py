@@ -18,9 +18,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from progressive.codec import Photo, ProgressiveCodec, ProgressiveDecoder
+from progressive.codec import FAITHFUL, Photo, ProgressiveCodec, ProgressiveDecoder
 from progressive.contexts import context_for
 from progressive.errors import BitstreamError, UsageError
+from progressive.looks import picture_in, prepared_look
 from progressive.metrics import psnr
 from progressive.photos import downscale, sample_photo
 from progressive.registry import CODECS, codec_name, load_codec
@@ -275,6 +276,23 @@ def test_contexts_are_those_it_says_and_change_the_order_alone(codec: Progressiv
     for unknown in ("paint", "" if codec.traits.contexts else "hybrid"):
         with pytest.raises(UsageError, match="context"):
             codec.encode(photo, context=unknown)
+
+
+def test_looks_are_those_it_says_and_depend_on_what_came_alone(codec: ProgressiveCodec, photo: Photo) -> None:
+    assert codec.traits.looks[0] == FAITHFUL
+    segments = codec.encode(photo).segments[:6]
+    header = codec.encode(photo).header
+    for look in codec.traits.looks:
+        assert prepared_look(codec, look) == look
+        pictures = []
+        for order in (segments, segments[::-1]):
+            decoder = codec.decoder(header)
+            decoder.push_all((s.id, s.payload) for s in order)
+            decoder.picture()
+            pictures.append(picture_in(decoder, look))
+        assert pictures[0].shape == photo.shape
+        assert np.array_equal(*pictures)
+        assert np.abs(pictures[0].astype(int) - decoder.picture()).mean() < 24  # another look, not another picture
 
 
 def test_importance_is_of_every_pixel_or_there_is_none(codec: ProgressiveCodec, photo: Photo) -> None:

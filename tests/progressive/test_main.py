@@ -138,6 +138,29 @@ def test_a_photo_goes_into_a_file_and_back(run: Run, photo: Path, coded: Path) -
     np.testing.assert_array_equal(read_photo(photo.with_name("again.png")), read_photo(photo))
 
 
+@pytest.mark.usefixtures("thumbnails_with_looks")
+def test_a_picture_is_written_in_the_look_that_is_asked_for(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("quarters", "halves"):  # have the same number
+        monkeypatch.delitem(registry.CODECS, name)
+    coded, pictures = photo.with_name("photo.prog"), []
+    assert run("encode", photo, coded, "--codec", "thumbnails")[0] == 0
+    for look in ("faithful", "natural"):
+        assert run("decode", coded, photo.with_name("out.png"), "--look", look)[0] == 0
+        pictures.append(read_photo(photo.with_name("out.png")))
+    assert np.array_equal(pictures[1], 255 - pictures[0])
+
+
+@pytest.mark.parametrize(("look", "reason"), [("natural", "quarters has no natural look"), ("art", "unknown look")])
+def test_a_look_that_is_not_there_is_refused_before_anything_is_written(
+    run: Run, coded: Path, look: str, reason: str
+) -> None:
+    status, _, err = run("decode", coded, coded.with_name("no.png"), "--look", look)
+    assert (status, reason in err, err.count("\n")) == (2, True, 1)
+    assert not coded.with_name("no.png").exists()
+
+
 @pytest.mark.parametrize("shown", range(5))
 def test_a_cut_file_shows_what_is_there_and_says_how_much(run: Run, coded: Path, shown: int) -> None:
     size = HEADER + shown * RECORD + (shown < 4)

@@ -135,3 +135,23 @@ async def test_a_picture_in_the_making_is_not_waited_for_and_not_shown_once_cut(
     assert shown == []
     assert (refiner.latest, refiner.path) == (None, None)
     assert not (tmp_path / "refinement_00.png").exists()
+
+
+async def test_further_looks_follow_each_picture_and_the_first_is_what_counts(
+    stream: LayeredStream, tmp_path: Path
+) -> None:
+    shown: list[object] = []
+    folder = OutputFolder(tmp_path)
+    decoder = fake_codec.ThumbnailDecoderWithLooks(stream.header)
+    refiner = Refiner(decoder, folder, lambda: 0.0, original=PHOTO, looks=("natural", "faithful"))
+    with Background() as worker:
+        loop = RefinementLoop(refiner, worker, shown.append, shown.append)
+        for segment in stream.segments:
+            loop.push((segment.id, segment.payload), 100)
+        await loop.drain()
+    refinement, looks = shown[-2:]
+    assert isinstance(refinement, Refinement)
+    natural, faithful = (read_photo(path) for path in (refiner.path, looks[0][1]))
+    assert looks[0][0] == "faithful"
+    assert np.array_equal(natural, 255 - faithful)
+    assert refinement.psnr == pytest.approx(psnr(natural, PHOTO))

@@ -107,8 +107,8 @@ class Decoding(Protocol):
         """A tile of which nothing is known."""
         ...
 
-    def picture(self, layout: Layout, tiles: Mapping[int, Any], parameters: bytes, stop: Stop) -> Photo:
-        """The picture of a photo's tiles, by number, [H, W, 3]; mid-grey where nothing is known.
+    def picture(self, layout: Layout, tiles: Mapping[int, Any], parameters: bytes, stop: Stop, look: str) -> Photo:
+        """The picture of a photo's tiles, by number, [H, W, 3], in a look; mid-grey where nothing is known.
 
         Raises StoppedError if `stop`, asked before each piece, says so.
         """
@@ -129,6 +129,15 @@ class Backbone(Protocol):
     @property
     def tables(self) -> Mapping[str, FrequencyTable]:
         """Of the symbols in its records."""
+        ...
+
+    @property
+    def looks(self) -> tuple[str, ...]:
+        """How its pictures can look (`progressive.looks`)."""
+        ...
+
+    def prepare_look(self, look: str) -> None:
+        """Loads what a look needs; raises UsageError if it is missing or damaged."""
         ...
 
     @property

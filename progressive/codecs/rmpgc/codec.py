@@ -71,7 +71,10 @@ class Rmpgc:
 
     @property
     def traits(self) -> Traits:
-        return Traits(MIN_PAYLOAD, contexts=tuple(EMPHASIS))
+        return Traits(MIN_PAYLOAD, contexts=tuple(EMPHASIS), looks=self._backbone.looks)
+
+    def prepare_look(self, look: str) -> None:
+        self._backbone.prepare_look(look)
 
     @property
     def backbone(self) -> Backbone:

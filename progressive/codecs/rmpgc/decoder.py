@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import torch
 
-from progressive.codec import DecoderStatus, Photo, Pushed
+from progressive.codec import FAITHFUL, DecoderStatus, Photo, Pushed
 from progressive.codecs.rmpgc.assembly import Fragments, Whole
 from progressive.codecs.rmpgc.backbone import Decoding, Tile
 from progressive.codecs.rmpgc.layout import Layout
@@ -44,7 +44,7 @@ class RmpgcDecoder:
         self._fragments = Fragments()
         self._waiting: Waiting[Whole] = Waiting()
         self._decoded, self._layer = 0, -1
-        self._picture: Photo | None = None
+        self._pictures: dict[str, Photo] = {}
 
     @property
     def header(self) -> StreamHeader:
@@ -69,10 +69,10 @@ class RmpgcDecoder:
         return Pushed(changed, len(errors))
 
     @neutral()
-    def picture(self, *, stop: Stop = never) -> Photo:
-        if self._picture is None:
-            self._picture = self._decoding.picture(self._layout, self._tiles, self._parameters, stop)
-        return self._picture.copy()
+    def picture(self, *, stop: Stop = never, look: str = FAITHFUL) -> Photo:
+        if look not in self._pictures:
+            self._pictures[look] = self._decoding.picture(self._layout, self._tiles, self._parameters, stop, look)
+        return self._pictures[look].copy()
 
     def _gaps(self) -> tuple[float, float]:
         """Shares of the photo's blocks in tiles of which no scale of the base is known, and not all scales are."""
@@ -109,7 +109,7 @@ class RmpgcDecoder:
                             self._intake.give_back(segment_id)
                 ready = released
         if self._decoded > before:
-            self._picture = None
+            self._pictures.clear()
         return self._decoded > before, errors
 
     def _accepted(self, segment_id: int, payload: bytes) -> list[Whole]:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from progressive.codec import Photo
@@ -18,6 +17,7 @@ from progressive.codecs.hierarchical_vae.resnet import SHAPE, BottomUp, TopDown
 from progressive.codecs.hierarchical_vae.tables import REACHES, Tables
 from progressive.errors import UsageError
 from progressive.exact.layers import integers_of, layers_of
+from progressive.exact.weights import weight_file
 from progressive.files import write_atomically
 from progressive.runtime.threads import one_thread
 from progressive.training.hierarchical_vae.model import Trainee
@@ -49,8 +49,7 @@ def write_model(out: Path, trainee: Trainee, tables: Tables) -> None:
         tensors[model.POINTS + name] = torch.from_numpy(tables.points[name])
     for prefix, module in ((model.BOTTOM_UP, trainee.bottom_up), (model.TOP_DOWN, trainee.top_down)):
         tensors |= {prefix + name: t.detach().cpu().half() for name, t in module.state_dict().items()}
-    ready = {name: t.contiguous() for name, t in sorted(tensors.items())}
-    write_atomically(out, save(ready, metadata={"architecture": model.ARCHITECTURE, "networks": SHAPE}))
+    write_atomically(out, weight_file(tensors, {"architecture": model.ARCHITECTURE, "networks": SHAPE}))
 
 
 def read_model(path: Path) -> Trainee:

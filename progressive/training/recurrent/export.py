@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from progressive.codecs.recurrent import model
@@ -16,6 +15,7 @@ from progressive.errors import UsageError
 from progressive.exact.coders import CountCollector
 from progressive.exact.layers import integers_of, layers_of
 from progressive.exact.tables import frequencies_from_counts
+from progressive.exact.weights import weight_file
 from progressive.files import write_atomically
 from progressive.training.recurrent.model import Trainee
 
@@ -32,8 +32,9 @@ def write_model(out: Path, trainee: Trainee, codes: Tensor) -> None:
     tensors[model.TABLES + TABLE] = torch.from_numpy(counted(network, codes).astype(np.int16))
     for name, t in trainee.networks.state_dict().items():
         tensors[model.NETWORKS + name] = t.half() if t.is_floating_point() else t.to(torch.int16)
-    ready = {name: t.cpu().contiguous() for name, t in sorted(tensors.items())}
-    write_atomically(out, save(ready, metadata={"architecture": model.ARCHITECTURE}))
+    write_atomically(
+        out, weight_file(tensors, {"architecture": model.ARCHITECTURE})
+    )
 
 
 def read_model(path: Path) -> Trainee:

@@ -23,9 +23,6 @@ from progressive.training.recurrent.model import Trainee
 from progressive.training.recurrent.photos import PhotoPool
 from progressive.training.recurrent.settings import Settings, UnrolledSettings
 
-LATE_SHARE = 0.5
-"""Of the steps that begin after some iterations; the others begin with the first, which every picture needs."""
-
 LEAST_ERROR = 1 / 512
 """Mean absolute error below which nothing is gained: half of an 8-bit step."""
 
@@ -56,7 +53,7 @@ class Unrolled(Phase[Trainee]):
     def loss(self, rng: np.random.Generator) -> Loss:
         photos = self.pool.draw(rng, self.own.batch, self.own.crop)
         networks = self.model.networks
-        before = int(rng.integers(self.own.latest + 1)) if rng.random() < LATE_SHARE else 0
+        before = int(rng.integers(self.own.latest + 1)) if rng.random() < self.own.late_share else 0
         with self._mixed(photos.device):
             with torch.set_grad_enabled(not before):
                 walk = Walk(networks, photos).after(before)

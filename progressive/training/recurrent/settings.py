@@ -33,16 +33,20 @@ class UnrolledSettings(PhaseSettings):
 
     Fields:
         latest: highest number of iterations that come before those that are trained.
+        late_share: of the steps that begin after some iterations; the others begin with the first, which every
+            picture needs.
         unrolled: iterations that gradients go back through.
     """
 
     latest: int
+    late_share: float
     unrolled: int
 
     def problems(self) -> Problems:
         yield from PhaseSettings.problems(self)
         wrong = self.unrolled < 1 or self.latest < 0 or self.latest + self.unrolled > ITERATIONS
         yield wrong, f"latest + unrolled are 1 to {ITERATIONS} iterations"
+        yield not 0 <= self.late_share <= 1, "late_share must lie in 0..1"
 
 
 @dataclass(frozen=True, slots=True)

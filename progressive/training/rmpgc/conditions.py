@@ -31,8 +31,8 @@ LOSS_SHARE = 0.2
 """How often a photo with a mask loses some of what was sent."""
 
 
-def draw_states(photos: Tensor, importance: Importance, rng: np.random.Generator) -> Tensor:
-    """A condition for each photo: the states of its blocks, [N, R, K]."""
+def draw_states(photos: Tensor, importance: Importance, rng: np.random.Generator, *, highest: int = LEVELS) -> Tensor:
+    """A condition for each photo: the states of its blocks, [N, R, K], of which none is above the level `highest`."""
     count, rows, columns = len(photos), photos.shape[2] // BLOCK, photos.shape[3] // BLOCK
     states = torch.full((count, rows, columns), BASE, device=photos.device)
     for n in range(count):
@@ -41,9 +41,9 @@ def draw_states(photos: Tensor, importance: Importance, rng: np.random.Generator
             states[n] = state_of(int(rng.integers(1, SCALES)), 0)
         elif condition >= BASE_SHARE + UNIFORM_SHARE:
             rank = _ranks(_what_a_mask_follows(photos[n : n + 1], importance, rng))
-            states[n] += _lossy(_masked(rank, rng), rng).to(photos.device)
+            states[n] += _lossy(_masked(rank, rng, highest), rng).to(photos.device)
         elif condition >= BASE_SHARE:
-            states[n] += int(rng.integers(1, LEVELS + 1))
+            states[n] += int(rng.integers(1, highest + 1))
     return states
 
 
@@ -65,11 +65,11 @@ def _ranks(values: Tensor) -> Tensor:
     return ranks / max(values.numel() - 1, 1) - 0.5
 
 
-def _masked(ranks: Tensor, rng: np.random.Generator) -> Tensor:
+def _masked(ranks: Tensor, rng: np.random.Generator, highest: int) -> Tensor:
     """Levels that follow the ranks, more or less."""
     noise = torch.from_numpy(rng.normal(0, rng.uniform(0, 1.5), ranks.shape)).float()
-    levels = rng.uniform(0, LEVELS) + rng.uniform(0, 3) * ranks + noise
-    return levels.round().clamp(0, LEVELS).long()
+    levels = rng.uniform(0, highest) + rng.uniform(0, 3) * ranks + noise
+    return levels.round().clamp(0, highest).long()
 
 
 def _lossy(levels: Tensor, rng: np.random.Generator) -> Tensor:

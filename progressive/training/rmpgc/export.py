@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from progressive.codecs.rmpgc.backbones.multiscale import model
@@ -18,6 +17,7 @@ from progressive.codecs.rmpgc.backbones.multiscale.synthesis import SHAPE, Synth
 from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.errors import UsageError
 from progressive.exact.layers import integers_of, layers_of
+from progressive.exact.weights import weight_file
 from progressive.files import write_atomically
 
 
@@ -44,8 +44,7 @@ def write_model(
         tensors[f"{model.TIERS_OF_ROWS}{plane}"] = torch.from_numpy(coding.tier_of_row[plane])
     for prefix, module in ((model.TRANSFORM, transform), (model.SYNTHESIS, synthesis)):
         tensors |= {prefix + name: t.detach().cpu() for name, t in module.state_dict().items()}
-    ready = {name: t.contiguous() for name, t in sorted(tensors.items())}
-    write_atomically(out, save(ready, metadata={"architecture": model.ARCHITECTURE, "synthesis": SHAPE}))
+    write_atomically(out, weight_file(tensors, {"architecture": model.ARCHITECTURE, "synthesis": SHAPE}))
 
 
 def read_model(path: Path) -> tuple[ProbabilityNetworks, Transform, Synthesis]:

@@ -23,16 +23,14 @@ from torch import Tensor, nn
 from progressive.codecs.rmpgc.backbones.multiscale.colours import Colours
 from progressive.codecs.rmpgc.backbones.multiscale.quantiser import STEP
 from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS, PLANES, plane_and_tier
-from progressive.codecs.rmpgc.backbones.multiscale.synthesis import state_of
-from progressive.codecs.rmpgc.layout import BLOCK
 from progressive.training.phase import Loss, Phase
-from progressive.training.rmpgc.coded import CodedPhoto, CodedPool, coded
-from progressive.training.rmpgc.conditions import BASE, draw_states
+from progressive.training.rmpgc.coded import CodedPhoto, CodedPool
 from progressive.training.rmpgc.context import cost_of, index_of
 from progressive.training.rmpgc.export import fitted_coding
 from progressive.training.rmpgc.model import Semantics, Trainee
 from progressive.training.rmpgc.photos import PhotoPool
 from progressive.training.rmpgc.rate import bits_of_planes, rate_of
+from progressive.training.rmpgc.received import Reception
 from progressive.training.rmpgc.settings import PhaseSettings, Settings
 from progressive.training.rmpgc.start import start_from_marginals
 
@@ -226,16 +224,8 @@ class Decoding(Stage):
         return [self.model.synthesis]
 
     def loss(self, rng: np.random.Generator) -> Loss:
-        drawn = self._coded.draw(rng, self.own.batch)
-        device = self.pool.device
-        photos = torch.stack([crop.photo for crop in drawn]).float().to(device) / 255
-        states = draw_states(photos, self.semantics.importance, rng)
-        each = [crop.at(state) for crop, state in zip(drawn, states.cpu(), strict=True)]
-        values = [torch.cat(scale).to(device) for scale in zip(*each, strict=True)]
-        with torch.no_grad():
-            turned = self.model.transform.synthesise(values)
-            linear = torch.cat([crop.colours.restored(y[None]) for crop, y in zip(drawn, turned, strict=True)])
-        return self._picture_loss(photos, linear, states)
+        received = self._reception.draw(rng, self.own.batch)
+        return self._picture_loss(received.photos, received.linear, received.states)
 
     def _picture_loss(self, photos: Tensor, linear: Tensor, states: Tensor) -> Loss:
         """The logarithm of the squared error and, a little, of the features' distance.
@@ -257,32 +247,30 @@ class Decoding(Stage):
         return Loss(total, figures)
 
     @cached_property
-    def _coded(self) -> CodedPool:
+    def _reception(self) -> Reception:
         photos = self.pool.whole(self.settings.calibration_photos)
         coding = fitted_coding(self.model.networks, self.model.transform, photos)
         count, side = self.settings.coded_crops, self.own.crop
-        return CodedPool(self.pool.photos, count, side, coding, self.model.transform, seed=0)
+        crops = CodedPool(self.pool.photos, count, side, coding, self.model.transform, seed=0)
+        return Reception(crops, self.semantics.importance, self.pool.device)
 
     def quality(self, model: Trainee) -> str:
         gains = torch.zeros(LEVELS + 1)
         reached = torch.zeros(LEVELS + 1)
-        for photo, known in zip(self.held_out, self._watched, strict=True):
+        for photo in self._watched:
             for level in range(LEVELS + 1):
-                states = torch.full([n // BLOCK for n in photo.shape[2:]], state_of(0, BASE + level))
-                values = [v.to(photo.device) for v in known.at(states)]
-                linear = known.colours.restored(model.transform.synthesise(values))
-                picture = model.synthesis(linear, states[None].to(photo.device)).clamp(0, 1)
-                reached[level] -= 10 * torch.log10((picture - photo).square().mean() + 1e-10).cpu()
-                gains[level] += 10 * torch.log10((linear.clamp(0, 1) - photo).square().mean() + 1e-10).cpu()
+                has = self._reception.at_level(photo, level)
+                picture = model.synthesis(has.linear, has.states).clamp(0, 1)
+                reached[level] -= 10 * torch.log10((picture - has.photos).square().mean() + 1e-10).cpu()
+                gains[level] += 10 * torch.log10((has.linear.clamp(0, 1) - has.photos).square().mean() + 1e-10).cpu()
         gains += reached
-        count = len(self.held_out)
+        count = len(self._watched)
         lines = (f"{r:.2f} ({g:+.2f})" for r, g in zip(reached / count, gains / count, strict=True))
         return f"PSNR (gain) {' '.join(lines)} dB"
 
     @cached_property
     def _watched(self) -> list[CodedPhoto]:
-        bytes_of = [(x[0] * 255).round().to(torch.uint8).cpu() for x in self.held_out]
-        return [coded([x], *self._coded.how)[0] for x in bytes_of]
+        return self._reception.watched(self.held_out)
 
 
 def _logarithm(bits: Tensor) -> Tensor:

@@ -55,8 +55,9 @@ export class Feed {
     }
   }
 
-  async picture(receiver, photo, number, { whole = false } = {}) {
-    const answer = await fetch(`/api/pictures/${receiver}/${photo}/${number}${whole ? "?whole" : ""}`, { headers: this.headers });
+  async picture(receiver, photo, number, { look = "", whole = false } = {}) {
+    const asked = new URLSearchParams({ ...(look && { look }), ...(whole && { whole }) });
+    const answer = await fetch(`/api/pictures/${receiver}/${photo}/${number}?${asked}`, { headers: this.headers });
     if (!answer.ok) throw new Error("there is no such picture");
     return answer.blob();
   }

@@ -14,14 +14,14 @@ export class Pictures {
     this.urls.clear();
   }
 
-  // A URL of the picture for an <img>.
-  get(photo, number) {
-    const key = `${photo.receiver}/${photo.number}/${number}`;
+  // A URL of the picture for an <img>, in another look than the main one if it is named.
+  get(photo, number, look = "") {
+    const key = `${photo.receiver}/${photo.number}/${number}/${look}`;
     let entry = this.urls.get(key);
     this.urls.delete(key);
     if (!entry) {
       this.running += 1;
-      entry = this.feed.picture(photo.receiver, photo.number, number).then((blob) => URL.createObjectURL(blob));
+      entry = this.feed.picture(photo.receiver, photo.number, number, { look }).then((blob) => URL.createObjectURL(blob));
       entry.catch(() => this.urls.delete(key)).finally(() => { this.running -= 1; });
     }
     this.urls.set(key, entry);

@@ -14,6 +14,8 @@ export class Stage {
     this.overlay = document.querySelector("#overlay");
     this.importance = document.querySelector("#importance");
     this.download = document.querySelector("#download");
+    this.look = document.querySelector("#look");
+    this.otherLook = ""; // the look that is wanted, if not the main one
     this.photo = null;
     this.following = true;
     this.place = 0;
@@ -32,6 +34,10 @@ export class Stage {
       this.overlay.setAttribute("aria-pressed", shown);
       this.importance.hidden = !shown;
     });
+    this.look.addEventListener("click", () => {
+      this.otherLook = this.otherLook ? "" : this.photo.facts.looks[1];
+      this.update();
+    });
     this.download.addEventListener("click", (event) => { event.preventDefault(); this.save(); });
     this.download.addEventListener("keydown", (event) => {
       if (event.key === " " || event.key === "Enter") { event.preventDefault(); this.save(); }
@@ -42,6 +48,17 @@ export class Stage {
 
   // The picture that is chosen: the latest, or an earlier one.
   get chosen() { return this.photo?.pictures[this.place]; }
+
+  // The number and the look of the picture to show. The other look of the latest one takes a moment: until then
+  // that of the one before is shown.
+  get wish() {
+    const { chosen, photo } = this;
+    if (!this.otherLook || !photo.facts.looks?.includes(this.otherLook)) return [chosen.number, ""];
+    const there = photo.looks.filter(([number, look]) => look === this.otherLook && number <= chosen.number);
+    const [number] = there.at(-1) ?? [];
+    const fits = number === chosen.number || (this.following && number !== undefined);
+    return fits ? [number, this.otherLook] : [chosen.number, ""];
+  }
 
   show(photo) {
     const another = !this.photo || photo.receiver !== this.photo.receiver || photo.number !== this.photo.number;
@@ -74,6 +91,7 @@ export class Stage {
     this.frame.style.setProperty("--width", width);
     this.frame.style.setProperty("--height", height);
     this.frame.classList.toggle("waiting", this.last < 0);
+    this.drawLook();
     this.drawImportance();
     this.load();
     this.onmove();
@@ -91,6 +109,7 @@ export class Stage {
       format.layer(chosen.layer),
       format.quality(chosen, facts.segments),
       chosen.gaps,
+      (this.wish[1] || facts.looks?.[0]) === "natural" && "details partly invented",
     ];
     return words.filter(Boolean).join(" · ");
   }
@@ -99,7 +118,7 @@ export class Stage {
   async load() {
     const { chosen, photo } = this;
     if (!chosen) return;
-    const key = `${photo.receiver}/${photo.number}/${chosen.number}`;
+    const key = `${photo.receiver}/${photo.number}/${this.wish}`;
     if (key === this.wanted) return;
     this.wanted = key;
     if (this.loading) return;
@@ -107,16 +126,16 @@ export class Stage {
     let done;
     do {
       done = this.wanted;
-      const [wantedPhoto, number] = [this.photo, this.chosen.number];
+      const [wantedPhoto, [number, look]] = [this.photo, this.wish];
       try {
-        const url = await this.pictures.get(wantedPhoto, number);
-        if (wantedPhoto === this.photo) await this.fadeTo(url, number);
+        const url = await this.pictures.get(wantedPhoto, number, look);
+        if (wantedPhoto === this.photo) await this.fadeTo(url, number, look);
       } catch { /* the receiver has gone; what is shown stays */ }
     } while (done !== this.wanted);
     this.loading = false;
   }
 
-  async fadeTo(url, number) {
+  async fadeTo(url, number, look) {
     const [shown, hidden] = this.layers[0].classList.contains("front") ? this.layers : [...this.layers].reverse();
     hidden.src = url;
     await hidden.decode();
@@ -127,6 +146,13 @@ export class Stage {
     void hidden.offsetWidth; // so that the fade begins at nothing
     hidden.classList.add("front", "shown");
     this.figure.dataset.number = number;
+    this.figure.dataset.look = look;
+  }
+
+  drawLook() {
+    const [main, other] = this.photo.facts.looks ?? [];
+    this.look.hidden = !other;
+    this.look.textContent = `Look: ${this.otherLook || main}`;
   }
 
   drawImportance() {
@@ -149,11 +175,12 @@ export class Stage {
   async save() {
     const { photo, chosen } = this;
     if (!chosen) return;
-    const blob = await this.pictures.feed.picture(photo.receiver, photo.number, chosen.number, { whole: true })
-      .catch(async () => (await fetch(await this.pictures.get(photo, chosen.number))).blob());
+    const [number, look] = this.wish;
+    const blob = await this.pictures.feed.picture(photo.receiver, photo.number, number, { look, whole: true })
+      .catch(async () => (await fetch(await this.pictures.get(photo, number, look))).blob());
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
-    link.download = `${title(photo).replaceAll(" ", "_")}_${String(chosen.number).padStart(2, "0")}.png`;
+    link.download = `${title(photo).replaceAll(" ", "_")}_${String(number).padStart(2, "0")}${look && `_${look}`}.png`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }

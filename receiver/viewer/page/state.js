@@ -21,11 +21,11 @@ export class State {
   applyPhoto(photos, message) {
     let photo = photos.get(message.photo);
     if (!photo) {
-      photo = { receiver: message.receiver, number: message.photo, facts: {}, start: 0, marks: "", samples: [], pictures: [] };
+      photo = { receiver: message.receiver, number: message.photo, facts: {}, start: 0, marks: "", samples: [], pictures: [], looks: [] };
       photos.set(photo.number, photo);
       if (photos.size > PHOTOS_KEPT) photos.delete(photos.keys().next().value);
     }
-    const { fates, samples, pictures } = message;
+    const { fates, samples, pictures, looks } = message;
     photo.state = message.state;
     photo.reason = message.reason;
     photo.figures = message.figures;
@@ -35,6 +35,7 @@ export class State {
     photo.marks = photo.marks.slice(0, fates.from) + fates.marks;
     photo.samples = samples.all ? samples.items : photo.samples.concat(samples.items);
     photo.pictures = pictures.all ? pictures.items : photo.pictures.concat(pictures.items);
+    photo.looks = looks.all ? looks.items : photo.looks.concat(looks.items);
   }
 
   // What all receivers are at, in words.

@@ -205,3 +205,28 @@ def test_a_photo_whose_name_is_not_utf_8_has_a_report(tmp_path: Path) -> None:
     folder = OutputFolder(tmp_path)
     folder.finish({"source": "photo_\udcff.png"}, 100)
     assert json.loads((tmp_path / "report.json").read_bytes())["settings"] == {"source": "photo_\udcff.png"}
+
+
+def test_other_looks_of_a_picture_lie_beside_it_and_go_first_when_there_is_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = OutputFolder(tmp_path)
+    for number in range(2):
+        output.add_refinement(grey(number), Refinement(number, number, 0))
+        path = output.add_look(grey(100 + number), "natural")
+        assert path == tmp_path / f"refinement_0{number}_natural.png"
+        assert np.array_equal(read_photo(path), grey(100 + number))
+    refused = iter([True, True, False])
+    write = Path.write_bytes
+
+    def full_at_first(self: Path, data: bytes) -> int:
+        if next(refused, False):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full_at_first)
+    output.finish({}, 1, timeline=False)
+    assert names(tmp_path) == {"refinement_00.png", "refinement_01.png", "final.png", "report.json"}
+    assert output.add_look(grey(1), "natural") is None
+    OutputFolder(tmp_path)
+    assert names(tmp_path) == set()

@@ -62,6 +62,7 @@ def test_a_page_sees_a_photo_from_its_first_packet_to_its_end():
         "segments": 9,
         "codec": "codec 200",
         "importance": None,
+        "looks": ["faithful"],
     }
     assert (photo["state"], photo["reason"], photo["marks"]) == ("done", "complete", "sxs")
     assert photo["blocks"] == [[0, 4, "srs.", 0, False]]

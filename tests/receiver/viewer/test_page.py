@@ -54,11 +54,11 @@ def photo(tmp_path):
 class Run:
     """A photo over a link that loses a quarter, in a thread."""
 
-    def __init__(self, photo, tmp_path, viewer):
+    def __init__(self, photo, tmp_path, viewer, looks=("faithful",)):
         self.out, self.shown = tmp_path / "out", Shown()
         settings = SenderSettings(60e3, packet_size=400, deadline_s=4.0, protection="equal", redundancy=0.5)
         options = SenderOptions(
-            str(photo), "thumbnails", settings, channel="ge:loss=25%,burst=2", seed=2, output=self.out
+            str(photo), "thumbnails", settings, channel="ge:loss=25%,burst=2", seed=2, output=self.out, looks=looks
         )
         displays = Displays([self.shown, ViewerDisplay(viewer.gallery, "receiver")])
         self.thread = threading.Thread(target=stream_locally, args=(options, displays))
@@ -121,6 +121,36 @@ async def test_the_page_shows_a_photo_as_it_comes_over_a_lossy_link(photo, tmp_p
 
 
 @needs_chromium
+@pytest.mark.usefixtures("thumbnails_with_looks")
+async def test_the_page_switches_the_look_of_every_picture_also_when_all_is_over(photo, tmp_path):
+    def brightness(look):
+        canvas = "c = document.createElement('canvas'), c.width = c.height = 1, x = c.getContext('2d'),"
+        canvas += "x.drawImage(document.querySelector('.layer.front'), 0, 0, 1, 1), x.getImageData(0, 0, 1, 1).data[0]"
+        return f"document.querySelector('#stage figure').dataset.look === '{look}' && ({canvas})"
+
+    with Viewer(Gallery("progressive"), ViewAddress("127.0.0.1", 0)) as viewer:
+        run = Run(photo, tmp_path, viewer, looks=("faithful", "natural"))
+        async with page_of(viewer) as page:
+            run.thread.start()
+            last = len((await asyncio.to_thread(run.report))["events"]) - 1
+            for number in (last, 1):
+                await page.evaluate(
+                    f"slider = document.querySelector('#slider'); slider.value = {number};"
+                    "slider.dispatchEvent(new Event('input'))"
+                )
+                seen = {}
+                for look, words in (("", "faithful"), ("natural", "natural")):
+                    await page.wait_for(
+                        f"{NUMBER} === '{number}' && document.querySelector('#stage figure').dataset.look === '{look}'"
+                    )
+                    assert await page.evaluate("document.querySelector('#look').textContent") == f"Look: {words}"
+                    seen[look] = await page.evaluate(brightness(look))
+                    await page.evaluate("document.querySelector('#look').click()")
+                assert abs(seen[""] + seen["natural"] - 255) < 20
+                assert (run.out / f"refinement_{number:02d}_natural.png").is_file()
+
+
+@needs_chromium
 @pytest.mark.usefixtures("thumbnails")
 async def test_the_page_serves_the_keyboard_a_phone_and_people_who_want_no_motion(photo, tmp_path):
     with Viewer(Gallery("progressive"), ViewAddress("127.0.0.1", 0, "secret")) as viewer:
@@ -151,7 +181,7 @@ async def test_the_page_serves_the_keyboard_a_phone_and_people_who_want_no_motio
             await page.resize(390, 844, scale=2, mobile=True)
             await page.wait_for("innerWidth === 390")
             assert await page.evaluate("document.documentElement.scrollWidth") <= 390
-            small = "[...document.querySelectorAll('#stage button, #stage .button')]"
+            small = "[...document.querySelectorAll('#stage button:not([hidden]), #stage .button')]"
             assert await page.evaluate(f"Math.min(...{small}.map(button => button.offsetHeight))") >= 40
 
 

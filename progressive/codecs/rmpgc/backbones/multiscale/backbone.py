@@ -7,17 +7,19 @@ from functools import cache
 
 import torch
 
-from progressive.codec import Photo
+from progressive.codec import FAITHFUL, Photo
 from progressive.codecs.rmpgc.backbone import Coded
 from progressive.codecs.rmpgc.backbones.multiscale.colours import SIZE, Colours
 from progressive.codecs.rmpgc.backbones.multiscale.encoder import code_tiles
 from progressive.codecs.rmpgc.backbones.multiscale.model import Coding, Model
+from progressive.codecs.rmpgc.backbones.multiscale.natural import WEIGHTS as WEIGHTS_OF_LOOK
 from progressive.codecs.rmpgc.backbones.multiscale.picture import latent_of
 from progressive.codecs.rmpgc.backbones.multiscale.renderer import Renderer
 from progressive.codecs.rmpgc.backbones.multiscale.scales import DEPTH
 from progressive.codecs.rmpgc.backbones.multiscale.tile import TileState
 from progressive.codecs.rmpgc.layout import Depth, Layout, Window
 from progressive.exact.tables import FrequencyTable
+from progressive.looks import LOOKS
 from progressive.runtime.stopping import Stop
 from progressive.runtime.threads import one_thread
 
@@ -36,6 +38,13 @@ class Multiscale(Model):
     @property
     def tables(self) -> Mapping[str, FrequencyTable]:
         return self.coding.tables
+
+    @property
+    def looks(self) -> tuple[str, ...]:
+        return tuple(LOOKS) if WEIGHTS_OF_LOOK.is_file() else (FAITHFUL,)
+
+    def prepare_look(self, look: str) -> None:
+        self.synthesis_of(look)
 
     @property
     def parameters_size(self) -> int:
@@ -64,6 +73,8 @@ class MultiscaleDecoding:
     def tile(self, window: Window) -> TileState:
         return TileState(window.height, window.width, self._coding)
 
-    def picture(self, layout: Layout, tiles: Mapping[int, TileState], parameters: bytes, stop: Stop) -> Photo:
+    def picture(
+        self, layout: Layout, tiles: Mapping[int, TileState], parameters: bytes, stop: Stop, look: str
+    ) -> Photo:
         with torch.inference_mode():
-            return self._renderer.picture(layout, tiles, self._colours(parameters), stop)
+            return self._renderer.picture(layout, tiles, self._colours(parameters), stop, look)

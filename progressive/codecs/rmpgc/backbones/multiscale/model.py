@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import progressive.exact.known_answer as exact
+from progressive.codec import FAITHFUL
 from progressive.codecs.rmpgc.backbones.multiscale import quantiser, scales
 from progressive.codecs.rmpgc.backbones.multiscale.coding import ESCAPE_TABLE, PLANE_ROWS, REACHES, look_of, table_of
+from progressive.codecs.rmpgc.backbones.multiscale.natural import load_natural
 from progressive.codecs.rmpgc.backbones.multiscale.points import PointTables
 from progressive.codecs.rmpgc.backbones.multiscale.probability import BASE_WIDTH, ProbabilityNetworks
 from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS, PLANES, SCALES, TIERS
@@ -118,6 +120,14 @@ class Model:
         check_known_answer(networks, self.known_answer)
         return Coding(networks, self.coding.tables, self.coding.points, self.coding.tier_of_row)
 
+    def synthesis_of(self, look: str) -> Synthesis:
+        """The network that makes pictures of this look; raises UsageError if its weights are missing or do not fit."""
+        return self.synthesis if look == FAITHFUL else self._natural
+
+    @cached_property
+    def _natural(self) -> Synthesis:
+        return load_natural(self.linear_id)
+
     def _table(self, name: str) -> FrequencyTable:
         return FrequencyTable(self._tensors[TABLES + name].numpy().astype(np.int64))
 
@@ -132,6 +142,11 @@ class Model:
     def synthesis_id(self) -> bytes:
         """Eight bytes that name how latents become pictures: a better synthesis opens old files."""
         return self._named((POINTS, TRANSFORM, SYNTHESIS))
+
+    @cached_property
+    def linear_id(self) -> bytes:
+        """Eight bytes that name how latents become linear pictures, which a synthesis is made for."""
+        return self._named((POINTS, TRANSFORM))
 
     def _named(self, prefixes: tuple[str, ...], constants: str = "") -> bytes:
         return fingerprint(self._tensors, (name for name in self._tensors if name.startswith(prefixes)), constants)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from progressive.codec import Photo
+from progressive.codec import FAITHFUL, Photo
 from progressive.codecs.rmpgc.backbones.multiscale.colours import Colours
 from progressive.codecs.rmpgc.backbones.multiscale.model import Model
 from progressive.codecs.rmpgc.backbones.multiscale.picture import pieces, to_photo, with_margin
@@ -27,13 +27,21 @@ class Renderer:
 
     def __init__(self, model: Model, device: str) -> None:
         self._device = torch.device(device)
-        self._transform, self._synthesis = model.transform.to(self._device), model.synthesis.to(self._device)
+        self._model, self._transform = model, model.transform.to(self._device)
 
-    def picture(self, layout: Layout, tiles: Mapping[int, TileState], colours: Colours, stop: Stop = never) -> Photo:
-        """The picture of a photo's tiles, [H, W, 3], in these colours; mid-grey where nothing is known.
+    def picture(
+        self,
+        layout: Layout,
+        tiles: Mapping[int, TileState],
+        colours: Colours,
+        stop: Stop = never,
+        look: str = FAITHFUL,
+    ) -> Photo:
+        """The picture of a photo's tiles, [H, W, 3], in these colours and this look; mid-grey where nothing is known.
 
-        Raises StoppedError if `stop`, asked before each piece, says so.
+        Raises StoppedError if `stop`, asked before each piece, says so; UsageError if there are no weights of the look.
         """
+        synthesis = self._model.synthesis_of(look).to(self._device)
         picture = np.full((layout.height, layout.width, 3), 128, np.uint8)
         if not tiles:
             return picture
@@ -49,7 +57,7 @@ class Renderer:
             _spread_brightness(values[0], here != MISSING)
             linear = colours.restored(self._transform.synthesise(values))
             with fast_floats(self._device):
-                pixels = self._synthesis(linear, here[None]).float()
+                pixels = synthesis(linear, here[None]).float()
             known = (here != MISSING).repeat_interleave(BLOCK, 0).repeat_interleave(BLOCK, 1)
             pixels = torch.where(known, pixels, 128 / 255)[:, :, *piece.inside(around).slices(BLOCK)]
             place = picture[piece.slices(BLOCK)]

@@ -1,0 +1,110 @@
+"""The phases of the natural look: feature matching, then discriminators along with it.
+
+Encoder, probability networks and transform stay as they are: the same bytes, the same latents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS
+from progressive.training.natural_look.losses import Features, deceiving, telling_apart
+from progressive.training.natural_look.model import Trainee
+from progressive.training.natural_look.settings import PhaseSettings, Settings
+from progressive.training.phase import Loss, Phase
+from progressive.training.rmpgc.coded import CodedPhoto
+from progressive.training.rmpgc.received import Reception
+
+WATCHED_LEVELS = (0, 2, 4, LEVELS)
+
+
+class Look(Phase[Trainee]):
+    """A weighted sum of feature matching, squared error, and what the discriminators say (RMPGC, Eq. 8).
+
+    Args:
+        features: that pictures are compared by.
+        reception: draws what receivers have of photos.
+        held_out: photos to watch, as `photos.watched` gives them.
+    """
+
+    own: PhaseSettings
+
+    def __init__(
+        self,
+        name: str,
+        model: Trainee,
+        settings: Settings,
+        features: Features,
+        reception: Reception,
+        held_out: Sequence[Tensor] = (),
+    ) -> None:
+        super().__init__(name, model, settings.phase(name))
+        self.settings, self.features, self.reception, self.held_out = settings, features, reception, held_out
+
+    @property
+    def trained(self) -> list[nn.Module]:
+        return [self.model.synthesis, *([self.model.discriminators] if self._adversarial else [])]
+
+    def groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        rates = (1.0, self.settings.discriminator_rate)
+        return [(list(module.parameters()), rate) for module, rate in zip(self.trained, rates, strict=False)]
+
+    def loss(self, rng: np.random.Generator) -> Loss:
+        highest = self.settings.low_level if rng.random() < self.settings.low_share else LEVELS
+        has = self.reception.draw(rng, self.own.batch, highest=highest)
+        with torch.autocast(has.photos.device.type, torch.bfloat16, enabled=self.settings.mixed_precision):
+            pictures = self.model.synthesis(has.linear, has.states)
+            matching = self.features.distance(pictures, has.photos).mean()
+            error = (pictures.float() - has.photos).square().mean()
+            total = self.own.feature_weight * matching + self.own.error_weight * error
+            figures = {"features": matching.detach(), "MSE": error.detach()}
+            if self._adversarial:
+                judged = self.model.discriminators
+                with _frozen(judged):
+                    deceived = deceiving(judged.verdicts(pictures, has.states))
+                told = telling_apart(
+                    judged.verdicts(has.photos, has.states), judged.verdicts(pictures.detach(), has.states)
+                )
+                total = total + self.own.adversarial_weight * deceived + told
+                figures |= {"deceiving": deceived.detach(), "telling apart": told.detach()}
+        return Loss(total, figures)
+
+    @property
+    def _adversarial(self) -> bool:
+        return self.own.adversarial_weight > 0
+
+    @torch.no_grad()
+    def report(self, model: Trainee) -> str:
+        if not self.held_out:
+            return ""
+        lines = []
+        for level in WATCHED_LEVELS:
+            figures = [self._figures(model, photo, level) for photo in self._watched]
+            apart, quality = np.mean(figures, 0)
+            lines.append(f"level {level}: features {apart:.4f} {quality:.2f} dB")
+        return ", ".join(lines)
+
+    def _figures(self, model: Trainee, photo: CodedPhoto, level: int) -> tuple[float, float]:
+        """The features' distance of a photo's picture at a level, and its PSNR."""
+        has = self.reception.at_level(photo, level)
+        picture = model.synthesis(has.linear, has.states).clamp(0, 1)
+        error = float((picture - has.photos).square().mean())
+        return float(self.features.distance(picture, has.photos).mean()), -10 * np.log10(error + 1e-10)
+
+    @cached_property
+    def _watched(self) -> list[CodedPhoto]:
+        return self.reception.watched(self.held_out)
+
+
+@contextmanager
+def _frozen(module: nn.Module) -> Iterator[None]:
+    """What is computed inside gives the module's own weights no gradients."""
+    module.requires_grad_(False)
+    yield
+    module.requires_grad_(True)
