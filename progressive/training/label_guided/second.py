@@ -12,9 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn import functional
 
+from progressive.codecs.label_guided.classes import BLANK
 from progressive.semantics.classifier import Classifier
 from progressive.training.label_guided.first import Coding, present, truncated
+from progressive.training.label_guided.labels import VOID
+from progressive.training.label_guided.model import Trainee
 from progressive.training.label_guided.photos import Batch
 from progressive.training.label_guided.pretrained import classifier_of
 from progressive.training.phase import Loss
@@ -42,6 +46,9 @@ class Second(Coding):
             (list(self.model.discriminators.parameters()), self.settings.discriminator_share),
         ]
 
+    def configure(self, model: Trainee, step: int) -> None:
+        model.priors.latent.set_rounding("straight-through")
+
     def loss_of(self, batch: Batch, rng: np.random.Generator) -> Loss:
         settings, photos = self.settings, batch.photos
         levels, labels = self.drawn_levels(len(photos), rng), self.drawn_labels(batch, rng)
@@ -55,6 +62,9 @@ class Second(Coding):
         if settings.feature_weight:
             features = feature_distance(self._classifier, picture, photos)
             total, figures["features"] = total + settings.feature_weight * features, features.detach()
+        if settings.semantic_weight:
+            classes = self._unlike_labels(picture, batch, labels)
+            total, figures["classes"] = total + settings.semantic_weight * classes, classes.detach()
         if settings.adversarial_weight:
             fooled, told = self._adversarial(picture, photos, batch.full_maps)
             total = total + settings.adversarial_weight * fooled + told
@@ -76,6 +86,15 @@ class Second(Coding):
         ).mean()
         return fooled, told
 
+    def _unlike_labels(self, picture: Tensor, batch: Batch, labels: Tensor) -> Tensor:
+        """Cross-entropy of what the segmentation finds in pictures, where a label map was given."""
+        given = torch.where(labels[:, :1, :1] == BLANK, VOID, batch.classes)
+        fixed = {name: p.detach() for name, p in self.model.segmentation.named_parameters()}
+        logits: Tensor = functional_call(self.model.segmentation, fixed, (picture,))
+        full = functional.interpolate(logits.float(), scale_factor=4, mode="bilinear")
+        nats = functional.cross_entropy(full, given, ignore_index=VOID, reduction="sum")
+        return nats / (given != VOID).sum().clamp(min=1)
+
     @cached_property
     def _classifier(self) -> Classifier:
         return classifier_of(self.settings.classifier)
@@ -90,7 +109,7 @@ def feature_distance(classifier: Classifier, pictures: Tensor, photos: Tensor) -
     total = pictures.new_zeros(())
     for start, end in pairwise(FEATURE_ENDS):
         seen = network.features[start:end](seen)
-        directions = nn.functional.normalize(seen.float(), dim=1, eps=1e-6)
+        directions = functional.normalize(seen.float(), dim=1, eps=1e-6)
         made, true = directions.chunk(2)
         total = total + (made - true).square().sum(1).mean()
     return total / (len(FEATURE_ENDS) - 1)

@@ -42,6 +42,7 @@ class Settings(settings.Settings):
         truncated_share: of samples that lack the last groups of some blocks.
         flat_share: of samples of a single colour, which have to stay so.
         feature_weight, mse_weight, adversarial_weight: of the second stage's losses (Eq. 13); 0 leaves one out.
+        semantic_weight: of what the segmentation makes of pictures beside the label map, which the paper does not have.
         discriminator_share: the discriminators' learning rate, as a share of the phase's.
         calibration_photos: that the stored tables are counted on.
         mixed_precision: bfloat16 in the networks.
@@ -57,6 +58,7 @@ class Settings(settings.Settings):
     feature_weight: float
     mse_weight: float
     adversarial_weight: float
+    semantic_weight: float
     discriminator_share: float
     calibration_photos: int
     mixed_precision: bool
@@ -77,7 +79,7 @@ class Settings(settings.Settings):
         yield not 0 <= self.lowest_level <= self.highest_level <= FINEST, f"levels must rise within 0..{FINEST}"
         shares = (self.blank_share, self.truncated_share, self.flat_share)
         yield min(shares) < 0 or max(shares) > 1, "blank_share, truncated_share, flat_share must lie in 0..1"
-        weights = (self.feature_weight, self.mse_weight, self.adversarial_weight)
+        weights = (self.feature_weight, self.mse_weight, self.adversarial_weight, self.semantic_weight)
         yield min(weights) < 0, "weights of losses must not be negative"
         yield not max(weights) > 0, "one weight of a loss must be above 0"
         yield self.discriminator_share <= 0, "learning rates must be above 0"

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from progressive.codecs.label_guided.groups import CHANNELS, GROUPS
+from progressive.codecs.label_guided.header import Parameters
+from progressive.codecs.label_guided.layout import CELL, TILE_SIDES, Layout
+from progressive.codecs.label_guided.segments import Contents, prefix_bytes, tile_bytes
+from progressive.errors import BitstreamError
+
+ONE, SOME, MANY = Layout(400, 300), Layout(1500, 1000), Layout(8064, 8064, 2)
+
+
+@pytest.mark.parametrize(("layout", "size"), [(ONE, 0), (SOME, 1), (MANY, 2)])
+def test_contents_survive_their_bytes(layout: Layout, size: int) -> None:
+    assert tile_bytes(layout) == size
+    tile = layout.tiles - 1
+    for contents in (Contents(tile, 0, b"code"), Contents(tile, 1, b"", 0, 2), Contents(tile, 2, b"x", 0, 1, more=1)):
+        data = contents.to_bytes(layout)
+        assert Contents.from_bytes(data, layout) == contents
+        assert len(data) == prefix_bytes(layout, contents.group) + len(contents.code)
+    assert list(Contents(tile, 1, b"", 0, 2, more=2).groups) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\0", b"\6\0", b"\0\4", b"\0\1", b"\0\1\0", b"\0\1\0\0", b"\0\1\x3f\2code", b"\0\1\x40\1"]
+    + [b"\0\x10", b"\0\x13\0\1", b"\0\x31\0\1"],
+)
+def test_what_a_stream_cannot_have_is_refused(data: bytes) -> None:
+    """Six tiles, four groups, 64 blocks in the first tile."""
+    assert SOME.tiles == 6
+    assert len(GROUPS) == 4
+    with pytest.raises(BitstreamError):
+        Contents.from_bytes(data, SOME)
+
+
+@given(st.binary(max_size=12))
+def test_any_bytes_are_contents_or_refused(data: bytes) -> None:
+    try:
+        contents = Contents.from_bytes(data, SOME)
+    except BitstreamError:
+        return
+    assert contents.to_bytes(SOME) == data
+
+
+@given(st.binary(max_size=4))
+def test_parameters_are_parsed_or_refused(data: bytes) -> None:
+    try:
+        parameters = Parameters.from_bytes(data)
+    except BitstreamError:
+        return
+    assert parameters.to_bytes() == data
+
+
+@pytest.mark.parametrize("side", TILE_SIDES)
+def test_tiles_cover_every_block_and_every_cell_once(side: int) -> None:
+    layout = Layout(1300, 700, side)
+    seen, cells = set(), 0
+    for window in layout.windows():
+        blocks = {(r, c) for r in range(window.top, window.top + window.height)
+                  for c in range(window.left, window.left + window.width)}  # fmt: skip
+        assert not seen & blocks
+        seen |= blocks
+        rows, columns = layout.cells(window)
+        assert rows > 0
+        assert columns > 0
+        cells += rows * columns
+    assert len(seen) == layout.rows * layout.columns == 11 * 21
+    assert cells == -(-700 // CELL) * -(-1300 // CELL)
+
+
+def test_groups_are_all_channels_in_order() -> None:
+    assert [n for group in GROUPS for n in range(group.start, group.stop)] == list(range(CHANNELS))
