@@ -23,6 +23,7 @@ from progressive.codecs.label_guided.ranking import Draft, TooLargeError, drafts
 from progressive.codecs.label_guided.renderer import Renderer
 from progressive.codecs.label_guided.search import Search
 from progressive.codecs.label_guided.segmentation import cell_labels, probabilities
+from progressive.codecs.label_guided.steps import FINEST
 from progressive.contexts import check_context
 from progressive.errors import UsageError
 from progressive.photos.arrays import as_photo
@@ -35,6 +36,9 @@ MIN_PAYLOAD = 257
 
 USUAL_BPP, LEAST_BYTES = 0.06, 600
 """Without a budget: bits a pixel, and bytes that small photos may take."""
+
+FINEST_USUAL = 52
+"""Without a budget: the finest level, which calm and small photos get."""
 
 USUAL_LEVEL = 20
 """About the level that this is for a street scene."""
@@ -117,10 +121,11 @@ class LabelGuided:
         with torch.inference_mode(), one_thread():
             found = self._segmented(photo) if labels is None else _checked(labels, photo)
             coder = _PhotoCoder(photo, found, self._model, max_payload)
+            finest = FINEST
             if budget is None:
-                budget = max(LEAST_BYTES, int(USUAL_BPP / 8 * photo.shape[0] * photo.shape[1]))
+                budget, finest = max(LEAST_BYTES, int(USUAL_BPP / 8 * photo.shape[0] * photo.shape[1])), FINEST_USUAL
             # The reckoning leaves out little; what is then still too large becomes coarser.
-            level = Search(budget, USUAL_LEVEL).run(coder.reckoned)
+            level = Search(budget, USUAL_LEVEL, finest).run(coder.reckoned)
             while True:
                 stream = coder.stream(level)
                 if stream.size <= budget or not level:

@@ -97,15 +97,15 @@ def stages_of(tile: CodedTile) -> list[range]:
 
 
 def ordered(drafts: Sequence[Draft], layout: Layout) -> tuple[Segment, ...]:
-    """Numbers the drafts from 1: the first segments of all tiles, so that the first picture is whole; then always the
-    best utility per byte whose needs are met.
+    """Numbers the drafts from 1: the first segments of all tiles, row by row, so that the first picture is whole; then
+    always the best utility per byte whose needs are met.
     """
 
     def payload(draft: Draft, _: int, __: tuple[int, ...]) -> bytes:
         return draft.contents.to_bytes(layout)
 
     def turn(draft: Draft) -> tuple[int, float]:
-        return min(draft.contents.group, ROOT + 1), -draft.density
+        return (0, draft.contents.tile) if draft.contents.group == ROOT else (1, -draft.density)
 
     return numbered(drafts, turn, payload)
 

@@ -25,13 +25,18 @@ class Search:
     Args:
         budget: bytes that the stream may take.
         start: the first level.
+        finest: the last one that may be taken.
     """
 
     budget: int
     start: int
+    finest: int = FINEST
     _sizes: dict[int, float] = field(default_factory=dict)
     _fits: int = -1
-    _beyond: int = FINEST + 1
+    _beyond: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._beyond = self.finest + 1
 
     def run(self, size_of: Callable[[int], float]) -> int:
         """The finest level that was found to fit; 0 if none does. `size_of` codes a photo and says what it takes."""

@@ -91,3 +91,4 @@ def test_the_finest_level_that_fits_is_found_in_a_few_trials(budget: int, halvin
 def test_what_never_fits_is_the_coarsest_and_what_always_fits_the_finest() -> None:
     assert Search(10, 20).run(lambda level: 100.0 + level) == 0
     assert Search(10**9, 20).run(lambda level: 100.0 + level) == FINEST
+    assert Search(10**9, 20, finest=40).run(lambda level: 100.0 + level) == 40
