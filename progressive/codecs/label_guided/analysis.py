@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from progressive.codecs.label_guided.groups import CHANNELS, GROUPS
+from progressive.codecs.label_guided.groups import CHANNELS, FIRST, GROUPS
 from progressive.codecs.label_guided.layout import SIDE
 from progressive.codecs.label_guided.prior import HYPER_CHANNELS
-from progressive.codecs.label_guided.steps import FINEST
+from progressive.codecs.label_guided.steps import FINEST, steps_of
 
 ENTER = 4
 """Pixels a position of the first layer."""
@@ -24,6 +24,12 @@ WIDTHS = (48, 64, 96)
 
 HYPER_SEEN = GROUPS[1].stop
 HYPER_WIDTH = 96
+BRIGHTNESS = 0.6
+"""Of the hyperprior's start: its steps a photo value of the brightest channel."""
+
+LEAST_SIZE, USUAL_SIZE = 0.05, 2.0
+"""Added to sizes in steps, so that nothing is a size as well; what their logarithm is about, below one."""
+
 SHAPE = f"{WIDTHS}{HYPER_SEEN}{HYPER_WIDTH}"
 
 
@@ -64,19 +70,30 @@ class Analysis(nn.Module):
 
 
 class HyperAnalysis(nn.Module):
-    """Coefficients of the first groups -> the hyperprior before it is rounded."""
+    """Coefficients of the first groups -> the hyperprior before it is rounded.
+
+    It starts as a block's mean brightness and how much goes on in it; from nothing it stays nothing, as what costs bits
+    has to be of use at once.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.enter = nn.Conv2d(2 * HYPER_SEEN * SIDE**2, HYPER_WIDTH, 1)
         self.mix = nn.Conv2d(HYPER_WIDTH, HYPER_WIDTH, 1)
-        self.leave = nn.Conv2d(HYPER_WIDTH, HYPER_CHANNELS, 1)
+        self.leave = zeroed(nn.Conv2d(HYPER_WIDTH, HYPER_CHANNELS, 1))
+        self.start = zeroed(nn.Conv2d(FIRST + 1, HYPER_CHANNELS, 1))
+        with torch.no_grad():
+            self.start.weight[0, 0] = BRIGHTNESS
+            self.start.weight[1, FIRST] = 1.0
 
-    def forward(self, coefficients: Tensor) -> Tensor:
-        """In steps, [N, C, 4 R, 4 K] -> [N, 8, R, K]."""
+    def forward(self, coefficients: Tensor, levels: Tensor) -> Tensor:
+        """In steps, [N, C, 4 R, 4 K], levels [N] -> [N, 8, R, K]."""
         seen = F.pixel_unshuffle(coefficients[:, :HYPER_SEEN], SIDE)
         h = torch.cat([seen, seen.abs()], 1).clamp(-32, 32) / 4
-        found: Tensor = self.leave(F.relu(self.mix(F.relu(self.enter(h))))).float()
+        means = F.avg_pool2d(coefficients[:, :FIRST], SIDE) * steps_of(levels).view(-1, 1, 1, 1)
+        sizes = F.avg_pool2d(coefficients[:, FIRST:HYPER_SEEN].abs().mean(1, keepdim=True), SIDE)
+        start = self.start(torch.cat([means, torch.log2(sizes + LEAST_SIZE) + USUAL_SIZE], 1))
+        found: Tensor = (start + self.leave(F.relu(self.mix(F.relu(self.enter(h)))))).float()
         return found
 
 

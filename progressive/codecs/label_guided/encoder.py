@@ -68,7 +68,7 @@ def analysed(photo: Photo, level: int, model: Model) -> Analysed:
         found = model.linear.analyse(pixels) / step_of(level)
         with fast_floats(torch.device("cpu")):
             found = found + model.analysis(pixels, levels).float()
-            own = model.hyper_analysis(found).float()
+            own = model.hyper_analysis(found, levels).float()
         coefficients[:, :, *piece.slices(SIDE)] = found[:, :, *piece.inside(around).slices(SIDE)]
         hyper[:, :, *piece.slices()] = own[:, :, *piece.inside(around).slices()]
     symbols = hyper.round().clamp(-HYPER_REACH, HYPER_REACH)[0].to(torch.int32).numpy()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from progressive.codec import Photo
@@ -20,6 +19,7 @@ from progressive.codecs.label_guided.segmentation import cell_labels, probabilit
 from progressive.codecs.label_guided.tables import SHAPES, Tables
 from progressive.errors import UsageError
 from progressive.exact.layers import integers_of, layers_of
+from progressive.exact.weights import weight_file
 from progressive.files import write_atomically
 from progressive.runtime.threads import one_thread
 from progressive.training.label_guided.first import COARSENESS
@@ -29,7 +29,7 @@ from progressive.training.label_guided.settings import Settings
 LARGEST_SIDE = 8
 """Blocks of a photo's side that are counted, as of a tile."""
 
-MARGIN = 0.03
+MARGIN = 0.015
 """How far below the least sure of the photos set aside one has to be to be taken for no street scene."""
 
 
@@ -59,8 +59,7 @@ def write_model(out: Path, trainee: Trainee, tables: Tables, unsure: float) -> N
     tensors[model.POINTS] = torch.from_numpy(tables.points)
     for prefix, module in _floats(trainee).items():
         tensors |= {prefix + name: t.detach().cpu().half() for name, t in module.state_dict().items()}
-    ready = {name: t.contiguous() for name, t in sorted(tensors.items())}
-    write_atomically(out, save(ready, metadata={"architecture": model.ARCHITECTURE, "networks": model.NETWORKS}))
+    write_atomically(out, weight_file(tensors, {"architecture": model.ARCHITECTURE, "networks": model.NETWORKS}))
 
 
 def read_model(path: Path) -> Trainee:
@@ -114,8 +113,11 @@ def _sample(trainee: Trainee, photo: Photo, number: int, settings: Settings) -> 
     level = low + int((number * 0.618034 % 1) ** COARSENESS * (high - low + 1))
     cut = np.ascontiguousarray(photo[:height, :width])
     pixels = torch.from_numpy(cut).permute(2, 0, 1)[None].float() / 255
-    coefficients = trainee.coefficients(pixels, torch.tensor([level]))
-    hyper = trainee.hyper_analysis(coefficients).round().clamp(-HYPER_REACH, HYPER_REACH)[0].to(torch.int32).numpy()
+    levels = torch.tensor([level])
+    coefficients = trainee.coefficients(pixels, levels)
+    hyper = (
+        trainee.hyper_analysis(coefficients, levels).round().clamp(-HYPER_REACH, HYPER_REACH)[0].to(torch.int32).numpy()
+    )
     labels = cell_labels(probabilities(trainee.segmentation, cut), height, width)[0]
     assert labels.shape == (height // BLOCK * SIDE, width // BLOCK * SIDE)
     return Sample(Choices(coefficients, hyper, labels), level)

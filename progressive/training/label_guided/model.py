@@ -71,7 +71,7 @@ class Trainee(nn.Module):
         With noise gradients reach coefficients and hyperprior: from the bits as if noise had been added, from what is
         expected as if nothing had been rounded (Minnen and Singh 2020).
         """
-        hyper = self.hyper_analysis(coefficients)
+        hyper = self.hyper_analysis(coefficients, levels)
         if noise is None:
             symbols = rounded_hyper(hyper)
             found = walk(self.priors.latent, quantised(coefficients), symbols, labels, levels)
