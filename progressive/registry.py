@@ -75,6 +75,15 @@ CODECS: dict[str, Entry] = {
         weights="hierarchical_vae.safetensors",
         rates="0.03 to 2 bpp, a stream for each",
     ),
+    "label_guided": Entry(
+        5,
+        "progressive.codecs.label_guided.codec:LabelGuided",
+        "a label map beside the latent tells the decoder what to draw",
+        recipe="progressive.training.label_guided.recipe:train",
+        weights="label_guided.safetensors",
+        domain="street scenes",
+        rates="0.02 to 0.1 bpp, a stream for each",
+    ),
 }
 
 DEFAULT_CODEC = "rmpgc"

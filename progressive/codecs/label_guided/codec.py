@@ -37,10 +37,10 @@ MIN_PAYLOAD = 257
 USUAL_BPP, LEAST_BYTES = 0.06, 600
 """Without a budget: bits a pixel, and bytes that small photos may take."""
 
-FINEST_USUAL = 52
+FINEST_USUAL = 58
 """Without a budget: the finest level, which calm and small photos get."""
 
-USUAL_LEVEL = 20
+USUAL_LEVEL = 38
 """About the level that this is for a street scene."""
 
 COARSER, COARSER_AN_OCTAVE = 2, 10

@@ -29,10 +29,12 @@ class Batch:
     Fields:
         photos: RGB in 0..1, [N, 3, H, W].
         classes: of each pixel, or VOID, int64 [N, H, W].
+        flat: which are of a single colour, bool [N].
     """
 
     photos: Tensor
     classes: Tensor
+    flat: Tensor
 
     @property
     def full_maps(self) -> Tensor:
@@ -62,15 +64,16 @@ class PhotoPool:
 
     def draw(self, rng: np.random.Generator, count: int, side: int, flat_share: float = 0.0) -> Batch:
         """Random square crops, half of them mirrored, of other sizes and colours; a share of them of one colour."""
-        photos, classes = [], []
-        for _ in range(count):
+        photos, classes, flat = [], [], rng.random(count) < flat_share
+        for place in range(count):
             number = int(rng.integers(len(self.photos)))
             photo, own = self._crop(number, side, rng)
-            if rng.random() < flat_share:
+            if flat[place]:
                 photo = photo.mean((1, 2), keepdim=True).add(float(rng.uniform(-0.3, 0.3))).expand_as(photo)
             photos.append(_recoloured(photo, rng))
             classes.append(own)
-        return Batch(torch.stack(photos).contiguous(memory_format=torch.channels_last), torch.stack(classes).long())
+        crops = torch.stack(photos).contiguous(memory_format=torch.channels_last)
+        return Batch(crops, torch.stack(classes).long(), torch.from_numpy(flat).to(self.device))
 
     def whole(self, count: int) -> list[tuple[Photo, Map]]:
         """The first photos, bytes [H, W, 3], and their classes."""
@@ -100,7 +103,8 @@ def watched(photos: Sequence[Photo], maps: Sequence[Map], device: torch.device) 
         height, width = (n // BLOCK * BLOCK for n in photo.shape[:2])
         if height and width:
             pixels = torch.tensor(photo[:height, :width]).permute(2, 0, 1)[None].float().to(device) / 255
-            found.append(Batch(pixels, torch.tensor(own[:height, :width])[None].long().to(device)))
+            classes = torch.tensor(own[:height, :width])[None].long().to(device)
+            found.append(Batch(pixels, classes, torch.zeros(1, dtype=torch.bool, device=device)))
     return found
 
 

@@ -26,6 +26,9 @@ from progressive.training.phase import Loss
 FEATURE_ENDS = (0, 2, 5, 8, 10, 12)
 """Layers of SqueezeNet's `features` between which pictures are compared."""
 
+FLAT_WEIGHT = 400.0
+"""Of the squared error of pictures of a single colour."""
+
 
 class Second(Coding):
     """The decoder against discriminators that see the label map; encoder and hyperprior are fixed."""
@@ -56,17 +59,22 @@ class Second(Coding):
         with torch.no_grad():
             found = self.model.walk(self.model.coefficients(photos, levels), labels, levels)
         _, picture = self.model.decode(found.values * present(known), labels, known, levels)
-        squared = (picture - photos).square().mean()
-        total = settings.mse_weight * squared
-        figures = {"PSNR dB": -10 * torch.log10(squared.detach() + 1e-6)}
+        squared = (picture - photos).square().mean((1, 2, 3))
+        total = (squared * torch.where(batch.flat, FLAT_WEIGHT, settings.mse_weight)).mean()
+        figures = {"PSNR dB": -10 * torch.log10(squared.detach().mean() + 1e-6)}
+        # A picture of a single colour has no texture to be right: features and discriminators would make one up.
+        real = torch.nonzero(~batch.flat)[:, 0]
+        if not len(real):
+            return Loss(total, figures)
+        made, true, own = picture[real], photos[real], Batch(photos[real], batch.classes[real], batch.flat[real])
         if settings.feature_weight:
-            features = feature_distance(self._classifier, picture, photos)
+            features = feature_distance(self._classifier, made, true)
             total, figures["features"] = total + settings.feature_weight * features, features.detach()
         if settings.semantic_weight:
-            classes = self._unlike_labels(picture, batch, labels)
+            classes = self._unlike_labels(made, own, labels[real])
             total, figures["classes"] = total + settings.semantic_weight * classes, classes.detach()
         if settings.adversarial_weight:
-            fooled, told = self._adversarial(picture, photos, batch.full_maps)
+            fooled, told = self._adversarial(made, true, own.full_maps)
             total = total + settings.adversarial_weight * fooled + told
             figures |= {"fooled": fooled.detach(), "told apart": told.detach()}
         return Loss(total, figures)
