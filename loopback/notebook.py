@@ -9,7 +9,8 @@ from pathlib import Path
 from channel_sim.link import LinkSettings
 from channel_sim.spec import parse_channel
 from loopback.local_stream import Links, LocalStream, VirtualClock, as_slow_as_the_sender, run_stream
-from progressive.codec import Photo
+from progressive.codec import FAITHFUL, Photo
+from progressive.looks import wanted_looks
 from progressive.output.folder import OutputFolder
 from progressive.photos import read_photo
 from progressive.photos.arrays import as_photo
@@ -71,6 +72,7 @@ def stream_photo(
     protection: str = "auto",
     packet_size: int = 1100,
     full_size: bool = False,
+    look: str = FAITHFUL,
     seed: int = 0,
 ) -> Streamed:
     """Streams a photo over a simulated link, on a virtual clock: the same arguments give the same packets.
@@ -81,6 +83,7 @@ def stream_photo(
         bandwidth, channel, deadline: as on the command line of the sender.
         protection: auto, equal, none or pet.
         full_size: never downscale, even if the base takes more than a tenth of the deadline.
+        look: of the pictures, where the codec has it.
 
     It works inside a running event loop as well. Raises UsageError for what makes no sense, RunError if the base did
     not arrive.
@@ -90,7 +93,15 @@ def stream_photo(
     )
     coder, options = settled(
         SenderOptions(
-            None, codec, settings, context=context, full_size=full_size, channel=channel, seed=seed, fast=True
+            None,
+            codec,
+            settings,
+            context=context,
+            full_size=full_size,
+            channel=channel,
+            seed=seed,
+            fast=True,
+            looks=wanted_looks(look, all_of_them=False),
         )
     )
     link: LinkSettings = as_slow_as_the_sender(parse_channel(channel), options)

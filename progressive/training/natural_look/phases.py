@@ -23,9 +23,14 @@ from progressive.training.rmpgc.received import Reception
 
 WATCHED_LEVELS = (0, 2, 4, LEVELS)
 
+ERROR_FLOOR = 1e-5
+"""Mean squared error below which nothing is gained (50 dB)."""
+
 
 class Look(Phase[Trainee]):
     """A weighted sum of feature matching, squared error, and what the discriminators say (RMPGC, Eq. 8).
+
+    The squared error counts by its logarithm: where much is known, little may be given away.
 
     Args:
         features: that pictures are compared by.
@@ -61,9 +66,10 @@ class Look(Phase[Trainee]):
         with torch.autocast(has.photos.device.type, torch.bfloat16, enabled=self.settings.mixed_precision):
             pictures = self.model.synthesis(has.linear, has.states)
             matching = self.features.distance(pictures, has.photos).mean()
-            error = (pictures.float() - has.photos).square().mean()
-            total = self.own.feature_weight * matching + self.own.error_weight * error
-            figures = {"features": matching.detach(), "MSE": error.detach()}
+            errors = (pictures.float() - has.photos).square().mean((1, 2, 3))
+            total = self.own.feature_weight * matching
+            total = total + self.own.error_weight * torch.log(errors + ERROR_FLOOR).mean()
+            figures = {"features": matching.detach(), "MSE": errors.detach().mean()}
             if self._adversarial:
                 judged = self.model.discriminators
                 with _frozen(judged):

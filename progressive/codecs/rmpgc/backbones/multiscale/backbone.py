@@ -7,12 +7,11 @@ from functools import cache
 
 import torch
 
-from progressive.codec import FAITHFUL, Photo
+from progressive.codec import Photo
 from progressive.codecs.rmpgc.backbone import Coded
 from progressive.codecs.rmpgc.backbones.multiscale.colours import SIZE, Colours
 from progressive.codecs.rmpgc.backbones.multiscale.encoder import code_tiles
 from progressive.codecs.rmpgc.backbones.multiscale.model import Coding, Model
-from progressive.codecs.rmpgc.backbones.multiscale.natural import WEIGHTS as WEIGHTS_OF_LOOK
 from progressive.codecs.rmpgc.backbones.multiscale.picture import latent_of
 from progressive.codecs.rmpgc.backbones.multiscale.renderer import Renderer
 from progressive.codecs.rmpgc.backbones.multiscale.scales import DEPTH
@@ -41,7 +40,7 @@ class Multiscale(Model):
 
     @property
     def looks(self) -> tuple[str, ...]:
-        return tuple(LOOKS) if WEIGHTS_OF_LOOK.is_file() else (FAITHFUL,)
+        return tuple(LOOKS)
 
     def prepare_look(self, look: str) -> None:
         self.synthesis_of(look)
