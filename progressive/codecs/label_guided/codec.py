@@ -37,7 +37,7 @@ MIN_PAYLOAD = 257
 USUAL_BPP, LEAST_BYTES = 0.06, 600
 """Without a budget: bits a pixel, and bytes that small photos may take."""
 
-FINEST_USUAL = 58
+FINEST_USUAL = 60
 """Without a budget: the finest level, which calm and small photos get."""
 
 USUAL_LEVEL = 38

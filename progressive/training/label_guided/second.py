@@ -15,6 +15,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from progressive.codecs.label_guided.classes import BLANK
+from progressive.codecs.label_guided.steps import FINEST
 from progressive.semantics.classifier import Classifier
 from progressive.training.label_guided.first import Coding, present, truncated
 from progressive.training.label_guided.labels import VOID
@@ -55,6 +56,8 @@ class Second(Coding):
     def loss_of(self, batch: Batch, rng: np.random.Generator) -> Loss:
         settings, photos = self.settings, batch.photos
         levels, labels = self.drawn_levels(len(photos), rng), self.drawn_labels(batch, rng)
+        # Calm photos are coded finely, and there a change shows.
+        levels = torch.where(batch.flat, FINEST - levels // 3, levels)
         known = truncated(batch, rng, settings.truncated_share)
         with torch.no_grad():
             found = self.model.walk(self.model.coefficients(photos, levels), labels, levels)
