@@ -279,7 +279,7 @@ def test_scores_are_those_of_their_definition() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("crop = 256", "crop = 100", "crops must be multiples of 64"),
+        ("crop = 192", "crop = 100", "crops must be multiples of 64"),
         ("highest_level = 63", "highest_level = 64", rf"levels must rise within 0\.\.{FINEST}"),
         ("blank_share = 0.2", "blank_share = 1.2", "blank_share, truncated_share, flat_share must lie in"),
         ("mse_weight = ", "mse_weight = -1 #", "weights of losses must not be negative"),
