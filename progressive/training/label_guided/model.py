@@ -40,7 +40,14 @@ class HyperEntropy(nn.Module):
 
 
 class Trainee(nn.Module):
-    """Segmentation, priors, the networks of encoder and decoder, and the discriminators, which no file holds."""
+    """Segmentation, priors, the networks of encoder and decoder, and the discriminators, which no file holds.
+
+    Fields:
+        first_synthesis: the decoder's network as the second stage began with it, from then on.
+        is_second: one from then on, zero before.
+    """
+
+    is_second: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,8 +58,25 @@ class Trainee(nn.Module):
         self.hyper_analysis = HyperAnalysis()
         self.hyper_entropy = HyperEntropy()
         self.synthesis = Synthesis()
+        self.first_synthesis = Synthesis()
+        self.register_buffer("is_second", torch.zeros(()))
         self.discriminators = Discriminators()
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def begin_second(self) -> None:
+        """The second stage begins with the decoder's network as it is."""
+        self.first_synthesis.load_state_dict(self.synthesis.state_dict())
+        self.is_second.fill_(1)
+
+    @torch.no_grad()
+    def interpolate(self, first_share: float) -> None:
+        """Moves the decoder's network back by a share towards where the second stage began.
+
+        Network interpolation, as Iwai et al. have it from earlier work: a little of the first stage keeps calm areas
+        calm and costs next to nothing elsewhere.
+        """
+        for own, first in zip(self.synthesis.parameters(), self.first_synthesis.parameters(), strict=True):
+            own.lerp_(first, first_share * float(self.is_second))
 
     def coefficients(self, photos: Tensor, levels: Tensor) -> Tensor:
         """What the encoder makes of photos, in steps, [N, C, h, w].

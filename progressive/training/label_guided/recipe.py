@@ -62,6 +62,7 @@ class LabelGuided(Recipe[Trainee, Settings]):
         return {name: partial(stage, model, self.settings, pool, held_out) for name, stage in PHASES.items()}
 
     def write(self, out: Path, model: Trainee) -> None:
+        model.interpolate(self.settings.first_share)
         photos = [photo for photo, _ in self._pool.whole(self.settings.calibration_photos)]
         tables = fitted(model, photos, self.settings)
         write_model(out, model, tables, unsure_below(model, self._unseen))

@@ -50,6 +50,9 @@ class Second(Coding):
             (list(self.model.discriminators.parameters()), self.settings.discriminator_share),
         ]
 
+    def prepare(self, rng: np.random.Generator, *, fresh: bool) -> None:
+        self.model.begin_second()
+
     def configure(self, model: Trainee, step: int) -> None:
         model.priors.latent.set_rounding("straight-through")
 

@@ -43,6 +43,7 @@ class Settings(settings.Settings):
         flat_share: of samples of a single colour, which have to stay so.
         feature_weight, mse_weight, adversarial_weight: of the second stage's losses (Eq. 13); 0 leaves one out.
         semantic_weight: of what the segmentation makes of pictures beside the label map, which the paper does not have.
+        first_share: of the decoder's weights that are in the end those that the second stage began with.
         discriminator_share: the discriminators' learning rate, as a share of the phase's.
         calibration_photos: that the stored tables are counted on.
         mixed_precision: bfloat16 in the networks.
@@ -59,6 +60,7 @@ class Settings(settings.Settings):
     mse_weight: float
     adversarial_weight: float
     semantic_weight: float
+    first_share: float
     discriminator_share: float
     calibration_photos: int
     mixed_precision: bool
@@ -77,8 +79,11 @@ class Settings(settings.Settings):
     def problems(self) -> Problems:
         yield from settings.Settings.problems(self)
         yield not 0 <= self.lowest_level <= self.highest_level <= FINEST, f"levels must rise within 0..{FINEST}"
-        shares = (self.blank_share, self.truncated_share, self.flat_share)
-        yield min(shares) < 0 or max(shares) > 1, "blank_share, truncated_share, flat_share must lie in 0..1"
+        shares = (self.blank_share, self.truncated_share, self.flat_share, self.first_share)
+        yield (
+            min(shares) < 0 or max(shares) > 1,
+            "blank_share, truncated_share, flat_share, first_share must lie in 0..1",
+        )
         weights = (self.feature_weight, self.mse_weight, self.adversarial_weight, self.semantic_weight)
         yield min(weights) < 0, "weights of losses must not be negative"
         yield not max(weights) > 0, "one weight of a loss must be above 0"

@@ -32,9 +32,7 @@ def write_model(out: Path, trainee: Trainee, codes: Tensor) -> None:
     tensors[model.TABLES + TABLE] = torch.from_numpy(counted(network, codes).astype(np.int16))
     for name, t in trainee.networks.state_dict().items():
         tensors[model.NETWORKS + name] = t.half() if t.is_floating_point() else t.to(torch.int16)
-    write_atomically(
-        out, weight_file(tensors, {"architecture": model.ARCHITECTURE})
-    )
+    write_atomically(out, weight_file(tensors, {"architecture": model.ARCHITECTURE}))
 
 
 def read_model(path: Path) -> Trainee:

@@ -281,7 +281,7 @@ def test_scores_are_those_of_their_definition() -> None:
     [
         ("crop = 192", "crop = 100", "crops must be multiples of 64"),
         ("highest_level = 63", "highest_level = 64", rf"levels must rise within 0\.\.{FINEST}"),
-        ("blank_share = 0.2", "blank_share = 1.2", "blank_share, truncated_share, flat_share must lie in"),
+        ("blank_share = 0.2", "blank_share = 1.2", "blank_share, truncated_share, flat_share, first_share must lie in"),
         ("mse_weight = ", "mse_weight = -1 #", "weights of losses must not be negative"),
         ("discriminator_share = 0.3", "discriminator_share = 0", "learning rates must be above 0"),
         ("calibration_photos = 160", "calibration_photos = 0", "numbers of photos must be above 0"),
@@ -301,3 +301,18 @@ def test_weights_of_another_architecture_are_not_trained_on(folder: Path, tmp_pa
     out.write_bytes((Path(__file__).parents[4] / "progressive" / "weights" / "rmpgc.safetensors").read_bytes())
     with pytest.raises(UsageError, match="this version has label-guided-1"):
         run(recipe(QUICK, out), [folder], resume=True)
+
+
+def test_the_decoder_goes_back_a_share_of_the_way_that_the_second_stage_took() -> None:
+    trainee = Trainee()
+    started = {name: p.clone() for name, p in trainee.synthesis.named_parameters()}
+    for parameter in trainee.synthesis.parameters():
+        parameter.data += 1
+    trainee.interpolate(0.25)  # there was no second stage
+    assert all(torch.equal(p, started[name] + 1) for name, p in trainee.synthesis.named_parameters())
+    trainee.begin_second()
+    for parameter in trainee.synthesis.parameters():
+        parameter.data += 4
+    trainee.interpolate(0.25)
+    for name, parameter in trainee.synthesis.named_parameters():
+        assert torch.allclose(parameter, started[name] + 4, atol=1e-5)
