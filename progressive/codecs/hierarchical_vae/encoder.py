@@ -21,10 +21,10 @@ from progressive.codecs.hierarchical_vae.latents import BLOCK, BLOCK_SIDES, CHAN
 from progressive.codecs.hierarchical_vae.layout import Layout, Window
 from progressive.codecs.hierarchical_vae.model import Model
 from progressive.codecs.hierarchical_vae.pieces import padded, pieces, with_margin
-from progressive.codecs.hierarchical_vae.precision import fast_floats
 from progressive.codecs.hierarchical_vae.rates import CELL, Gammas
 from progressive.codecs.hierarchical_vae.tile import TileState, each_latent, to_blocks
 from progressive.exact.records import Recorder
+from progressive.runtime.precision import fast_floats
 
 Numbers = NDArray[np.float64]
 

@@ -14,10 +14,10 @@ from progressive.codecs.hierarchical_vae import wavelets
 from progressive.codecs.hierarchical_vae.latents import BLOCK, BLOCK_SIDES, CHANNELS
 from progressive.codecs.hierarchical_vae.layout import Layout, Window
 from progressive.codecs.hierarchical_vae.pieces import pieces, to_photo, with_margin
-from progressive.codecs.hierarchical_vae.precision import fast_floats
 from progressive.codecs.hierarchical_vae.rates import CELL, Gammas
 from progressive.codecs.hierarchical_vae.resnet import TopDown
 from progressive.codecs.hierarchical_vae.tile import TileState
+from progressive.runtime.precision import fast_floats
 from progressive.runtime.stopping import Stop, check, never
 
 

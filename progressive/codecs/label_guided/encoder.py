@@ -20,11 +20,11 @@ from progressive.codecs.label_guided.header import Parameters
 from progressive.codecs.label_guided.layout import BLOCK, SIDE, Layout, Window
 from progressive.codecs.label_guided.model import Model
 from progressive.codecs.label_guided.pieces import padded, pieces, with_margin
-from progressive.codecs.label_guided.precision import fast_floats
 from progressive.codecs.label_guided.prior import HYPER_CHANNELS, HYPER_REACH
 from progressive.codecs.label_guided.steps import step_of
 from progressive.codecs.label_guided.tile import TileState, each_group, to_blocks, window_of
 from progressive.exact.records import Recorder
+from progressive.runtime.precision import fast_floats
 
 Numbers = NDArray[np.float64]
 

@@ -16,10 +16,10 @@ from progressive.codecs.label_guided.groups import CHANNELS
 from progressive.codecs.label_guided.layout import BLOCK, SIDE, Layout, Window
 from progressive.codecs.label_guided.linear import Linear
 from progressive.codecs.label_guided.pieces import pieces, to_photo, with_margin
-from progressive.codecs.label_guided.precision import fast_floats
 from progressive.codecs.label_guided.steps import step_of
 from progressive.codecs.label_guided.synthesis import Synthesis
 from progressive.codecs.label_guided.tile import TileState, from_blocks
+from progressive.runtime.precision import fast_floats
 from progressive.runtime.stopping import Stop, check, never
 
 Levels = NDArray[np.uint8]

@@ -14,11 +14,11 @@ from progressive.codec import FAITHFUL, Photo
 from progressive.codecs.rmpgc.backbones.multiscale.colours import Colours
 from progressive.codecs.rmpgc.backbones.multiscale.model import Model
 from progressive.codecs.rmpgc.backbones.multiscale.picture import pieces, to_photo, with_margin
-from progressive.codecs.rmpgc.backbones.multiscale.precision import fast_floats
 from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, CHANNELS
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import MISSING, state_of
 from progressive.codecs.rmpgc.backbones.multiscale.tile import TileState
 from progressive.codecs.rmpgc.layout import BLOCK, Layout, Window
+from progressive.runtime.precision import fast_floats
 from progressive.runtime.stopping import Stop, check, never
 
 

@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc.backbones.multiscale.precision import fast_floats
 from progressive.codecs.rmpgc.backbones.multiscale.scales import SCALES
+from progressive.runtime.precision import fast_floats
 from progressive.transforms import wavelet
 
 DEPTH = SCALES - 1
