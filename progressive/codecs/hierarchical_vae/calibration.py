@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from progressive.codecs.hierarchical_vae.choices import PRICE, Choices, Moments
-from progressive.codecs.hierarchical_vae.latents import BLOCK
-from progressive.codecs.hierarchical_vae.layout import Window
 from progressive.codecs.hierarchical_vae.prior import STEPS, Prior
 from progressive.codecs.hierarchical_vae.rates import CELL, Gammas
 from progressive.codecs.hierarchical_vae.tables import (
@@ -30,6 +28,7 @@ from progressive.codecs.hierarchical_vae.tables import (
 from progressive.codecs.hierarchical_vae.tile import Coding, TileState, code_everything
 from progressive.exact.coders import CountCollector
 from progressive.exact.tables import FrequencyTable, frequencies_from_counts
+from progressive.segments.tiles import BLOCK, Window
 
 PRIOR = 50.0
 """The weight of the trained distribution, in symbols."""

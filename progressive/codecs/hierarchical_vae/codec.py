@@ -15,8 +15,7 @@ from progressive.codecs.hierarchical_vae.decoder import HierarchicalVaeDecoder
 from progressive.codecs.hierarchical_vae.encoder import Analysis, CodedTile, coded_tiles
 from progressive.codecs.hierarchical_vae.header import Parameters
 from progressive.codecs.hierarchical_vae.importance import EMPHASIS, block_importance
-from progressive.codecs.hierarchical_vae.latents import BLOCK, ROOT
-from progressive.codecs.hierarchical_vae.layout import TILE_SIDES, Layout
+from progressive.codecs.hierarchical_vae.latents import ROOT
 from progressive.codecs.hierarchical_vae.model import Model
 from progressive.codecs.hierarchical_vae.ranking import Draft, TooLargeError, drafts_of, estimated_size, ordered
 from progressive.codecs.hierarchical_vae.renderer import Renderer
@@ -27,6 +26,7 @@ from progressive.photos.arrays import as_photo
 from progressive.runtime.threads import one_thread
 from progressive.runtime.torch_state import neutral
 from progressive.segments.limits import check_model, check_payload, check_size
+from progressive.segments.tiles import BLOCK, TILE_SIDES, Layout
 from progressive.semantics.coarse_map import CoarseMap
 from progressive.semantics.sources import coarse_importance_map, upsampled
 from progressive.stream import MAX_SEGMENTS, LayeredStream, StreamHeader

@@ -17,14 +17,14 @@ from progressive.codec import Photo
 from progressive.codecs.hierarchical_vae import wavelets
 from progressive.codecs.hierarchical_vae.choices import Choices
 from progressive.codecs.hierarchical_vae.header import Parameters
-from progressive.codecs.hierarchical_vae.latents import BLOCK, BLOCK_SIDES, CHANNELS, LATENTS, ROOT
-from progressive.codecs.hierarchical_vae.layout import Layout, Window
+from progressive.codecs.hierarchical_vae.latents import BLOCK_SIDES, CHANNELS, LATENTS, MARGIN, ROOT
 from progressive.codecs.hierarchical_vae.model import Model
-from progressive.codecs.hierarchical_vae.pieces import padded, pieces, with_margin
 from progressive.codecs.hierarchical_vae.rates import CELL, Gammas
 from progressive.codecs.hierarchical_vae.tile import TileState, each_latent, to_blocks
 from progressive.exact.records import Recorder
 from progressive.runtime.precision import fast_floats
+from progressive.segments.pieces import padded, pieces, with_margin
+from progressive.segments.tiles import BLOCK, Layout, Window
 
 Numbers = NDArray[np.float64]
 
@@ -59,8 +59,8 @@ class Analysis:
             torch.empty(1, channels, layout.rows * side, layout.columns * side)
             for channels, side in zip(CHANNELS, BLOCK_SIDES, strict=True)
         ]
-        for piece in pieces(layout):
-            around = with_margin(piece, layout)
+        for piece in pieces(layout, MARGIN):
+            around = with_margin(piece, layout, MARGIN)
             for place, values in _places(self._bands, wavelets.analyse(padded(photo, around)), piece, around):
                 place.copy_(values)
 
@@ -68,8 +68,8 @@ class Analysis:
         """The posterior's coefficients of all scales, in steps, [1, C, h, w]."""
         layout = Layout(self.width, self.height)
         found = [band / step for band, step in zip(self._bands, gammas.steps, strict=True)]
-        for piece in pieces(layout):
-            around = with_margin(piece, layout)
+        for piece in pieces(layout, MARGIN):
+            around = with_margin(piece, layout, MARGIN)
             with fast_floats(torch.device("cpu")):
                 part = self._model.bottom_up(padded(self._photo, around), gammas.cut(*around.slices(BLOCK // CELL)))
             for place, more in _places(found, part, piece, around):

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from progressive.codecs.hierarchical_vae.latents import BLOCK
-from progressive.codecs.hierarchical_vae.layout import TILE_SIDES, Layout
 from progressive.codecs.hierarchical_vae.rates import CELL, Gammas
 from progressive.errors import BitstreamError
+from progressive.segments.tiles import BLOCK, TILE_SIDES, Layout
 from progressive.semantics.coarse_map import CoarseMap
 from progressive.stream import StreamHeader
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from progressive.codecs.hierarchical_vae.layout import Layout, Window
+from progressive.segments.tiles import Layout, Window
 from progressive.semantics.coarse_map import CoarseMap
 
 EMPHASIS = {"reconstruct": 0.0, "classify": 2.5, "hybrid": 1.0}

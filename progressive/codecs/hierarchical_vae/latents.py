@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-BLOCK = 64
-"""Side of a block in pixels: latents but the first are coded block by block."""
+from progressive.segments.tiles import BLOCK
+
+MARGIN = 6
+"""Blocks around a piece of a large photo that take part in its transform."""
 
 STRIDES = (64, 64, 32, 16, 8, 4, 2)
 """Pixels a position of each scale, coarsest first."""

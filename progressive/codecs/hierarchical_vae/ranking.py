@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from progressive.codecs.hierarchical_vae.encoder import CodedTile
 from progressive.codecs.hierarchical_vae.latents import BASE_LATENTS, LATENTS, ROOT, layer_of
-from progressive.codecs.hierarchical_vae.layout import Layout
 from progressive.codecs.hierarchical_vae.segments import Contents, prefix_bytes
 from progressive.exact.records import encoded
 from progressive.exact.tables import FrequencyTable
 from progressive.segments.ordering import numbered
+from progressive.segments.tiles import Layout
 from progressive.stream import Segment
 
 SLACK_BITS = 16

@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from progressive.codecs.hierarchical_vae.latents import BLOCK, LATENTS, ROOT, STRIDES
+from progressive.codecs.hierarchical_vae.latents import LATENTS, ROOT, STRIDES
+from progressive.segments.tiles import BLOCK
 from progressive.semantics.coarse_map import CoarseMap
 
 FINEST = 255

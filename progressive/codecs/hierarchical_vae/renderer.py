@@ -11,14 +11,14 @@ from torch import Tensor
 
 from progressive.codec import Photo
 from progressive.codecs.hierarchical_vae import wavelets
-from progressive.codecs.hierarchical_vae.latents import BLOCK, BLOCK_SIDES, CHANNELS
-from progressive.codecs.hierarchical_vae.layout import Layout, Window
-from progressive.codecs.hierarchical_vae.pieces import pieces, to_photo, with_margin
+from progressive.codecs.hierarchical_vae.latents import BLOCK_SIDES, CHANNELS, MARGIN
 from progressive.codecs.hierarchical_vae.rates import CELL, Gammas
 from progressive.codecs.hierarchical_vae.resnet import TopDown
 from progressive.codecs.hierarchical_vae.tile import TileState
 from progressive.runtime.precision import fast_floats
 from progressive.runtime.stopping import Stop, check, never
+from progressive.segments.pieces import pieces, to_photo, with_margin
+from progressive.segments.tiles import BLOCK, Layout, Window
 
 
 class Renderer:
@@ -37,13 +37,13 @@ class Renderer:
         if not tiles:
             return picture
         levels = _levels(layout, tiles)
-        for whole in pieces(layout):
+        for whole in pieces(layout, MARGIN):
             piece = _known_part(whole, levels)
             if piece is None:
                 continue
             check(stop)
             self._fill(layout, tiles, piece)
-            around = with_margin(piece, layout)
+            around = with_margin(piece, layout, MARGIN)
             here = levels[around.slices(1)]
             pixels = self._pixels(layout, gammas, tiles, around, here)
             known = torch.from_numpy(here > 0).repeat_interleave(BLOCK, 0).repeat_interleave(BLOCK, 1)
@@ -53,7 +53,7 @@ class Renderer:
         return picture
 
     def _fill(self, layout: Layout, tiles: Mapping[int, TileState], piece: Window) -> None:
-        around = with_margin(piece, layout)
+        around = with_margin(piece, layout, MARGIN)
         for number, tile in tiles.items():
             if layout.window(number).common(around):
                 tile.fill()

@@ -19,8 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from progressive.codecs.hierarchical_vae.latents import BLOCK, CHANNELS, LATENTS
+from progressive.codecs.hierarchical_vae.latents import CHANNELS, LATENTS
 from progressive.codecs.hierarchical_vae.rates import FINEST, Gammas
+from progressive.segments.tiles import BLOCK
 
 STRIDES = (4, 8, 16, 32, 64)
 """Pixels a position of each level of the networks, finest first."""

@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from progressive.codecs.hierarchical_vae.latents import LATENTS, ROOT
-from progressive.codecs.hierarchical_vae.layout import Layout
 from progressive.errors import BitstreamError
+from progressive.segments.tiles import Layout
 
 
 @dataclass(frozen=True)

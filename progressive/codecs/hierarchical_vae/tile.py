@@ -15,12 +15,12 @@ from torch import Tensor
 
 from progressive.codecs.hierarchical_vae.choices import Choices
 from progressive.codecs.hierarchical_vae.coding import Filling, Passes, values_of
-from progressive.codecs.hierarchical_vae.latents import BLOCK, BLOCK_SIDES, CHANNELS, LATENTS, ROOT
-from progressive.codecs.hierarchical_vae.layout import Window
+from progressive.codecs.hierarchical_vae.latents import BLOCK_SIDES, CHANNELS, LATENTS, ROOT
 from progressive.codecs.hierarchical_vae.prior import PassCoder, Prior
 from progressive.codecs.hierarchical_vae.rates import CELL, Gammas
 from progressive.codecs.hierarchical_vae.tables import Tables
 from progressive.exact.coders import RangeSymbolDecoder, SymbolCoder
+from progressive.segments.tiles import BLOCK, Window
 
 
 @dataclass(frozen=True)

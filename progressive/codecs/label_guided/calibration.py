@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from progressive.codecs.label_guided.choices import Choices, Moments
 from progressive.codecs.label_guided.label_prior import TABLE as LABELS
 from progressive.codecs.label_guided.label_prior import LabelPrior, assumed_yes
-from progressive.codecs.label_guided.layout import BLOCK, SIDE, Layout
+from progressive.codecs.label_guided.layout import SIDE, Layout
 from progressive.codecs.label_guided.prior import HYPER_REACH, STEPS, Prior
 from progressive.codecs.label_guided.steps import MAX_INDEX, SLOPE
 from progressive.codecs.label_guided.tables import (
@@ -32,6 +32,7 @@ from progressive.codecs.label_guided.tables import (
 from progressive.codecs.label_guided.tile import Coding, TileState, code_everything
 from progressive.exact.coders import CountCollector
 from progressive.exact.tables import FrequencyTable, frequencies_from_counts
+from progressive.segments.tiles import BLOCK
 
 PRIOR = 50.0
 """The weight of the trained distribution, in symbols."""

@@ -17,7 +17,7 @@ from progressive.codecs.label_guided.decoder import LabelGuidedDecoder
 from progressive.codecs.label_guided.encoder import CodedTile, coded_tiles, pixels_of_blocks
 from progressive.codecs.label_guided.groups import ROOT
 from progressive.codecs.label_guided.header import Parameters
-from progressive.codecs.label_guided.layout import CELL, TILE_SIDES, Layout
+from progressive.codecs.label_guided.layout import CELL, Layout
 from progressive.codecs.label_guided.model import Model
 from progressive.codecs.label_guided.ranking import Draft, TooLargeError, drafts_of, estimated_size, ordered
 from progressive.codecs.label_guided.renderer import Renderer
@@ -30,6 +30,7 @@ from progressive.photos.arrays import as_photo
 from progressive.runtime.threads import one_thread
 from progressive.runtime.torch_state import neutral
 from progressive.segments.limits import check_model, check_payload, check_size
+from progressive.segments.tiles import TILE_SIDES
 from progressive.stream import MAX_SEGMENTS, LayeredStream, StreamHeader
 
 MIN_PAYLOAD = 257

@@ -17,14 +17,15 @@ from progressive.codec import Photo
 from progressive.codecs.label_guided.choices import Choices
 from progressive.codecs.label_guided.groups import CHANNELS, GROUPS, ROOT
 from progressive.codecs.label_guided.header import Parameters
-from progressive.codecs.label_guided.layout import BLOCK, SIDE, Layout, Window
+from progressive.codecs.label_guided.layout import MARGIN, SIDE, Layout
 from progressive.codecs.label_guided.model import Model
-from progressive.codecs.label_guided.pieces import padded, pieces, with_margin
 from progressive.codecs.label_guided.prior import HYPER_CHANNELS, HYPER_REACH
 from progressive.codecs.label_guided.steps import step_of
 from progressive.codecs.label_guided.tile import TileState, each_group, to_blocks, window_of
 from progressive.exact.records import Recorder
 from progressive.runtime.precision import fast_floats
+from progressive.segments.pieces import padded, pieces, with_margin
+from progressive.segments.tiles import BLOCK, Window
 
 Numbers = NDArray[np.float64]
 
@@ -62,8 +63,8 @@ def analysed(photo: Photo, level: int, model: Model) -> Analysed:
     coefficients = torch.empty(1, CHANNELS, layout.rows * SIDE, layout.columns * SIDE)
     hyper = torch.empty(1, HYPER_CHANNELS, layout.rows, layout.columns)
     levels = torch.tensor([level])
-    for piece in pieces(layout):
-        around = with_margin(piece, layout)
+    for piece in pieces(layout, MARGIN):
+        around = with_margin(piece, layout, MARGIN)
         pixels = padded(photo, around)
         found = model.linear.analyse(pixels) / step_of(level)
         with fast_floats(torch.device("cpu")):

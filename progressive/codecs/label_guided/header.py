@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from progressive.codecs.label_guided.layout import TILE_SIDES, Layout
+from progressive.codecs.label_guided.layout import Layout
 from progressive.codecs.label_guided.steps import FINEST
 from progressive.errors import BitstreamError
+from progressive.segments.tiles import TILE_SIDES
 from progressive.stream import StreamHeader
 
 BLANK_FLAG = 0x80

@@ -13,14 +13,15 @@ from torch import Tensor
 from progressive.codec import Photo
 from progressive.codecs.label_guided.classes import BLANK
 from progressive.codecs.label_guided.groups import CHANNELS
-from progressive.codecs.label_guided.layout import BLOCK, SIDE, Layout, Window
+from progressive.codecs.label_guided.layout import MARGIN, SIDE, Layout
 from progressive.codecs.label_guided.linear import Linear
-from progressive.codecs.label_guided.pieces import pieces, to_photo, with_margin
 from progressive.codecs.label_guided.steps import step_of
 from progressive.codecs.label_guided.synthesis import Synthesis
 from progressive.codecs.label_guided.tile import TileState, from_blocks
 from progressive.runtime.precision import fast_floats
 from progressive.runtime.stopping import Stop, check, never
+from progressive.segments.pieces import pieces, to_photo, with_margin
+from progressive.segments.tiles import BLOCK, Window
 
 Levels = NDArray[np.uint8]
 """How many groups of each block of the photo are known, [rows, columns]."""
@@ -40,12 +41,12 @@ class Renderer:
         """
         picture = np.full((layout.height, layout.width, 3), 128, np.uint8)
         levels = _levels(layout, tiles)
-        for whole in pieces(layout):
+        for whole in pieces(layout, MARGIN):
             piece = _known_part(whole, levels)
             if piece is None:
                 continue
             check(stop)
-            around = with_margin(piece, layout)
+            around = with_margin(piece, layout, MARGIN)
             pixels = self._pixels(layout, level, tiles, around, levels[around.slices()])
             known = torch.from_numpy(levels[around.slices()] > 0)
             shown = known.repeat_interleave(BLOCK, 0).repeat_interleave(BLOCK, 1)

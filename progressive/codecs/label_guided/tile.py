@@ -19,10 +19,11 @@ from progressive.codecs.label_guided.classes import BLANK
 from progressive.codecs.label_guided.coding import Passes, code_hyper, values_of
 from progressive.codecs.label_guided.groups import CHANNELS, GROUPS, ROOT
 from progressive.codecs.label_guided.label_prior import LabelPrior, code_labels
-from progressive.codecs.label_guided.layout import SIDE, Layout, Window
+from progressive.codecs.label_guided.layout import SIDE, Layout
 from progressive.codecs.label_guided.prior import Prior
 from progressive.codecs.label_guided.tables import Tables
 from progressive.exact.coders import RangeSymbolDecoder, SymbolCoder
+from progressive.segments.tiles import Window
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from torch import Tensor
 from progressive.codec import Photo
 from progressive.codecs.hierarchical_vae import model
 from progressive.codecs.hierarchical_vae.calibration import Sample, fit
-from progressive.codecs.hierarchical_vae.latents import BLOCK
 from progressive.codecs.hierarchical_vae.rates import CELL, Gammas
 from progressive.codecs.hierarchical_vae.resnet import SHAPE, BottomUp, TopDown
 from progressive.codecs.hierarchical_vae.tables import REACHES, Tables
@@ -20,6 +19,7 @@ from progressive.exact.layers import integers_of, layers_of
 from progressive.exact.weights import weight_file
 from progressive.files import write_atomically
 from progressive.runtime.threads import one_thread
+from progressive.segments.tiles import BLOCK
 from progressive.training.hierarchical_vae.model import Trainee
 from progressive.training.hierarchical_vae.photos import meaning_of
 from progressive.training.hierarchical_vae.settings import Settings

@@ -19,8 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from progressive.codecs.hierarchical_vae.latents import BLOCK, LATENTS
+from progressive.codecs.hierarchical_vae.latents import LATENTS
 from progressive.codecs.hierarchical_vae.rates import CELL, LAGRANGIAN, Gammas
+from progressive.segments.tiles import BLOCK
 from progressive.training.hierarchical_vae.model import Trainee
 from progressive.training.hierarchical_vae.photos import Batch, PhotoPool
 from progressive.training.hierarchical_vae.settings import PhaseSettings, Settings

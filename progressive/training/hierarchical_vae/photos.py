@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from progressive.codec import Photo
-from progressive.codecs.hierarchical_vae.latents import BLOCK
 from progressive.codecs.hierarchical_vae.rates import CELL, FINEST, Gammas, shifts
+from progressive.segments.tiles import BLOCK
 from progressive.semantics.coarse_map import CoarseMap
 from progressive.semantics.sources import coarse_importance_map, upsampled
 from progressive.training.hierarchical_vae.settings import Settings

@@ -13,7 +13,7 @@ from progressive.codec import Photo
 from progressive.codecs.label_guided import model
 from progressive.codecs.label_guided.calibration import Sample, fit
 from progressive.codecs.label_guided.choices import Choices
-from progressive.codecs.label_guided.layout import BLOCK, SIDE
+from progressive.codecs.label_guided.layout import SIDE
 from progressive.codecs.label_guided.prior import HYPER_REACH
 from progressive.codecs.label_guided.segmentation import cell_labels, probabilities
 from progressive.codecs.label_guided.tables import SHAPES, Tables
@@ -22,6 +22,7 @@ from progressive.exact.layers import integers_of, layers_of
 from progressive.exact.weights import weight_file
 from progressive.files import write_atomically
 from progressive.runtime.threads import one_thread
+from progressive.segments.tiles import BLOCK
 from progressive.training.label_guided.first import COARSENESS
 from progressive.training.label_guided.model import Trainee
 from progressive.training.label_guided.settings import Settings

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from progressive.codecs.label_guided.classes import BLANK
 from progressive.codecs.label_guided.groups import CHANNELS, GROUPS
-from progressive.codecs.label_guided.layout import BLOCK, SIDE
+from progressive.codecs.label_guided.layout import SIDE
 from progressive.codecs.label_guided.prior import HYPER_CHANNELS
 from progressive.codecs.label_guided.steps import SLOPE, steps_of
+from progressive.segments.tiles import BLOCK
 from progressive.training.label_guided.model import Noise, Trainee
 from progressive.training.label_guided.photos import Batch
 from progressive.training.label_guided.stage import Stage

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from progressive.codec import Photo
 from progressive.codecs.label_guided.classes import COUNT, OTHER
-from progressive.codecs.label_guided.layout import BLOCK, CELL
+from progressive.codecs.label_guided.layout import CELL
+from progressive.segments.tiles import BLOCK
 from progressive.training.label_guided.labels import VOID, Map
 
 SCALES = (0.6, 1.4)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from progressive.codecs.label_guided.layout import BLOCK
 from progressive.codecs.label_guided.steps import FINEST
+from progressive.segments.tiles import BLOCK
 from progressive.training import settings
 from progressive.training.settings import Problems
 

@@ -12,14 +12,14 @@ from PIL import Image
 from progressive.codec import Photo
 from progressive.codecs.hierarchical_vae.codec import MIN_PAYLOAD, HierarchicalVae
 from progressive.codecs.hierarchical_vae.header import Parameters
-from progressive.codecs.hierarchical_vae.latents import BASE_LATENTS, LATENTS
-from progressive.codecs.hierarchical_vae.layout import Layout
+from progressive.codecs.hierarchical_vae.latents import BASE_LATENTS, LATENTS, MARGIN
 from progressive.codecs.hierarchical_vae.model import Model
-from progressive.codecs.hierarchical_vae.pieces import MARGIN, PIECE, pieces, with_margin
 from progressive.codecs.hierarchical_vae.segments import Contents
 from progressive.errors import BitstreamError, UsageError
 from progressive.metrics import psnr
 from progressive.photos import downscale, sample_photo
+from progressive.segments.pieces import PIECE, pieces, with_margin
+from progressive.segments.tiles import Layout
 from progressive.stream import LayeredStream
 
 
@@ -127,9 +127,9 @@ def test_streams_of_damaged_parameters_are_refused(codec: HierarchicalVae, photo
 def test_pieces_cover_a_large_photo_and_their_margins_stay_inside() -> None:
     layout = Layout(64 * 80, 64 * 50)
     seen = np.zeros((layout.rows, layout.columns), int)
-    for piece in pieces(layout):
+    for piece in pieces(layout, MARGIN):
         seen[piece.slices(1)] += 1
-        around = with_margin(piece, layout)
+        around = with_margin(piece, layout, MARGIN)
         assert around.height <= PIECE + 2 * MARGIN + PIECE // 2
         assert around.common(layout.whole) == around
     assert (seen == 1).all()
@@ -139,8 +139,8 @@ def test_a_picture_in_pieces_is_the_whole_one(codec: HierarchicalVae, monkeypatc
     photo = np.concatenate([sample_photo("chelsea")[:128, :448]] * 3, 1)
     stream = codec.encode(photo, max_payload=1400)
     expected = shown(codec, stream, 999)
-    monkeypatch.setattr("progressive.codecs.hierarchical_vae.pieces.PIECE", 7)
-    assert len(list(pieces(Layout(photo.shape[1], photo.shape[0])))) == 3
+    monkeypatch.setattr("progressive.segments.pieces.PIECE", 7)
+    assert len(list(pieces(Layout(photo.shape[1], photo.shape[0]), MARGIN))) == 3
     found = shown(codec, stream, 999)
     assert np.abs(found.astype(int) - expected).max() <= 1
 

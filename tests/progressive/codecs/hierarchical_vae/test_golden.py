@@ -23,13 +23,13 @@ from progressive.codecs.hierarchical_vae.choices import Choices
 from progressive.codecs.hierarchical_vae.codec import HierarchicalVae
 from progressive.codecs.hierarchical_vae.header import Parameters
 from progressive.codecs.hierarchical_vae.latents import CHANNELS, LATENTS, ROOT, STRIDES, layer_of
-from progressive.codecs.hierarchical_vae.layout import Layout
 from progressive.codecs.hierarchical_vae.model import Model
 from progressive.codecs.hierarchical_vae.segments import Contents
 from progressive.codecs.hierarchical_vae.tile import TileState, each_latent
 from progressive.container import stream_to_bytes
 from progressive.exact.layers import int8_is_fast
 from progressive.exact.records import Recorder
+from progressive.segments.tiles import Layout
 from progressive.semantics.coarse_map import CoarseMap
 from progressive.stream import LayeredStream, Segment, StreamHeader
 

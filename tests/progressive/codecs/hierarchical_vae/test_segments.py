@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from progressive.codecs.hierarchical_vae.header import Parameters
 from progressive.codecs.hierarchical_vae.latents import LATENTS
-from progressive.codecs.hierarchical_vae.layout import TILE_SIDES, Layout
 from progressive.codecs.hierarchical_vae.segments import Contents, prefix_bytes, tile_bytes
 from progressive.errors import BitstreamError
+from progressive.segments.tiles import TILE_SIDES, Layout
 
 ONE, SOME, MANY = Layout(400, 300), Layout(1500, 1000), Layout(8064, 8064, 2)
 

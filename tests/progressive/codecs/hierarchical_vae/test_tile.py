@@ -9,11 +9,11 @@ from progressive.codec import Photo
 from progressive.codecs.hierarchical_vae.choices import Choices
 from progressive.codecs.hierarchical_vae.encoder import Analysis
 from progressive.codecs.hierarchical_vae.latents import BLOCK_SIDES, CHANNELS, LATENTS, ROOT
-from progressive.codecs.hierarchical_vae.layout import Window
 from progressive.codecs.hierarchical_vae.model import Model
 from progressive.codecs.hierarchical_vae.rates import Gammas
 from progressive.codecs.hierarchical_vae.tile import TileState, each_latent, padded_count, to_blocks
 from progressive.exact.records import Recorder
+from progressive.segments.tiles import Window
 
 WINDOW = Window(0, 0, 2, 3)
 GAMMA = 120

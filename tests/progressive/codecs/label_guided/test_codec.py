@@ -12,13 +12,14 @@ from progressive.codecs.label_guided.classes import BLANK, COUNT
 from progressive.codecs.label_guided.codec import BLANK_MAP, MIN_PAYLOAD, LabelGuided
 from progressive.codecs.label_guided.groups import GROUPS, ROOT
 from progressive.codecs.label_guided.header import Parameters
-from progressive.codecs.label_guided.layout import BLOCK, Layout
+from progressive.codecs.label_guided.layout import MARGIN, Layout
 from progressive.codecs.label_guided.model import Model
-from progressive.codecs.label_guided.pieces import MARGIN, PIECE, pieces, with_margin
 from progressive.codecs.label_guided.segments import Contents
 from progressive.errors import BitstreamError, UsageError
 from progressive.metrics import psnr
 from progressive.photos import sample_photo
+from progressive.segments.pieces import PIECE, pieces, with_margin
+from progressive.segments.tiles import BLOCK
 from progressive.stream import LayeredStream
 
 
@@ -151,9 +152,9 @@ def test_streams_of_damaged_parameters_are_refused(codec: LabelGuided, photo: Ph
 def test_pieces_cover_a_large_photo_and_their_margins_stay_inside() -> None:
     layout = Layout(BLOCK * 80, BLOCK * 50)
     seen = np.zeros((layout.rows, layout.columns), int)
-    for piece in pieces(layout):
+    for piece in pieces(layout, MARGIN):
         seen[piece.slices()] += 1
-        around = with_margin(piece, layout)
+        around = with_margin(piece, layout, MARGIN)
         assert around.height <= PIECE + 2 * MARGIN + PIECE // 2
         assert around.common(layout.whole) == around
     assert (seen == 1).all()
@@ -163,8 +164,8 @@ def test_a_picture_in_pieces_is_the_whole_one(codec: LabelGuided, monkeypatch: p
     photo = np.concatenate([sample_photo("chelsea")[:128, :448]] * 3, 1)
     stream = codec.encode(photo, max_payload=1400)
     expected = shown(codec, stream)
-    monkeypatch.setattr("progressive.codecs.label_guided.pieces.PIECE", 7)
-    assert len(list(pieces(Layout(photo.shape[1], photo.shape[0])))) == 3
+    monkeypatch.setattr("progressive.segments.pieces.PIECE", 7)
+    assert len(list(pieces(Layout(photo.shape[1], photo.shape[0]), MARGIN))) == 3
     assert codec.encode(photo, max_payload=1400) == stream
     assert np.abs(shown(codec, stream).astype(int) - expected).max() <= 1
 

@@ -9,10 +9,10 @@ from torch import Tensor
 from progressive.codecs.label_guided.analysis import Analysis, HyperAnalysis
 from progressive.codecs.label_guided.classes import BLANK, COUNT
 from progressive.codecs.label_guided.groups import CHANNELS, GROUPS
-from progressive.codecs.label_guided.layout import BLOCK, CELL
-from progressive.codecs.label_guided.pieces import MARGIN
+from progressive.codecs.label_guided.layout import CELL, MARGIN
 from progressive.codecs.label_guided.prior import HYPER_CHANNELS
 from progressive.codecs.label_guided.synthesis import Spade, Synthesis
+from progressive.segments.tiles import BLOCK
 
 LEVEL = torch.tensor([20])
 

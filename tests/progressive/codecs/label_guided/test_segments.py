@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from progressive.codecs.label_guided.groups import CHANNELS, GROUPS
 from progressive.codecs.label_guided.header import Parameters
-from progressive.codecs.label_guided.layout import CELL, TILE_SIDES, Layout
+from progressive.codecs.label_guided.layout import CELL, Layout
 from progressive.codecs.label_guided.segments import Contents, prefix_bytes, tile_bytes
 from progressive.errors import BitstreamError
+from progressive.segments.tiles import TILE_SIDES
 
 ONE, SOME, MANY = Layout(400, 300), Layout(1500, 1000), Layout(8064, 8064, 2)
 

@@ -9,7 +9,7 @@ from progressive.codecs.label_guided.choices import Choices
 from progressive.codecs.label_guided.classes import BLANK, COUNT
 from progressive.codecs.label_guided.encoder import analysed
 from progressive.codecs.label_guided.groups import GROUPS, ROOT
-from progressive.codecs.label_guided.layout import Layout, Window
+from progressive.codecs.label_guided.layout import Layout
 from progressive.codecs.label_guided.model import Model
 from progressive.codecs.label_guided.tile import (
     Found,
@@ -21,6 +21,7 @@ from progressive.codecs.label_guided.tile import (
     to_blocks,
 )
 from progressive.exact.records import Recorder
+from progressive.segments.tiles import Window
 
 LAYOUT = Layout(180, 120)
 WINDOW = Window(0, 0, 2, 3)

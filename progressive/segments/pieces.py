@@ -1,4 +1,4 @@
-"""Large photos in pieces, so that memory is bounded: the networks feel nothing beyond a margin.
+"""Large photos in pieces, so that memory is bounded: what makes pictures feels nothing beyond a margin.
 
 Legend: H, W of the photo; a padded photo has whole blocks.
 """
@@ -13,28 +13,28 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from progressive.codec import Photo
-from progressive.codecs.label_guided.layout import BLOCK, Layout, Window
+from progressive.segments.tiles import BLOCK, Layout, Window
 
 PIECE = 32
 """Side in blocks of the pieces that large photos are worked on in: four megapixels."""
 
-MARGIN = 4
-"""Blocks around a piece that take part in its transform."""
 
+def pieces(layout: Layout, margin: int) -> Iterator[Window]:
+    """The pieces of a photo, row by row; of one that is hardly larger than a piece with its margin, the whole.
 
-def pieces(layout: Layout) -> Iterator[Window]:
-    """The pieces of a photo, row by row; of one that is hardly larger than a piece, the whole."""
-    tops, lefts = (_starts(blocks) for blocks in (layout.rows, layout.columns))
+    `margin` is what takes part around each, in blocks.
+    """
+    tops, lefts = (_starts(blocks, margin) for blocks in (layout.rows, layout.columns))
     for top, bottom in zip(tops, [*tops[1:], layout.rows], strict=True):
         for left, right in zip(lefts, [*lefts[1:], layout.columns], strict=True):
             yield Window(top, left, bottom - top, right - left)
 
 
-def with_margin(piece: Window, layout: Layout) -> Window:
-    """A piece and what around it takes part in its transform."""
-    top, left = max(0, piece.top - MARGIN), max(0, piece.left - MARGIN)
-    bottom = min(layout.rows, piece.top + piece.height + MARGIN)
-    right = min(layout.columns, piece.left + piece.width + MARGIN)
+def with_margin(piece: Window, layout: Layout, margin: int) -> Window:
+    """A piece and so many blocks around it, which take part in what is made of it."""
+    top, left = max(0, piece.top - margin), max(0, piece.left - margin)
+    bottom = min(layout.rows, piece.top + piece.height + margin)
+    right = min(layout.columns, piece.left + piece.width + margin)
     return Window(top, left, bottom - top, right - left)
 
 
@@ -53,5 +53,5 @@ def to_photo(pixels: Tensor, height: int, width: int) -> Photo:
     return rounded
 
 
-def _starts(blocks: int) -> list[int]:
-    return list(range(0, blocks, PIECE)) if blocks > PIECE + 2 * MARGIN else [0]
+def _starts(blocks: int, margin: int) -> list[int]:
+    return list(range(0, blocks, PIECE)) if blocks > PIECE + 2 * margin else [0]

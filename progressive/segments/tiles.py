@@ -1,15 +1,17 @@
-"""Where things are: blocks of 64 pixels, and tiles of some blocks that share their first latent."""
+"""Where things are in a photo: blocks of 64 pixels, and tiles of some blocks that share their first segment."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from progressive.codecs.hierarchical_vae.latents import BLOCK
 from progressive.segments.rectangle import Rectangle
 
+BLOCK = 64
+"""Side in pixels of a block."""
+
 TILE_SIDES = (8, 4, 2, 1)
-"""Blocks of a tile's side: the largest whose first latent fits a segment is taken."""
+"""Blocks of a tile's side: the largest whose first segment fits is taken."""
 
 
 class Window(Rectangle):
