@@ -18,20 +18,24 @@ from progressive.codecs.hierarchical_vae.importance import EMPHASIS, block_impor
 from progressive.codecs.hierarchical_vae.latents import ROOT
 from progressive.codecs.hierarchical_vae.model import Model
 from progressive.codecs.hierarchical_vae.ranking import Draft, TooLargeError, drafts_of, estimated_size, ordered
+from progressive.codecs.hierarchical_vae.rates import FINEST, OCTAVES
 from progressive.codecs.hierarchical_vae.renderer import Renderer
-from progressive.codecs.hierarchical_vae.search import Search
 from progressive.contexts import check_context
 from progressive.errors import UsageError
 from progressive.photos.arrays import as_photo
 from progressive.runtime.threads import one_thread
 from progressive.runtime.torch_state import neutral
 from progressive.segments.limits import check_model, check_payload, check_size
+from progressive.segments.rate_search import Search
 from progressive.segments.tiles import BLOCK, TILE_SIDES, Layout
 from progressive.semantics.coarse_map import CoarseMap
 from progressive.semantics.sources import coarse_importance_map, upsampled
 from progressive.stream import MAX_SEGMENTS, LayeredStream, StreamHeader
 
 MIN_PAYLOAD = 257
+
+CLOSE = 0.985
+"""A stream that takes this share of what it may is close enough."""
 
 USUAL_GAMMA = 130
 """Without a budget: about half a bit a pixel of a photo."""
@@ -106,7 +110,7 @@ class HierarchicalVae:
             if budget is None:
                 return coder.stream(USUAL_GAMMA)
             # The reckoning leaves out little; what is then still too large becomes coarser.
-            gamma = Search(budget, USUAL_GAMMA).run(coder.reckoned)
+            gamma = Search(budget, USUAL_GAMMA, FINEST, FINEST / OCTAVES, CLOSE).run(coder.reckoned)
             while True:
                 stream = coder.stream(gamma)
                 if stream.size <= budget or not gamma:

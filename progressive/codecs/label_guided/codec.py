@@ -21,15 +21,15 @@ from progressive.codecs.label_guided.layout import CELL, Layout
 from progressive.codecs.label_guided.model import Model
 from progressive.codecs.label_guided.ranking import Draft, TooLargeError, drafts_of, estimated_size, ordered
 from progressive.codecs.label_guided.renderer import Renderer
-from progressive.codecs.label_guided.search import Search
 from progressive.codecs.label_guided.segmentation import cell_labels, probabilities
-from progressive.codecs.label_guided.steps import FINEST
+from progressive.codecs.label_guided.steps import FINEST, LEVELS_AN_OCTAVE
 from progressive.contexts import check_context
 from progressive.errors import UsageError
 from progressive.photos.arrays import as_photo
 from progressive.runtime.threads import one_thread
 from progressive.runtime.torch_state import neutral
 from progressive.segments.limits import check_model, check_payload, check_size
+from progressive.segments.rate_search import Search
 from progressive.segments.tiles import TILE_SIDES
 from progressive.stream import MAX_SEGMENTS, LayeredStream, StreamHeader
 
@@ -40,6 +40,9 @@ USUAL_BPP, LEAST_BYTES = 0.06, 600
 
 FINEST_USUAL = 60
 """Without a budget: the finest level, which calm and small photos get."""
+
+OCTAVE = 0.8 * LEVELS_AN_OCTAVE
+"""How many levels usually double what a stream takes."""
 
 USUAL_LEVEL = 38
 """About the level that this is for a street scene."""
@@ -126,7 +129,7 @@ class LabelGuided:
             if budget is None:
                 budget, finest = max(LEAST_BYTES, int(USUAL_BPP / 8 * photo.shape[0] * photo.shape[1])), FINEST_USUAL
             # The reckoning leaves out little; what is then still too large becomes coarser.
-            level = Search(budget, USUAL_LEVEL, finest).run(coder.reckoned)
+            level = Search(budget, USUAL_LEVEL, finest, OCTAVE).run(coder.reckoned)
             while True:
                 stream = coder.stream(level)
                 if stream.size <= budget or not level:

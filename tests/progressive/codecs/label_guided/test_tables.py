@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from progressive.codecs.label_guided.prior import HYPER_REACH, STEPS, UNITS
-from progressive.codecs.label_guided.search import MAX_TRIALS, Search
 from progressive.codecs.label_guided.steps import FINEST, HATS, MAX_INDEX, hats, quantised, step_of, steps_of
 from progressive.codecs.label_guided.tables import (
     HYPER,
@@ -71,24 +70,3 @@ def test_levels_are_steps_that_fall_and_hats_that_tell_them_apart() -> None:
 def test_rounding_prefers_zero() -> None:
     values = torch.tensor([0.55, 0.62, -0.62, -1.7, 999.0])
     assert quantised(values).tolist() == [0.0, 1.0, -1.0, -2.0, MAX_INDEX]
-
-
-@pytest.mark.parametrize("budget", [300, 1_000, 4_000])
-@pytest.mark.parametrize("halving", [10, 14, 20])
-def test_the_finest_level_that_fits_is_found_in_a_few_trials(budget: int, halving: float) -> None:
-    asked: list[int] = []
-
-    def size_of(level: int) -> float:
-        asked.append(level)
-        return float(200 * 2 ** (level / halving))
-
-    found = Search(budget, 20).run(size_of)
-    assert len(asked) == len(set(asked)) <= MAX_TRIALS
-    assert size_of(found) <= budget
-    assert found == FINEST or size_of(found + 1) > budget
-
-
-def test_what_never_fits_is_the_coarsest_and_what_always_fits_the_finest() -> None:
-    assert Search(10, 20).run(lambda level: 100.0 + level) == 0
-    assert Search(10**9, 20).run(lambda level: 100.0 + level) == FINEST
-    assert Search(10**9, 20, finest=40).run(lambda level: 100.0 + level) == 40

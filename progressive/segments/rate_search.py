@@ -10,11 +10,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from progressive.codecs.label_guided.steps import FINEST, LEVELS_AN_OCTAVE
-
-USUAL_LEVELS_AN_OCTAVE = 0.8 * LEVELS_AN_OCTAVE
-"""How many levels double what a stream takes, before anything is known."""
-
 MAX_TRIALS = 7
 
 
@@ -26,11 +21,15 @@ class Search:
         budget: bytes that the stream may take.
         start: the first level.
         finest: the last one that may be taken.
+        octave: how many levels double what a stream takes, before anything is known.
+        close: a stream that takes this share of what it may is close enough.
     """
 
     budget: int
     start: int
-    finest: int = FINEST
+    finest: int
+    octave: float
+    close: float = 1.0
     _sizes: dict[int, float] = field(default_factory=dict)
     _fits: int = -1
     _beyond: int = field(init=False)
@@ -47,7 +46,7 @@ class Search:
                 self._fits = max(self._fits, level)
             else:
                 self._beyond = min(self._beyond, level)
-            if self._beyond - self._fits <= 1:
+            if self._beyond - self._fits <= 1 or self.close * self.budget <= size <= self.budget:
                 break
             level = self._next(level, size)
         return max(self._fits, 0)
@@ -55,7 +54,7 @@ class Search:
     def _next(self, level: int, size: float) -> int:
         octaves = math.log2(self.budget / size)
         others = [n for n in self._sizes if n != level]
-        slope = USUAL_LEVELS_AN_OCTAVE
+        slope = self.octave
         if others:
             nearest = min(others, key=lambda n: abs(n - level))
             apart = math.log2(self._sizes[nearest] / size)
