@@ -15,6 +15,7 @@ from progressive.codecs.label_guided.groups import CHANNELS, FIRST, GROUPS
 from progressive.codecs.label_guided.layout import SIDE
 from progressive.codecs.label_guided.prior import HYPER_CHANNELS
 from progressive.codecs.label_guided.steps import FINEST, steps_of
+from progressive.transforms.blocks import ResidualBlock, zeroed
 
 ENTER = 4
 """Pixels a position of the first layer."""
@@ -33,21 +34,6 @@ LEAST_SIZE, USUAL_SIZE = 0.05, 2.0
 SHAPE = f"{WIDTHS}{HYPER_SEEN}{HYPER_WIDTH}"
 
 
-class Block(nn.Module):
-    """h -> h + second(relu(first(relu(h)))); the second convolution is small at first. Argument: channels."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        with torch.no_grad():
-            self.second.weight.mul_(0.2)
-
-    def forward(self, h: Tensor) -> Tensor:
-        added: Tensor = self.second(F.relu(self.first(F.relu(h))))
-        return h + added
-
-
 class Analysis(nn.Module):
     """Photos -> what is added to their coefficients, in steps; nothing at first. 0.6 million parameters."""
 
@@ -55,7 +41,7 @@ class Analysis(nn.Module):
         super().__init__()
         self.enter = nn.Conv2d(3 * ENTER**2 + 1, WIDTHS[0], 3, padding=1)
         self.down = nn.ModuleList([nn.Conv2d(4 * a, b, 1) for a, b in pairwise(WIDTHS)])
-        self.blocks = nn.ModuleList([Block(width) for width in WIDTHS])
+        self.blocks = nn.ModuleList([ResidualBlock(width) for width in WIDTHS])
         self.leave = zeroed(nn.Conv2d(WIDTHS[-1], CHANNELS, 1))
 
     def forward(self, photos: Tensor, levels: Tensor) -> Tensor:
@@ -101,11 +87,3 @@ def level_input(levels: Tensor, like: Tensor) -> Tensor:
     """The level of each photo as a plane, -1..1, [N, 1, h, w]."""
     plane = levels.to(like.device).float().view(-1, 1, 1, 1) / FINEST * 2 - 1
     return plane.expand(-1, 1, *like.shape[2:])
-
-
-def zeroed(layer: nn.Conv2d) -> nn.Conv2d:
-    """A layer that says nothing at first."""
-    nn.init.zeros_(layer.weight)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-    return layer

@@ -16,9 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from progressive.codecs.label_guided.analysis import level_input, zeroed
+from progressive.codecs.label_guided.analysis import level_input
 from progressive.codecs.label_guided.classes import COUNT
 from progressive.codecs.label_guided.groups import CHANNELS, GROUPS
+from progressive.transforms.blocks import zeroed
 
 STRIDES = (16, 8, 4, 2)
 WIDTHS = (96, 64, 48, 24)

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from progressive.codecs.label_guided.model import ARCHITECTURE
+from progressive.training.cells import fit_cells
 from progressive.training.data import Photos
 from progressive.training.label_guided.export import fitted, read_model, unsure_below, write_model
 from progressive.training.label_guided.first import First, Rounded
@@ -24,7 +25,6 @@ from progressive.training.label_guided.second import Second
 from progressive.training.label_guided.segmentation import Segmenting
 from progressive.training.label_guided.settings import SHIPPED, Settings
 from progressive.training.label_guided.stage import Stage
-from progressive.training.label_guided.start import fit_linear
 from progressive.training.phase import Phase
 from progressive.training.recipe import Recipe, carry_out
 
@@ -52,7 +52,7 @@ class LabelGuided(Recipe[Trainee, Settings]):
 
     def start(self, model: Trainee, photos: Photos) -> None:
         model.segmentation.features.load_state_dict(trunk_for_photos(classifier_of(self.settings.classifier)))
-        fit_linear(model.linear, photos.training)
+        fit_cells(model.linear, photos.training)
 
     def phases(self, model: Trainee, photos: Photos) -> Mapping[str, Callable[[], Phase[Trainee]]]:
         device = self.worker.device

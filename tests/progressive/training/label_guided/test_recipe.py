@@ -17,6 +17,7 @@ from progressive.codecs.label_guided.model import Model
 from progressive.codecs.label_guided.steps import FINEST
 from progressive.errors import UsageError
 from progressive.photos import downscale, sample_photo
+from progressive.training.cells import fit_cells
 from progressive.training.fit import Fit
 from progressive.training.label_guided.first import First, present, truncated
 from progressive.training.label_guided.labels import CAMVID, VOID, label_file, read_map, read_values, without_void
@@ -26,7 +27,6 @@ from progressive.training.label_guided.recipe import PHASES, LabelGuided
 from progressive.training.label_guided.scores import confusion, intersections_over_unions, mean_iou
 from progressive.training.label_guided.second import Second
 from progressive.training.label_guided.settings import SHIPPED, PhaseSettings, Settings
-from progressive.training.label_guided.start import fit_linear
 from progressive.training.recipe import run
 from progressive.training.settings import read_settings
 from progressive.training.workers import Worker
@@ -86,7 +86,7 @@ def recipe(settings: Settings, out: Path, log: Callable[[str], None] = silent) -
 def started(pool: PhotoPool) -> Trainee:
     torch.manual_seed(0)
     trainee = Trainee()
-    fit_linear(trainee.linear, [photo for photo, _ in pool.whole(1)])
+    fit_cells(trainee.linear, [photo for photo, _ in pool.whole(1)])
     return trainee
 
 
