@@ -6,6 +6,7 @@ Legend: H, W of the photo; a padded photo has whole blocks.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,13 +14,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from progressive.codec import Photo
-from progressive.segments.tiles import BLOCK, Layout, Window
+from progressive.segments.tiles import BLOCK, Window
 
 PIECE = 32
 """Side in blocks of the pieces that large photos are worked on in: four megapixels."""
 
 
-def pieces(layout: Layout, margin: int) -> Iterator[Window]:
+class Grid(Protocol):
+    """The blocks of a photo. Fields: how many there are from top to bottom, and from left to right."""
+
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def columns(self) -> int: ...
+
+
+def pieces(layout: Grid, margin: int) -> Iterator[Window]:
     """The pieces of a photo, row by row; of one that is hardly larger than a piece with its margin, the whole.
 
     `margin` is what takes part around each, in blocks.
@@ -30,7 +41,7 @@ def pieces(layout: Layout, margin: int) -> Iterator[Window]:
             yield Window(top, left, bottom - top, right - left)
 
 
-def with_margin(piece: Window, layout: Layout, margin: int) -> Window:
+def with_margin(piece: Window, layout: Grid, margin: int) -> Window:
     """A piece and so many blocks around it, which take part in what is made of it."""
     top, left = max(0, piece.top - margin), max(0, piece.left - margin)
     bottom = min(layout.rows, piece.top + piece.height + margin)

@@ -20,6 +20,7 @@ from progressive.exact.coders import RangeSymbolDecoder, SymbolCoder
 from progressive.exact.records import Recorder
 from progressive.exact.tables import FrequencyTable
 from progressive.runtime.stopping import Stop
+from progressive.semantics.coarse_map import CoarseMap
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,11 @@ class Backbone(Protocol):
     """Makes a layered latent of a photo, and pictures of what is known of it."""
 
     @property
+    def name(self) -> str:
+        """Of the codec that the scheme is with it."""
+        ...
+
+    @property
     def depth(self) -> Depth: ...
 
     @property
@@ -151,6 +157,13 @@ class Backbone(Protocol):
 
     def code(self, photo: Photo, layout: Layout) -> Coded:
         """Codes a whole photo, [H, W, 3], once, at all levels."""
+        ...
+
+    def weights(self, coded: Coded, layout: Layout, meaning: CoarseMap | None, context: str) -> NDArray[np.float64]:
+        """How much blocks matter in a context: the factor of each one's slope, [rows, columns], mean about 1.
+
+        `meaning` is where it is (SIM); None where the context does not ask for it.
+        """
         ...
 
     def decoding(self, device: str) -> Decoding:

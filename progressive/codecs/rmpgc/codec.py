@@ -12,7 +12,7 @@ from progressive import registry
 from progressive.codec import Photo, Traits
 from progressive.codecs.rmpgc.backbone import Backbone, Coded
 from progressive.codecs.rmpgc.decoder import RmpgcDecoder
-from progressive.codecs.rmpgc.importance import EMPHASIS, block_importance
+from progressive.codecs.rmpgc.importance import EMPHASIS
 from progressive.codecs.rmpgc.layout import BLOCK, TILE, Layout
 from progressive.codecs.rmpgc.ranking import Draft, drafts_of, ordered
 from progressive.codecs.rmpgc.segments import largest_prefix
@@ -67,7 +67,7 @@ class Rmpgc:
 
     @property
     def name(self) -> str:
-        return "rmpgc"
+        return self._backbone.name
 
     @property
     def traits(self) -> Traits:
@@ -107,10 +107,11 @@ class Rmpgc:
         context = self._context(context)
         check_payload(self.name, max_payload, MIN_PAYLOAD)
         importance = None if context == DEFAULT_CONTEXT else coded.importance
+        weights = self._backbone.weights(coded.coded, coded.layout, importance, context)
         drafts: list[Draft] = []
         for number, tile in enumerate(coded.coded.tiles):
-            weights = block_importance(importance, coded.layout, tile, context)
-            drafts += drafts_of(number, tile, weights, self._backbone.tables, coded.layout, max_payload)
+            own = weights[tile.window.slices(1)].ravel()
+            drafts += drafts_of(number, tile, own, self._backbone.tables, coded.layout, max_payload)
         return self._stream(coded, importance, drafts)
 
     @neutral()
@@ -133,11 +134,10 @@ class Rmpgc:
         context, photo = self._context(context), as_photo(photo)
         coded = self.analyse(photo)
         meaning = None if context == DEFAULT_CONTEXT else coded.importance
-        worth = np.empty((coded.layout.rows, coded.layout.columns))
+        worth = self._backbone.weights(coded.coded, coded.layout, meaning, context)
         for tile in coded.coded.tiles:
-            weights = block_importance(meaning, coded.layout, tile, context)
-            slopes = weights * tile.gains.sum(0) / (tile.bits.sum(0) + 1)
-            worth[tile.window.slices(1)] = slopes.reshape(tile.window.height, tile.window.width)
+            slopes = tile.gains.sum(0) / (tile.bits.sum(0) + 1)
+            worth[tile.window.slices(1)] *= slopes.reshape(tile.window.height, tile.window.width)
         height, width = photo.shape[:2]
         return worth.repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
 

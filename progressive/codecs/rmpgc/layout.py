@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from progressive.segments.rectangle import Rectangle
+from progressive.segments.tiles import BLOCK, Window
 
-BLOCK = 64
-"""Side of a block in pixels."""
+__all__ = ["BLOCK", "TILE", "Depth", "Layout", "Window"]
 
 TILE = 512
 """Side of a tile in pixels."""
@@ -46,14 +45,6 @@ class Depth:
     def layer_of(self, level: int) -> int:
         """0 for the base, then the number of the enhance plane."""
         return -(-level // self.tiers)
-
-
-class Window(Rectangle):
-    """A rectangle of blocks."""
-
-    @property
-    def blocks(self) -> int:
-        return self.area
 
 
 @dataclass(frozen=True, slots=True)

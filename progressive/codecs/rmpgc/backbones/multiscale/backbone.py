@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from progressive.codec import Photo
 from progressive.codecs.rmpgc.backbone import Coded
@@ -16,11 +18,13 @@ from progressive.codecs.rmpgc.backbones.multiscale.picture import latent_of
 from progressive.codecs.rmpgc.backbones.multiscale.renderer import Renderer
 from progressive.codecs.rmpgc.backbones.multiscale.scales import DEPTH
 from progressive.codecs.rmpgc.backbones.multiscale.tile import TileState
+from progressive.codecs.rmpgc.importance import block_importance
 from progressive.codecs.rmpgc.layout import Depth, Layout, Window
 from progressive.exact.tables import FrequencyTable
 from progressive.looks import LOOKS
 from progressive.runtime.stopping import Stop
 from progressive.runtime.threads import one_thread
+from progressive.semantics.coarse_map import CoarseMap
 
 
 class Multiscale(Model):
@@ -29,6 +33,10 @@ class Multiscale(Model):
     photo ─ colours, 9/7, lifting ─ latent of 7 scales ─┬─ plane 0 of all scales ─> base: a chain, coarsest scale first
                                                          └─ planes 1.. of each block of 64 pixels ─> enhance
     """
+
+    @property
+    def name(self) -> str:
+        return "rmpgc"
 
     @property
     def depth(self) -> Depth:
@@ -57,6 +65,9 @@ class Multiscale(Model):
         with torch.inference_mode(), one_thread():
             latent = latent_of(photo, layout, lambda rgb: self.transform.analyse(colours.turned(rgb)))
             return Coded(colours.to_bytes(), code_tiles(latent, layout, self.coding))
+
+    def weights(self, coded: Coded, layout: Layout, meaning: CoarseMap | None, context: str) -> NDArray[np.float64]:
+        return block_importance(meaning, layout, context)
 
     def decoding(self, device: str) -> MultiscaleDecoding:
         return MultiscaleDecoding(self.coding_on(device), Renderer(self, device))
