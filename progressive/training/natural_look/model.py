@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import Synthesis
-from progressive.training.natural_look.discriminators import Discriminators
+from progressive.training.discriminators import Discriminators
 
 
 class Trainee(nn.Module):

@@ -5,8 +5,7 @@ Encoder, probability networks and transform stay as they are: the same bytes, th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS
-from progressive.training.natural_look.losses import Features, deceiving, telling_apart
+from progressive.codecs.rmpgc.backbones.multiscale.synthesis import STATES
+from progressive.training.discriminators import deceiving, frozen, telling_apart
+from progressive.training.features import Features
 from progressive.training.natural_look.model import Trainee
 from progressive.training.natural_look.settings import PhaseSettings, Settings
 from progressive.training.phase import Loss, Phase
@@ -71,12 +72,10 @@ class Look(Phase[Trainee]):
             total = total + self.own.error_weight * torch.log(errors + ERROR_FLOOR).mean()
             figures = {"features": matching.detach(), "MSE": errors.detach().mean()}
             if self._adversarial:
-                judged = self.model.discriminators
-                with _frozen(judged):
-                    deceived = deceiving(judged.verdicts(pictures, has.states))
-                told = telling_apart(
-                    judged.verdicts(has.photos, has.states), judged.verdicts(pictures.detach(), has.states)
-                )
+                judged, known = self.model.discriminators, has.states / (STATES - 1)
+                with frozen(judged):
+                    deceived = deceiving(judged.verdicts(pictures, known))
+                told = telling_apart(judged.verdicts(has.photos, known), judged.verdicts(pictures.detach(), known))
                 total = total + self.own.adversarial_weight * deceived + told
                 figures |= {"deceiving": deceived.detach(), "telling apart": told.detach()}
         return Loss(total, figures)
@@ -106,11 +105,3 @@ class Look(Phase[Trainee]):
     @cached_property
     def _watched(self) -> list[CodedPhoto]:
         return self.reception.watched(self.held_out)
-
-
-@contextmanager
-def _frozen(module: nn.Module) -> Iterator[None]:
-    """What is computed inside gives the module's own weights no gradients."""
-    module.requires_grad_(False)
-    yield
-    module.requires_grad_(True)

@@ -13,8 +13,8 @@ from progressive.codecs.rmpgc.backbones.multiscale.model import Model
 from progressive.codecs.rmpgc.backbones.multiscale.natural import NATURAL, load_natural
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import Synthesis
 from progressive.training.data import Photos
+from progressive.training.features import Features
 from progressive.training.natural_look.export import write_look
-from progressive.training.natural_look.losses import Features
 from progressive.training.natural_look.model import Trainee
 from progressive.training.natural_look.phases import Look
 from progressive.training.natural_look.settings import SHIPPED, Settings

@@ -11,10 +11,9 @@ from safetensors.torch import load_file
 
 from progressive.codecs.rmpgc.backbones.multiscale.model import Model
 from progressive.codecs.rmpgc.backbones.multiscale.natural import load_natural
-from progressive.codecs.rmpgc.backbones.multiscale.synthesis import STATES
 from progressive.photos import downscale, sample_photo
-from progressive.training.natural_look.discriminators import COUNT, Discriminators
-from progressive.training.natural_look.losses import Features, deceiving, telling_apart
+from progressive.training.discriminators import COUNT, Discriminators, deceiving, telling_apart
+from progressive.training.features import Features
 from progressive.training.natural_look.recipe import NaturalLook
 from progressive.training.natural_look.settings import SHIPPED, Settings
 from progressive.training.recipe import run
@@ -96,7 +95,7 @@ def test_discriminators_and_synthesis_pull_the_verdicts_apart() -> None:
 
 
 def test_each_discriminator_sees_half_of_the_resolution_of_the_one_before() -> None:
-    verdicts = Discriminators().verdicts(torch.rand(2, 3, 128, 64), torch.full((2, 2, 1), STATES - 1))
+    verdicts = Discriminators().verdicts(torch.rand(2, 3, 128, 64), torch.ones(2, 2, 1))
     assert [tuple(of.shape) for of in verdicts] == [(2, 1, 16 >> n, 8 >> n) for n in range(COUNT)]
 
 

@@ -8,11 +8,13 @@ Legend: N pictures; H, W multiples of 64; R x K blocks.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc.backbones.multiscale.synthesis import STATES
 from progressive.codecs.rmpgc.layout import BLOCK
 
 COUNT = 3
@@ -40,18 +42,38 @@ class Discriminators(nn.ModuleList):
         super().__init__([Patches() for _ in range(COUNT)])
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def verdicts(self, pictures: Tensor, states: Tensor) -> list[Tensor]:
+    def verdicts(self, pictures: Tensor, known: Tensor) -> list[Tensor]:
         """Of each network, one a patch: towards 1 for a photo, towards 0 for a picture.
 
         Args:
             pictures: or photos, RGB around 0..1 [N, 3, H, W].
-            states: how much is known of each block, [N, R, K].
+            known: how much is known of each block, 0..1 [N, R, K].
         """
-        known = (states.to(pictures.dtype) / (STATES - 1))[:, None]
-        blocks = F.interpolate(known, scale_factor=BLOCK, mode="nearest")
+        blocks = F.interpolate(known.to(pictures.dtype)[:, None], scale_factor=BLOCK, mode="nearest")
         seen = torch.cat([2 * pictures - 1, blocks], 1).contiguous(memory_format=torch.channels_last)
         found = []
         for patches in self:
             found.append(patches(seen))
             seen = F.avg_pool2d(seen, 2)
         return found
+
+
+def deceiving(verdicts: Iterable[Tensor]) -> Tensor:
+    """What a synthesis loses that its pictures are told from photos (RMPGC, Eq. 7)."""
+    return torch.stack([(of.float() - 1).square().mean() for of in verdicts]).sum()
+
+
+def telling_apart(of_photos: Iterable[Tensor], of_pictures: Iterable[Tensor]) -> Tensor:
+    """What discriminators lose that do not tell photos from pictures (RMPGC, Eq. 4)."""
+    pairs = zip(of_photos, of_pictures, strict=True)
+    return torch.stack([(a.float() - 1).square().mean() + b.float().square().mean() for a, b in pairs]).sum()
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """What is computed inside gives the module's own weights no gradients."""
+    module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)

@@ -1,11 +1,10 @@
-"""The losses of the natural look.
+"""Semantic feature matching: what a frozen network sees in pictures and in photos.
 
 Legend: N pictures of a batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import pairwise
 
 import torch
@@ -45,17 +44,6 @@ class Features(nn.Module):
                 wanted = stage(wanted)
             total = total + (_directions(seen) - _directions(wanted)).square().sum(1).mean((1, 2)).float()
         return total / len(self.stages)
-
-
-def deceiving(verdicts: Iterable[Tensor]) -> Tensor:
-    """What a synthesis loses that its pictures are told from photos (RMPGC, Eq. 7)."""
-    return torch.stack([(of.float() - 1).square().mean() for of in verdicts]).sum()
-
-
-def telling_apart(of_photos: Iterable[Tensor], of_pictures: Iterable[Tensor]) -> Tensor:
-    """What discriminators lose that do not tell photos from pictures (RMPGC, Eq. 4)."""
-    pairs = zip(of_photos, of_pictures, strict=True)
-    return torch.stack([(a.float() - 1).square().mean() + b.float().square().mean() for a, b in pairs]).sum()
 
 
 def _directions(features: Tensor) -> Tensor:
