@@ -1,7 +1,7 @@
 """The decoder's network, float: residual blocks from 1/16 to 1/2 of the resolution.
 
 It sees which cells have the enhance layer (U of RMPGC Eq. 30). The last layer is zero at first: the picture is the
-linear transform's. Nothing is normalised over the picture, so that a piece of a large photo looks the same as the whole.
+linear transform's. Nothing is normalised over the picture: a piece of a large photo looks the same as the whole.
 
 Legend: N photos; h x w cells.
 """
