@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from progressive.codec import Photo
@@ -47,6 +48,19 @@ def with_margin(piece: Window, layout: Grid, margin: int) -> Window:
     bottom = min(layout.rows, piece.top + piece.height + margin)
     right = min(layout.columns, piece.left + piece.width + margin)
     return Window(top, left, bottom - top, right - left)
+
+
+def known_part(piece: Window, known: NDArray[np.bool_]) -> Window | None:
+    """The rectangle about what is known of a piece: no work for what nobody has sent; None if nothing is known.
+
+    `known` is of each block of the photo, [rows, columns].
+    """
+    rows, columns = np.nonzero(known[piece.slices()])
+    if not len(rows):
+        return None
+    top, left = int(rows.min()), int(columns.min())
+    height, width = int(rows.max()) + 1 - top, int(columns.max()) + 1 - left
+    return Window(piece.top + top, piece.left + left, height, width)
 
 
 def padded(photo: Photo, window: Window) -> Tensor:

@@ -17,7 +17,7 @@ from progressive.codecs.hierarchical_vae.resnet import TopDown
 from progressive.codecs.hierarchical_vae.tile import TileState
 from progressive.runtime.precision import fast_floats
 from progressive.runtime.stopping import Stop, check, never
-from progressive.segments.pieces import pieces, to_photo, with_margin
+from progressive.segments.pieces import known_part, pieces, to_photo, with_margin
 from progressive.segments.tiles import BLOCK, Layout, Window
 
 
@@ -38,7 +38,7 @@ class Renderer:
             return picture
         levels = _levels(layout, tiles)
         for whole in pieces(layout, MARGIN):
-            piece = _known_part(whole, levels)
+            piece = known_part(whole, levels > 0)
             if piece is None:
                 continue
             check(stop)
@@ -95,16 +95,6 @@ def _levels(layout: Layout, tiles: Mapping[int, TileState]) -> np.ndarray:
         window = layout.window(number)
         levels[window.slices(1)] = tile.levels.reshape(window.height, window.width)
     return levels
-
-
-def _known_part(piece: Window, levels: np.ndarray) -> Window | None:
-    """The rectangle about what is known of a piece: no work for what nobody has sent; None if nothing is known."""
-    rows, columns = np.nonzero(levels[piece.slices(1)])
-    if not len(rows):
-        return None
-    top, left = int(rows.min()), int(columns.min())
-    height, width = int(rows.max()) + 1 - top, int(columns.max()) + 1 - left
-    return Window(piece.top + top, piece.left + left, height, width)
 
 
 def _spread_brightness(lowest: Tensor, known: np.ndarray) -> None:

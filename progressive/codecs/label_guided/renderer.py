@@ -20,7 +20,7 @@ from progressive.codecs.label_guided.synthesis import Synthesis
 from progressive.codecs.label_guided.tile import TileState, from_blocks
 from progressive.runtime.precision import fast_floats
 from progressive.runtime.stopping import Stop, check, never
-from progressive.segments.pieces import pieces, to_photo, with_margin
+from progressive.segments.pieces import known_part, pieces, to_photo, with_margin
 from progressive.segments.tiles import BLOCK, Window
 
 Levels = NDArray[np.uint8]
@@ -42,7 +42,7 @@ class Renderer:
         picture = np.full((layout.height, layout.width, 3), 128, np.uint8)
         levels = _levels(layout, tiles)
         for whole in pieces(layout, MARGIN):
-            piece = _known_part(whole, levels)
+            piece = known_part(whole, levels > 0)
             if piece is None:
                 continue
             check(stop)
@@ -93,16 +93,6 @@ def _levels(layout: Layout, tiles: Mapping[int, TileState]) -> Levels:
         window = layout.window(number)
         levels[window.slices()] = tile.levels.reshape(window.height, window.width)
     return levels
-
-
-def _known_part(piece: Window, levels: Levels) -> Window | None:
-    """The rectangle about what is known of a piece: no work for what nobody has sent; None if nothing is known."""
-    rows, columns = np.nonzero(levels[piece.slices()])
-    if not len(rows):
-        return None
-    top, left = int(rows.min()), int(columns.min())
-    height, width = int(rows.max()) + 1 - top, int(columns.max()) + 1 - left
-    return Window(piece.top + top, piece.left + left, height, width)
 
 
 def _spread(values: Tensor, labels: Tensor, groups: Tensor, known: NDArray[np.bool_]) -> tuple[Tensor, Tensor, Tensor]:

@@ -53,13 +53,16 @@ class Rmpgc:
 
     @neutral()
     def __init__(self, backbone: Backbone | None = None) -> None:
-        """`backbone`: the default one, `backbones.multiscale`, with its committed weights if left out."""
-        if backbone is None:
-            from progressive.codecs.rmpgc.backbones.multiscale.backbone import Multiscale
+        """`backbone`: the committed one if left out."""
+        self._backbone = backbone or self.committed()
+        self._decoding = cache(self._backbone.decoding)
 
-            backbone = Multiscale.load()
-        self._backbone = backbone
-        self._decoding = cache(backbone.decoding)
+    @staticmethod
+    def committed() -> Backbone:
+        """The codec's own backbone, here `backbones.multiscale`, with its committed weights."""
+        from progressive.codecs.rmpgc.backbones.multiscale.backbone import Multiscale
+
+        return Multiscale.load()
 
     def __reduce__(self) -> tuple[type[Rmpgc], tuple[Backbone]]:
         """Pickles are of the backbone alone: what it is prepared to on a device is prepared anew."""

@@ -16,7 +16,10 @@ from progressive.codecs.rmpgc.backbones.masked.latent import Layer, cut, zeros
 from progressive.codecs.rmpgc.backbones.masked.model import Model, Networks
 from progressive.codecs.rmpgc.layout import BLOCK, Layout
 from progressive.runtime.stopping import Stop, check, never
-from progressive.segments.pieces import padded, pieces, to_photo, with_margin
+from progressive.segments.pieces import known_part, padded, pieces, to_photo, with_margin
+
+GREY = 128
+"""Where nothing is known."""
 
 
 def latent_of(photo: Photo, layout: Layout, model: Model) -> list[Layer]:
@@ -39,24 +42,31 @@ def picture_of(
     model: Model,
     networks: Networks,
     device: torch.device,
+    known: NDArray[np.bool_] | None = None,
     stop: Stop = never,
 ) -> Photo:
-    """The picture of a whole photo's layers, [H, W, 3].
+    """The picture of a whole photo's layers, [H, W, 3]; mid-grey where nothing is known.
 
     Args:
         layers: zero where nothing is known.
         mask: where the enhance layer is known, at `model.side` positions a side of a block, [side R, side K].
         networks: the model's on the device.
+        known: blocks of which something is known, [R, K]; all without.
 
     Raises StoppedError if `stop`, asked before each piece, says so.
     """
-    picture = np.empty((layout.height, layout.width, 3), np.uint8)
-    known = torch.from_numpy(mask)[None, None]
-    for piece in pieces(layout, model.margin):
+    picture = np.full((layout.height, layout.width, 3), GREY, np.uint8)
+    enhanced = torch.from_numpy(mask)[None, None]
+    known = np.ones((layout.rows, layout.columns), bool) if known is None else known
+    for whole in pieces(layout, model.margin):
+        piece = known_part(whole, known)
+        if piece is None:
+            continue
         check(stop)
         around = with_margin(piece, layout, model.margin)
         own = [[part.to(device) for part in layer] for layer in cut(layers, model.coding.shapes, around)]
-        pixels = networks.synthesise(own, known[:, :, *around.slices(model.side)].float().to(device))
+        pixels = networks.synthesise(own, enhanced[:, :, *around.slices(model.side)].float().to(device))
         place = picture[piece.slices(BLOCK)]
         place[:] = to_photo(pixels[:, :, *piece.inside(around).slices(BLOCK)], *place.shape[:2])
+    picture[~known.repeat(BLOCK, 0).repeat(BLOCK, 1)[: layout.height, : layout.width]] = GREY
     return picture

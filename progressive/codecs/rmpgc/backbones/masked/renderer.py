@@ -15,10 +15,8 @@ from progressive.codecs.rmpgc.backbones.masked.latent import Layer, from_blocks,
 from progressive.codecs.rmpgc.backbones.masked.model import Model
 from progressive.codecs.rmpgc.backbones.masked.picture import picture_of
 from progressive.codecs.rmpgc.backbones.masked.tile import TileState
-from progressive.codecs.rmpgc.layout import BLOCK, Layout
+from progressive.codecs.rmpgc.layout import Layout
 from progressive.runtime.stopping import Stop, never
-
-GREY = 128
 
 States = NDArray[np.int64]
 """Of each block of the photo: nothing known, something of the base, the enhance layer, [rows, columns]."""
@@ -39,14 +37,10 @@ class Renderer:
         Raises StoppedError if `stop`, asked before each piece, says so.
         """
         states = _states(layout, tiles)
-        if not tiles:
-            return np.full((layout.height, layout.width, 3), GREY, np.uint8)
         layers = _spread(_layers(layout, tiles, self._model), states, self._model)
         mask = (states == ENHANCED).repeat(self._model.side, 0).repeat(self._model.side, 1)
-        picture = picture_of(layers, mask, layout, self._model, self._networks, self._device, stop)
-        nothing = (states == MISSING).repeat(BLOCK, 0).repeat(BLOCK, 1)[: layout.height, : layout.width]
-        picture[nothing] = GREY
-        return picture
+        known = states != MISSING
+        return picture_of(layers, mask, layout, self._model, self._networks, self._device, known, stop)
 
 
 def _states(layout: Layout, tiles: Mapping[int, TileState]) -> States:
@@ -74,7 +68,7 @@ def _layers(layout: Layout, tiles: Mapping[int, TileState], model: Model) -> lis
 def _spread(layers: list[Layer], states: States, model: Model) -> list[Layer]:
     """Blocks of which nothing is known look like the nearest ones, so that they do not grey those."""
     missing = states == MISSING
-    if not missing.any():
+    if not missing.any() or missing.all():
         return layers
     nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
     source = torch.from_numpy(np.ravel_multi_index(tuple(nearest), missing.shape).ravel().astype(np.int64))

@@ -20,6 +20,7 @@ from progressive.codecs.rmpgc.backbones.multiscale.tile import TileState
 from progressive.codecs.rmpgc.layout import BLOCK, Layout, Window
 from progressive.runtime.precision import fast_floats
 from progressive.runtime.stopping import Stop, check, never
+from progressive.segments.pieces import known_part
 
 
 class Renderer:
@@ -47,7 +48,7 @@ class Renderer:
             return picture
         states = self._states(layout, tiles)
         for whole in pieces(layout):
-            piece = _known_part(whole, states)
+            piece = known_part(whole, (states != MISSING).cpu().numpy())
             if piece is None:
                 continue
             check(stop)
@@ -104,16 +105,6 @@ class Renderer:
             chosen = torch.from_numpy(blocks[here])
             values[torch.from_numpy(here)] = tile.values(chosen, int(level), scale).to(self._device)
         return values
-
-
-def _known_part(piece: Window, states: Tensor) -> Window | None:
-    """The rectangle about what is known of a piece: no work for what nobody has sent; None if nothing is known."""
-    rows, columns = np.nonzero((states[piece.slices(1)] != MISSING).cpu().numpy())
-    if not len(rows):
-        return None
-    top, left = int(rows.min()), int(columns.min())
-    height, width = int(rows.max()) + 1 - top, int(columns.max()) + 1 - left
-    return Window(piece.top + top, piece.left + left, height, width)
 
 
 def _spread_brightness(lowest: Tensor, known: Tensor) -> None:

@@ -1,0 +1,1 @@
+"""The recipe of RMPGC's LS-GAN backbone."""
