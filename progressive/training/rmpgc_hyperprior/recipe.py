@@ -24,6 +24,9 @@ from progressive.training.rmpgc_hyperprior.second import Second
 from progressive.training.rmpgc_hyperprior.settings import SHIPPED, Settings
 from progressive.training.rmpgc_hyperprior.stage import Stage
 
+TRANSFORM_PHOTOS = 300
+"""That the linear transform is taken from."""
+
 PHASES: dict[str, type[Stage]] = {stage.stage: stage for stage in (First, Rounded, Second)}
 
 
@@ -46,7 +49,7 @@ class RmpgcHyperprior(Recipe[Trainee, Settings]):
         return read_model(file)
 
     def start(self, model: Trainee, photos: Photos) -> None:
-        fit_cells(model.encoder.linear, photos.training)
+        fit_cells(model.encoder.linear, photos.training[:TRANSFORM_PHOTOS])
 
     def phases(self, model: Trainee, photos: Photos) -> Mapping[str, Callable[[], Phase[Trainee]]]:
         device = self.worker.device
