@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -24,11 +25,15 @@ from progressive.training.rmpgc_hyperprior.model import HyperEntropy, Trainee
 
 
 def fitted(trainee: Trainee, photos: Sequence[Tensor]) -> dict[str, FrequencyTable]:
-    """Rounds the priors and counts their tables over photos of whole blocks, RGB in 0..1 [1, 3, H, W]."""
+    """Rounds the priors and counts their tables over photos of whole blocks, RGB in 0..1 [1, 3, H, W].
+
+    The encoder is the one that a file holds: of another decoder trained on it the tables are the same.
+    """
+    encoder = deepcopy(trainee.encoder).half().float()
     exact = model.exact_priors(integers_of(trainee.priors))
     model.choose_kernel(exact, model.known_answer(exact), "auto")
     with torch.inference_mode(), one_thread(), fast_floats(torch.device("cpu")):
-        return fit(exact, [model.layers_of(trainee.encoder, photo[:, :, :TILE, :TILE]) for photo in photos])
+        return fit(exact, [model.layers_of(encoder, photo[:, :, :TILE, :TILE]) for photo in photos])
 
 
 def write_model(out: Path, trainee: Trainee, tables: Mapping[str, FrequencyTable]) -> None:
