@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from progressive.codecs.rmpgc.backbones.lsgan.variants import Variant
+from progressive.segments.tiles import BLOCK
 from progressive.semantics.blend import salient_partition
 
 Importance = Callable[[Tensor], Tensor]
@@ -29,13 +30,12 @@ def conditions_of(variant: Variant) -> tuple[int, ...]:
 def masks(photos: Tensor, variant: Variant, importance: Importance, first: int) -> Tensor:
     """A mask of blocks for each photo, whose conditions take turns from the `first` on: 0 and 1, [N, R, K]."""
     turns = conditions_of(variant)
-    meaning = importance(photos)
-    found = torch.ones_like(meaning)
+    found = torch.ones(len(photos), *(n // BLOCK for n in photos.shape[2:]), device=photos.device)
     for number in range(len(photos)):
         condition = turns[(first + number) % len(turns)]
         if condition == BASE:
             found[number] = 0
         elif condition == SALIENT:
-            salient = torch.from_numpy(salient_partition(meaning[number].cpu().numpy()))
-            found[number] = salient.to(found)
+            meaning = importance(photos[number : number + 1])[0].cpu().numpy()
+            found[number] = torch.from_numpy(salient_partition(meaning)).to(found)
     return found
