@@ -17,10 +17,11 @@ from progressive.codecs.label_guided.label_prior import ROWS as LABEL_ROWS
 from progressive.codecs.label_guided.label_prior import TABLE as LABELS
 from progressive.codecs.label_guided.linear import Linear
 from progressive.codecs.label_guided.model import Model, Priors
-from progressive.codecs.label_guided.prior import HYPER_CHANNELS, HYPER_REACH, STEPS
+from progressive.codecs.label_guided.prior import HYPER_CHANNELS, HYPER_REACH
 from progressive.codecs.label_guided.segmentation import Segmentation
 from progressive.codecs.label_guided.synthesis import Synthesis
-from progressive.codecs.label_guided.tables import HYPER, LATENT, REACH, ROWS, SYMBOLS
+from progressive.codecs.label_guided.tables import HYPER, LATENT
+from progressive.exact.laplace import REACH, ROWS, STEPS, SYMBOLS
 from progressive.exact.tables import TOTAL
 
 POINT = 20

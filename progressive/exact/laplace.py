@@ -30,7 +30,7 @@ LEAST_SCALE, SCALES = -44, 68
 
 ROWS = SCALES * STEPS
 
-SURE = TOTAL // 2048
+SURE = TOTAL // 512
 """Where all symbols but the middle one are rarer than this together, none is written: none is worth its bits."""
 
 ESCAPE = "escape"

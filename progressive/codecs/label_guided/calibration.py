@@ -16,21 +16,12 @@ from progressive.codecs.label_guided.choices import Choices, Moments
 from progressive.codecs.label_guided.label_prior import TABLE as LABELS
 from progressive.codecs.label_guided.label_prior import LabelPrior, assumed_yes
 from progressive.codecs.label_guided.layout import SIDE, Layout
-from progressive.codecs.label_guided.prior import HYPER_REACH, STEPS, Prior
-from progressive.codecs.label_guided.steps import MAX_INDEX, SLOPE
-from progressive.codecs.label_guided.tables import (
-    ESCAPE,
-    HYPER,
-    LATENT,
-    LEAST_SCALE,
-    POINT_UNITS,
-    REACH,
-    ROWS,
-    SHAPES,
-    Tables,
-)
+from progressive.codecs.label_guided.prior import HYPER_REACH, Prior
+from progressive.codecs.label_guided.steps import SLOPE
+from progressive.codecs.label_guided.tables import HYPER, LATENT, POINT_UNITS, SHAPES, Tables
 from progressive.codecs.label_guided.tile import Coding, TileState, code_everything
 from progressive.exact.coders import CountCollector
+from progressive.exact.laplace import ESCAPE, MAX_INDEX, assumed_rows
 from progressive.exact.tables import FrequencyTable, frequencies_from_counts
 from progressive.segments.tiles import BLOCK
 
@@ -66,20 +57,11 @@ def fit(label_prior: LabelPrior, prior: Prior, samples: Sequence[Sample]) -> Tab
 
 def trained_rows() -> dict[str, Table]:
     """What the priors mean: Laplace distributions over the distance from the rounded mean, softmax for classes."""
-    row = np.arange(ROWS)
-    scale = np.exp2((row // STEPS + LEAST_SCALE) / STEPS)[:, None]
-    mean = ((row % STEPS - STEPS // 2) / STEPS)[:, None]
-    edges = np.arange(-REACH, REACH + 2) - 0.5 - mean
-    below = np.where(
-        edges < 0, 0.5 * np.exp(np.minimum(edges, 0) / scale), 1 - 0.5 * np.exp(-np.maximum(edges, 0) / scale)
-    )
-    inside = np.diff(below, axis=1)
-    latent = np.concatenate([inside, 1 - inside.sum(1, keepdims=True)], 1).clip(min=0)
     yes = assumed_yes()
     away = np.abs(np.arange(-HYPER_REACH, HYPER_REACH + 1))
     hyper = np.exp(-away / 1.5) / np.exp(-away / 1.5).sum()
     return {
-        LATENT: latent,
+        LATENT: assumed_rows(),
         LABELS: np.stack([1 - yes, yes], 1),
         HYPER: np.tile(hyper * HYPER_PRIOR / PRIOR, (SHAPES[HYPER][0], 1)),
     }

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from progressive.codecs.label_guided.steps import MAX_INDEX, ROUNDING, SLOPE
-from progressive.codecs.label_guided.tables import LATENT, POINT_UNITS, SHAPES, Ints, Tables, from_index
+from progressive.codecs.label_guided.steps import ROUNDING, SLOPE
+from progressive.codecs.label_guided.tables import LATENT, POINT_UNITS, SHAPES, Tables
+from progressive.exact.laplace import MAX_INDEX, Ints, from_index
 from progressive.exact.passes import Place
 
 

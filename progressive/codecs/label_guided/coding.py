@@ -15,23 +15,11 @@ from torch import Tensor
 
 from progressive.codecs.label_guided.choices import Choices
 from progressive.codecs.label_guided.groups import ROOT
-from progressive.codecs.label_guided.prior import FINE, HYPER_CHANNELS, HYPER_REACH, STEPS, UNITS, VALUE
-from progressive.codecs.label_guided.steps import MAX_INDEX
-from progressive.codecs.label_guided.tables import (
-    ESCAPE,
-    HYPER,
-    LATENT,
-    POINT_UNITS,
-    REACH,
-    SURE,
-    SYMBOLS,
-    Ints,
-    Rows,
-    Tables,
-    from_index,
-)
+from progressive.codecs.label_guided.prior import FINE, HYPER_CHANNELS, HYPER_REACH, UNITS, VALUE
+from progressive.codecs.label_guided.tables import HYPER, LATENT, POINT_UNITS, SURE, Tables
 from progressive.errors import BitstreamError
 from progressive.exact.coders import SymbolCoder
+from progressive.exact.laplace import ESCAPE, MAX_INDEX, REACH, STEPS, SYMBOLS, Ints, Rows, from_index
 from progressive.exact.passes import Place
 from progressive.exact.tables import TOTAL
 

@@ -34,6 +34,7 @@ from progressive.codecs.label_guided.synthesis import Synthesis
 from progressive.codecs.label_guided.tables import SHAPES, Tables
 from progressive.codecs.label_guided.tile import Coding, to_blocks
 from progressive.errors import UsageError
+from progressive.exact import laplace
 from progressive.exact.known_answer import made_up_numbers
 from progressive.exact.layers import freeze_layers
 from progressive.exact.passes import Place
@@ -133,8 +134,8 @@ class Model:
     @cached_property
     def id(self) -> bytes:
         """Eight bytes that name what decides the latents."""
-        geometry = f"{ARCHITECTURE}{classes.CLASSES}{groups.ENDS}{UNITS.tolist()}{steps.MAX_INDEX}"
-        rows = f"{SHAPES}{label_prior.UNITS}{label_prior.MORE.tolist()}{tables.LEAST_SCALE}{tables.SURE}"
+        geometry = f"{ARCHITECTURE}{classes.CLASSES}{groups.ENDS}{UNITS.tolist()}{laplace.MAX_INDEX}"
+        rows = f"{SHAPES}{label_prior.UNITS}{label_prior.MORE.tolist()}{laplace.LEAST_SCALE}{tables.SURE}"
         return self._named((PRIORS, TABLES), geometry + rows)
 
     @cached_property

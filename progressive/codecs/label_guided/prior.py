@@ -12,7 +12,7 @@ Legend: N tiles or blocks; C coefficients a cell; h x w cells; R x K blocks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +22,9 @@ from progressive.codecs.label_guided.classes import COUNT
 from progressive.codecs.label_guided.groups import FIRST, GROUPS, ROOT, size
 from progressive.codecs.label_guided.layout import SIDE
 from progressive.codecs.label_guided.steps import COARSEST_STEP, FINEST, HATS, LEVELS_AN_OCTAVE, hats
-from progressive.exact.layers import MAX_ACTIVATION, UNIT, Conv, Residual, layers_of
+from progressive.exact.inputs import TRAINING, activations, in_order, joined, signed_sizes
+from progressive.exact.laplace import STEPS
+from progressive.exact.layers import MAX_ACTIVATION, Conv, Residual, layers_of
 from progressive.exact.passes import OTHERS, Place, luma_places
 
 HYPER_CHANNELS = 8
@@ -37,9 +39,6 @@ SPREAD = 32
 """Channels of the hyperprior's features at each cell."""
 
 PARAMETERS = 2
-STEPS = 8
-"""Output integers a bin of the mean, and an octave of the scale."""
-
 FINE = 4 * STEPS
 """Output integers of the first group: a photo value of the mean, and an octave of the scale."""
 
@@ -51,10 +50,6 @@ UNITS = torch.tensor([round(VALUE * COARSEST_STEP * 2 ** (-n / LEVELS_AN_OCTAVE)
 
 SIZE_OF_VALUE = 18
 """What a coefficient of one photo value is as an input."""
-
-SIZE_OF_ONE = 64
-LARGEST_SEEN = 17
-"""Indices look alike from here on."""
 
 PassCoder = Callable[[Place, Tensor], Tensor]
 """Codes one pass: (its place, parameters [N, 2, C, h, w]) -> the indices there, [N, C, h, w].
@@ -115,7 +110,7 @@ class Prior(nn.Module):
         with torch.no_grad():
             for layer in self.out:
                 layer.weight.mul_(0.3)  # type: ignore[operator]
-        self.kernel = "training"
+        self.kernel = TRAINING
 
     def set_rounding(self, rounding: str) -> None:
         """ "none" or "straight-through", for training."""
@@ -142,12 +137,12 @@ class Prior(nn.Module):
         known = hats(levels)
         signed = torch.cat([hyper.clamp(min=0), (-hyper).clamp(min=0)], 1) * HYPER_UNIT
         around = self.around(joined([self._input(signed), self._everywhere(known, hyper)]))
-        spread = _last(F.pixel_shuffle(self.spread(around), SIDE))
+        spread = in_order(F.pixel_shuffle(self.spread(around), SIDE))
         classes = torch.arange(COUNT, device=labels.device).view(-1, 1, 1)
         one_hot = self._input((labels[:, None] == classes) * MAX_ACTIVATION)
         features = self.body(self.enter(joined([spread, one_hot, self._everywhere(known, labels[:, None])])))
         seen = torch.zeros(len(labels), 4 * FIRST, *labels.shape[1:], device=labels.device, dtype=features.dtype)
-        seen = _last(seen)
+        seen = in_order(seen)
         for place in places_of_first(*labels.shape[1:]):
             indices = code(place, self.passes[place.number](place, features, seen))
             seen = seen.clone(memory_format=torch.channels_last) if self.training else seen
@@ -177,9 +172,7 @@ class Prior(nn.Module):
 
     def _described(self, indices: Tensor) -> Tensor:
         """Indices as inputs, [N, 2 C, h, w]: a logarithm, roughly, of those above zero, of those below."""
-        size_of = indices.abs().to(torch.int32).clamp_(max=LARGEST_SEEN)
-        size_of = torch.minimum(size_of * SIZE_OF_ONE, size_of * 10 + 88).clamp_(max=MAX_ACTIVATION)
-        return self._input(torch.cat([size_of * (indices > 0), size_of * (indices < 0)], 1))
+        return self._input(signed_sizes(indices))
 
     def _described_first(self, indices: Tensor, levels: Tensor) -> Tensor:
         """The same, and in proportion to the coefficient, [N, 4 C, h, w]."""
@@ -192,15 +185,4 @@ class Prior(nn.Module):
         return self._input(known.expand(-1, -1, *like.shape[2:]))
 
     def _input(self, integers: Tensor) -> Tensor:
-        if self.kernel == "training":
-            return _last(integers.to(torch.float32) * UNIT)
-        return _last(integers.to(torch.uint8 if self.kernel == "int8" else torch.float32))
-
-
-def joined(tensors: Sequence[Tensor]) -> Tensor:
-    """Along the channels, in the order of memory that layers want."""
-    return _last(torch.cat(list(tensors), 1))
-
-
-def _last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last)
+        return activations(integers, self.kernel)

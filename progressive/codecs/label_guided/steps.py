@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from progressive.exact.laplace import MAX_INDEX
+
 FINEST = 63
 """The largest level."""
 
@@ -16,9 +18,6 @@ COARSEST_STEP, LEVELS_AN_OCTAVE = 4.0, 16
 
 SLOPE = 9.0
 """lambda times the square of the step: bits for a unit of squared error, with bins of width one."""
-
-MAX_INDEX = 255
-"""Indices are clipped to this."""
 
 ROUNDING = 0.4
 """A coefficient is rounded away from zero from this far beyond a whole number: most are zero, and one just above half a

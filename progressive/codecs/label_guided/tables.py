@@ -1,8 +1,4 @@
-"""Which row of which table a prior's output picks, and how an index becomes a symbol.
-
-A **row** stands for a distribution over the distance from the rounded mean: `STEPS` fractions of a bin for the mean,
-`STEPS` an octave for the scale. Symbols are distances up to `REACH`; one more says that the index itself follows.
-"""
+"""What the model stores beside its networks: tables of symbols, and where in their bins coefficients are."""
 
 from __future__ import annotations
 
@@ -14,21 +10,11 @@ from numpy.typing import NDArray
 
 from progressive.codecs.label_guided.label_prior import ROWS as LABEL_ROWS
 from progressive.codecs.label_guided.label_prior import TABLE as LABELS
-from progressive.codecs.label_guided.prior import HYPER_CHANNELS, HYPER_REACH, STEPS
-from progressive.codecs.label_guided.steps import MAX_INDEX
+from progressive.codecs.label_guided.prior import HYPER_CHANNELS, HYPER_REACH
+from progressive.exact.laplace import ESCAPE, ROWS, SYMBOLS, escape_table
 from progressive.exact.tables import TOTAL, FrequencyTable
 
-Ints = NDArray[np.int32]
-
-LATENT, HYPER, ESCAPE = "latent", "hyper", "escape"
-
-REACH = 12
-SYMBOLS = 2 * REACH + 2
-
-LEAST_SCALE, SCALES = -44, 68
-"""The scale of the first rows, in steps of an octave; how many scales there are."""
-
-ROWS = SCALES * STEPS
+LATENT, HYPER = "latent", "hyper"
 
 SHAPES = {
     LABELS: (LABEL_ROWS, 2),
@@ -64,32 +50,4 @@ class Tables:
                 raise ValueError(f"the table {name} has another shape")
         if points.shape != SHAPES[LATENT]:
             raise ValueError("the points have another shape")
-        return cls({name: counted[name] for name in SHAPES} | {ESCAPE: _uniform(2 * MAX_INDEX + 1)}, points)
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """What a prior's outputs say of some coefficients, [N]. Fields: the rounded mean; the row."""
-
-    centre: Ints
-    row: Ints
-
-    @classmethod
-    def of(cls, mean: Ints, scale: Ints) -> Rows:
-        """Of means in `STEPS` a bin and scales in `STEPS` an octave."""
-        centre = ((mean + STEPS // 2) // STEPS).clip(-MAX_INDEX, MAX_INDEX)
-        fraction = (mean - STEPS * centre + STEPS // 2).clip(0, STEPS - 1)
-        place = (scale - LEAST_SCALE).clip(0, SCALES - 1)
-        return cls(centre.astype(np.int32), (place * STEPS + fraction).astype(np.int32))
-
-
-def from_index(index: Ints, centre: Ints) -> Ints:
-    """Indices as symbols."""
-    away = index - centre
-    return np.where(np.abs(away) > REACH, SYMBOLS - 1, away + REACH).astype(np.int32)
-
-
-def _uniform(symbols: int) -> FrequencyTable:
-    frequencies = np.full((1, symbols), TOTAL // symbols)
-    frequencies[0, symbols // 2] += TOTAL - frequencies.sum()
-    return FrequencyTable(frequencies)
+        return cls({name: counted[name] for name in SHAPES} | {ESCAPE: escape_table()}, points)

@@ -15,7 +15,8 @@ from progressive.codecs.label_guided.segmentation import Segmentation
 from progressive.codecs.label_guided.steps import quantised, steps_of
 from progressive.codecs.label_guided.synthesis import Synthesis
 from progressive.training.label_guided.discriminators import Discriminators
-from progressive.training.label_guided.walk import Walked, index_bits, rounded_hyper, walk
+from progressive.training.label_guided.walk import Walked, rounded_hyper, walk
+from progressive.training.laplace import index_bits
 
 
 @dataclass(frozen=True)

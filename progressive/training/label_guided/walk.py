@@ -5,21 +5,17 @@ Legend: N photos; C coefficients a cell, h x w cells; R x K blocks.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from progressive.codecs.label_guided.groups import GROUPS, ROOT
-from progressive.codecs.label_guided.prior import HYPER_REACH, STEPS, Prior
+from progressive.codecs.label_guided.prior import HYPER_REACH, Prior
 from progressive.codecs.label_guided.steps import ROUNDING, steps_of
-from progressive.codecs.label_guided.tables import LEAST_SCALE, SCALES
 from progressive.codecs.label_guided.tile import from_blocks, to_blocks
 from progressive.exact.passes import Place
-
-LOG_SCALE_RANGE = (LEAST_SCALE / STEPS, (LEAST_SCALE + SCALES - 1) / STEPS)
-"""Octaves of the scale that the tables have rows for."""
+from progressive.training.laplace import LOG_SCALE_RANGE, index_bits
 
 
 @dataclass(frozen=True)
@@ -97,16 +93,6 @@ class _Coder:
             place.write_coefficients(centroid(index, mean, log_scale), self.values)
         self.bits = self.bits + cost.reshape(len(self.bits), -1).sum(1)
         return index
-
-
-def index_bits(index: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
-    """Bits of indices under a Laplace distribution over them, elementwise; the scale as a logarithm to base two."""
-    scale = torch.exp2(log_scale.clamp(*LOG_SCALE_RANGE))
-    distance = (index - mean).abs()
-    outside = -(distance - 0.5).clamp(min=0) / scale + torch.log1p(-torch.exp(-1 / scale) * (1 - 1e-6)) - math.log(2)
-    near = distance.clamp(max=0.5)
-    inside = torch.log1p(-(torch.exp((near - 0.5) / scale) + torch.exp(-(near + 0.5) / scale)).clamp(max=2 - 1e-6) / 2)
-    return torch.where(distance < 0.5, inside, outside) / -math.log(2)
 
 
 def centroid(index: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
