@@ -1,6 +1,6 @@
 """A study of the RMPGC paper on our backbones: its arms, real bytes, six measures, and differences with intervals.
 
-    python -m benchmarks.rmpgc_paper examples/rmpgc_paper/FILE.toml [FOLDER] [--train DIR ...] [--work DIR] [--limit N]
+    python -m benchmarks.rmpgc_paper [examples/rmpgc_paper/FILE.toml] [FOLDER] [--train DIR ...] [--work DIR]
 
 FOLDER holds photos with a `labels.tsv`; the default is `imagenet_eval` of --data. Arms that have a training of their
 own are trained on the photos of --train once, and kept in --work. Streams are cut at each rate; bytes are those of
@@ -40,6 +40,7 @@ from progressive.semantics.coarse_map import CoarseMap
 from progressive.semantics.sources import coarse_importance_map
 
 MEASURES = ("bpp", "top-1", "top-5", "true class", "PSNR", "SSIM", "LPIPS-style")
+STUDIES = Path("examples/rmpgc_paper")
 PAYLOAD = 300
 """Bytes of a segment at most: photos of 256x256 are a few of them."""
 
@@ -92,14 +93,14 @@ def print_arm(name: str, values: Numbers) -> None:
 
 
 def print_difference(names: tuple[str, str], first: Numbers, second: Numbers) -> None:
-    for rate, (a, b) in enumerate(zip(first.transpose(1, 2, 0), second.transpose(1, 2, 0), strict=True)):
+    """Means of paired differences, with intervals, a line for each rate."""
+    for a, b in zip(first.transpose(1, 2, 0), second.transpose(1, 2, 0), strict=True):
         cells = []
         for own, other in zip(a[1:], b[1:], strict=True):
             known = ~np.isnan(own + other)
             change = estimate((own - other)[known]) if known.any() else None
             cells.append("" if change is None else f"{change.mean:+.4f} ({change.low:+.4f} to {change.high:+.4f})")
         print(f"| {names[0]} - {names[1]}, {a[0].mean():.3f} bpp | " + " | ".join(cells) + " |")
-        del rate
 
 
 def _measure_one(task: tuple[Arm, Path, int, tuple[float, ...], Path | None]) -> Numbers:
@@ -110,7 +111,7 @@ def _measure_one(task: tuple[Arm, Path, int, tuple[float, ...], Path | None]) ->
 
 def benchmark() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("study", type=Path, help="see examples/rmpgc_paper")
+    parser.add_argument("study", type=Path, nargs="?", default=STUDIES / "masking.toml", help="a file of a study")
     parser.add_argument("photos", type=Path, nargs="?", help="folder with labels.tsv; default: imagenet_eval of --data")
     _data.add_arguments(parser)
     parser.add_argument("--train", type=Path, action="append", default=[], metavar="DIR", help="photos to train on")
