@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from progressive.codecs.rmpgc.backbones.hyperprior.channels import FIRST, GROUPS, OTHERS
+from progressive.codecs.rmpgc.backbones.hyperprior.channels import BASE_GROUPS, GROUPS
 from progressive.codecs.rmpgc.backbones.hyperprior.model import Encoder
 from progressive.codecs.rmpgc.backbones.hyperprior.prior import Priors
 from progressive.codecs.rmpgc.backbones.hyperprior.quantiser import quantised
@@ -20,11 +20,10 @@ def start_from_sizes(priors: Priors, encoder: Encoder, photos: Tensor) -> None:
     """Sets the biases of the outputs' scales from some photos, RGB in 0..1 [N, 3, H, W]."""
     base, wanted = encoder.coefficients(photos)
     left = encoder.quantiser.left(wanted, quantised(base))
-    _set(priors.base.first_out, base[:, :FIRST])
-    _set(priors.base.others_out, base[:, FIRST : FIRST + OTHERS])
-    for layer, group in zip(priors.enhance.out, GROUPS, strict=True):
-        assert isinstance(layer, Conv)
-        _set(layer, left[:, group])
+    for prior, groups, values in ((priors.base, BASE_GROUPS, base), (priors.enhance, GROUPS, left)):
+        for layer, group in zip(prior.out, groups, strict=True):
+            assert isinstance(layer, Conv)
+            _set(layer, values[:, group])
 
 
 def _set(layer: Conv, coefficients: Tensor) -> None:

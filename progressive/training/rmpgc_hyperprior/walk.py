@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from progressive.codecs.rmpgc.backbones.hyperprior.channels import FIRST, GROUPS, SIDE
+from progressive.codecs.rmpgc.backbones.hyperprior.channels import BASE_GROUPS, GROUPS, SIDE
 from progressive.codecs.rmpgc.backbones.hyperprior.prior import Priors
 from progressive.training.laplace import index_bits
 
@@ -40,18 +40,21 @@ def walk(priors: Priors, base: Layered, enhance: Layered, hypers: Sequence[Tenso
 
     `hypers` are the two hyperpriors' symbols, with gradients, [N, 8, R, K].
     """
+    count, _, rows, columns = hypers[0].shape
     features = priors.base.features(hypers[0])
-    parameters = [priors.base.first(features), priors.base.others(features, base.index[:, :FIRST])]
-    bits = [_bits(base, torch.cat(parameters, 2), slice(None))]
-    count, _, rows, columns = hypers[1].shape
+    of_base = torch.zeros(count, rows, columns, device=hypers[0].device)
+    for number, group in enumerate(BASE_GROUPS):
+        of_base = of_base + _bits(base, priors.base.parameters_of(number, features), group)
+        if number + 1 < len(BASE_GROUPS):
+            features = priors.base.following(number, features, base.index[:, group])
     features = priors.enhance.features(to_blocks(hypers[1], 1), to_blocks(base.index, SIDE))
-    total = torch.zeros(count, rows, columns, device=hypers[1].device)
+    of_enhance = torch.zeros_like(of_base)
     for number, group in enumerate(GROUPS):
-        own = from_blocks(priors.enhance.group(number, features).flatten(1, 2), rows, columns)
-        total = total + _bits(enhance, torch.unflatten(own, 1, (2, -1)), group)
+        own = from_blocks(priors.enhance.parameters_of(number, features).flatten(1, 2), rows, columns)
+        of_enhance = of_enhance + _bits(enhance, torch.unflatten(own, 1, (2, -1)), group)
         if number + 1 < len(GROUPS):
             features = priors.enhance.following(number, features, to_blocks(enhance.index[:, group], SIDE))
-    return [*bits, total]
+    return [of_base, of_enhance]
 
 
 def to_blocks(values: Tensor, side: int) -> Tensor:

@@ -12,14 +12,21 @@ import torch
 from torch import Tensor
 
 from progressive.codecs.rmpgc.backbones.hyperprior.channels import (
+    BASE_GROUPS,
     ENHANCE,
+    FIRST_STAGE,
     GROUPS,
     HYPER_CHANNELS,
     HYPER_REACH,
     PARTS,
 )
-from progressive.codecs.rmpgc.backbones.hyperprior.prior import Priors
-from progressive.codecs.rmpgc.backbones.hyperprior.tables import BASE, BASE_HYPER, ENHANCE_HYPER, GROUP_TABLES
+from progressive.codecs.rmpgc.backbones.hyperprior.prior import Exact, Priors
+from progressive.codecs.rmpgc.backbones.hyperprior.tables import (
+    BASE_HYPER,
+    BASE_TABLES,
+    ENHANCE_HYPER,
+    ENHANCE_TABLES,
+)
 from progressive.codecs.rmpgc.backbones.masked.latent import Layer, LayerShape
 from progressive.exact.coders import SymbolCoder
 from progressive.exact.laplace import Ints, Rows, code_indices
@@ -58,27 +65,41 @@ class Coding:
         with torch.inference_mode():
             if layer == ENHANCE:
                 return self._enhance(coder, known, items, wanted)
-            base = self.priors.base
+            prior = self.priors.base
             if layer == 0:
                 hyper = self._hyper(coder, BASE_HYPER, (items, rows, columns), wanted)
-                first = self._indices(coder, BASE, base.first(base.features(hyper)), items, _part(wanted, 1))
-                return [hyper, first]
-            hyper, first = known[0]
-            parameters = base.others(base.features(hyper), first)
-            return [self._indices(coder, BASE, parameters, items, _part(wanted, 0))]
+                features, groups = prior.features(hyper), range(FIRST_STAGE)
+                return [hyper, *self._groups(coder, prior, features, groups, BASE_TABLES, items, _after(wanted))]
+            features = prior.features(known[0][0])
+            for group, indices in enumerate(known[0][1:]):
+                features = prior.following(group, features, indices)
+            groups = range(FIRST_STAGE, len(BASE_GROUPS))
+            return self._groups(coder, prior, features, groups, BASE_TABLES, items, wanted)
 
     def _enhance(self, coder: SymbolCoder, known: Sequence[Layer], items: int, wanted: Layer | None) -> Layer:
-        prior = self.priors.enhance
+        prior, groups = self.priors.enhance, range(len(GROUPS))
         hyper = self._hyper(coder, ENHANCE_HYPER, (items, 1, 1), wanted)
-        base = torch.cat([known[0][1], known[1][0]], 1)
+        base = torch.cat([*known[0][1:], *known[1]], 1)
         features = prior.features(_filled(hyper), _filled(base))
-        found = [hyper]
-        for group, table in enumerate(GROUP_TABLES):
-            own = _part(wanted, 1 + group)
-            indices = self._indices(coder, table, prior.group(group, features), items, own)
-            found.append(indices)
-            if group + 1 < len(GROUPS):
-                features = prior.following(group, features, _filled(indices))
+        return [hyper, *self._groups(coder, prior, features, groups, ENHANCE_TABLES, items, _after(wanted))]
+
+    def _groups(
+        self,
+        coder: SymbolCoder,
+        prior: Exact,
+        features: Tensor,
+        groups: range,
+        tables: Sequence[str],
+        items: int,
+        wanted: Layer | None,
+    ) -> Layer:
+        """Some groups of channels of so many items, one after the other; `features` are those of the first."""
+        found = Layer()
+        for place, group in enumerate(groups):
+            own = None if wanted is None else wanted[place]
+            found.append(self._indices(coder, tables[group], prior.parameters_of(group, features), items, own))
+            if group + 1 < groups.stop:
+                features = prior.following(group, features, _filled(found[-1]))
         return found
 
     def _hyper(self, coder: SymbolCoder, table: str, shape: tuple[int, int, int], wanted: Layer | None) -> Tensor:
@@ -103,8 +124,9 @@ class Coding:
         return torch.from_numpy(found.astype(np.int16)).reshape(items, *own.shape[2:]).to(self.device)
 
 
-def _part(wanted: Layer | None, number: int) -> Tensor | None:
-    return None if wanted is None else wanted[number]
+def _after(wanted: Layer | None) -> Layer | None:
+    """What comes after a hyperprior."""
+    return None if wanted is None else wanted[1:]
 
 
 def _numbers(values: Tensor) -> Ints:

@@ -18,10 +18,11 @@ from progressive.codecs.rmpgc.backbones.hyperprior import analysis, synthesis
 from progressive.codecs.rmpgc.backbones.hyperprior.analysis import MEANS, Analysis, HyperAnalysis
 from progressive.codecs.rmpgc.backbones.hyperprior.channels import (
     BASE,
+    BASE_GROUPS,
     CELL,
     CHANNELS,
     ENHANCE,
-    FIRST,
+    FIRST_STAGE,
     GROUPS,
     HYPER_CHANNELS,
     HYPER_REACH,
@@ -30,7 +31,7 @@ from progressive.codecs.rmpgc.backbones.hyperprior.channels import (
     size,
 )
 from progressive.codecs.rmpgc.backbones.hyperprior.coding import Coding
-from progressive.codecs.rmpgc.backbones.hyperprior.prior import HYPER_UNIT, Priors
+from progressive.codecs.rmpgc.backbones.hyperprior.prior import HYPER_UNIT, Exact, Priors
 from progressive.codecs.rmpgc.backbones.hyperprior.quantiser import Quantiser, quantised
 from progressive.codecs.rmpgc.backbones.hyperprior.synthesis import Synthesis
 from progressive.codecs.rmpgc.backbones.hyperprior.tables import SHAPES, with_escape
@@ -210,9 +211,10 @@ def layers_of(encoder: Encoder, pixels: Tensor) -> list[Layer]:
         network(values).round().clamp(-HYPER_REACH, HYPER_REACH)
         for network, values in ((encoder.base_hyper, base), (encoder.enhance_hyper, left))
     ]
+    groups = [index[:, group] for group in BASE_GROUPS]
     layers = (
-        [hypers[0], index[:, :FIRST]],
-        [index[:, FIRST:]],
+        [hypers[0], *groups[:FIRST_STAGE]],
+        groups[FIRST_STAGE:],
         [hypers[1], *(finer[:, group] for group in GROUPS)],
     )
     return [[part.to(torch.int16) for part in layer] for layer in layers]
@@ -220,7 +222,7 @@ def layers_of(encoder: Encoder, pixels: Tensor) -> list[Layer]:
 
 def joined_layers(layers: Sequence[Layer]) -> tuple[Tensor, Tensor]:
     """The indices of the base [N, BASE, h, w] and of the enhance layer [N, CHANNELS, h, w], as floats."""
-    base = torch.cat([layers[0][1], layers[1][0]], 1)
+    base = torch.cat([*layers[0][1:], *layers[1]], 1)
     return base.float(), torch.cat(layers[ENHANCE][1:], 1).float()
 
 
@@ -295,15 +297,16 @@ def _exercise(priors: Priors) -> None:
         values = [next(numbers) % (2 * reach + 1) - reach for _ in range(math.prod(shape))]
         return torch.tensor(values, dtype=torch.int16, device=priors.device).reshape(shape)
 
-    base, enhance = priors.base, priors.enhance
-    features = base.features(made_up(1, HYPER_CHANNELS, 1, 2, reach=3))
-    base.first(features)
-    base.others(features, made_up(1, FIRST, SIDE, 2 * SIDE))
-    features = enhance.features(made_up(2, HYPER_CHANNELS, 1, 1, reach=3), made_up(2, BASE, SIDE, SIDE))
-    for group in range(len(GROUPS)):
-        enhance.group(group, features)
-        if group + 1 < len(GROUPS):
-            features = enhance.following(group, features, made_up(2, size(group), SIDE, SIDE))
+    def walk(prior: Exact, features: Tensor, groups: Sequence[slice]) -> None:
+        for number, group in enumerate(groups):
+            parameters = prior.parameters_of(number, features)
+            if number + 1 < len(groups):
+                indices = made_up(len(features), size(group), *parameters.shape[3:])
+                features = prior.following(number, features, indices)
+
+    walk(priors.base, priors.base.features(made_up(1, HYPER_CHANNELS, 1, 2, reach=3)), BASE_GROUPS)
+    hyper, base = made_up(2, HYPER_CHANNELS, 1, 1, reach=3), made_up(2, BASE, SIDE, SIDE)
+    walk(priors.enhance, priors.enhance.features(hyper, base), GROUPS)
 
 
 def _at_rest(module: M) -> M:

@@ -1,8 +1,8 @@
 """The probabilities of the latent in exact integers: one model for the base, one for the enhance layer.
 
 Each has a hyperprior with a position a block (RMPGC section V-H: two independent entropy models, no autoregressive
-context). The base's first channels are given its hyperprior alone, its others those as well. The enhance layer of a
-block is given its hyperprior and the block's base, and goes group by group, each of which sees the ones before.
+context). The base of a tile is given its hyperprior, the enhance layer of a block its own and the block's base. Both
+go group by group of channels, each of which sees the ones before.
 
 All layers are exact (`progressive.exact.layers`); inputs and outputs are integers there, multiples of `UNIT` in
 training. Outputs are parameters (mean, logarithm to base two of the scale) of distributions over indices.
@@ -18,10 +18,9 @@ from torch import Tensor, nn
 
 from progressive.codecs.rmpgc.backbones.hyperprior.channels import (
     BASE,
-    FIRST,
+    BASE_GROUPS,
     GROUPS,
     HYPER_CHANNELS,
-    OTHERS,
     SIDE,
     size,
 )
@@ -40,11 +39,21 @@ PARAMETERS = 2
 
 
 class Exact(nn.Module):
-    """What both models have in common."""
+    """What both models have in common: groups of channels, each of which sees the ones before."""
+
+    out: nn.ModuleList
 
     def __init__(self) -> None:
         super().__init__()
         self.kernel = TRAINING
+
+    def parameters_of(self, group: int, features: Tensor) -> Tensor:
+        """Parameters of a group of which these are the features, [N, 2, C, h, w]."""
+        return torch.unflatten(self.out[group](features), 1, (PARAMETERS, -1))
+
+    def following(self, group: int, features: Tensor, indices: Tensor) -> Tensor:
+        """Features for the next group, given the indices of this one."""
+        raise NotImplementedError
 
     def set_rounding(self, rounding: str) -> None:
         """ "none" or "straight-through", for training."""
@@ -68,8 +77,7 @@ class Exact(nn.Module):
 class BasePrior(Exact):
     """The base of a tile.
 
-    z ─ around ─ spread ─ enter ─ body ─┬─> first channels
-                                        ╰─ mix ─ body ─> others
+    z ─ around ─ spread ─ enter ─ body ─ group ─ see ─ body ─ group ─ ...
     """
 
     def __init__(self) -> None:
@@ -77,28 +85,22 @@ class BasePrior(Exact):
         self.around = Conv(2 * HYPER_CHANNELS, WIDTH, 3)
         self.spread = Conv(WIDTH, SPREAD * SIDE**2)
         self.enter = Conv(SPREAD, WIDTH, 3)
-        self.body = Residual(WIDTH)
-        self.first_out = _output(FIRST)
-        self.see = Conv(2 * FIRST, SEEN, 3)
-        self.mix = Conv(WIDTH + SEEN, WIDTH)
-        self.others_body = Residual(WIDTH)
-        self.others_out = _output(OTHERS)
+        self.bodies = nn.ModuleList([Residual(WIDTH) for _ in BASE_GROUPS])
+        self.out = nn.ModuleList([_output(size(group)) for group in BASE_GROUPS])
+        self.see = nn.ModuleList([Conv(2 * size(group), SEEN, 3) for group in BASE_GROUPS[:-1]])
+        self.mix = nn.ModuleList([Conv(WIDTH + SEEN, WIDTH) for _ in BASE_GROUPS[:-1]])
 
     def features(self, hyper: Tensor) -> Tensor:
         """The hyperprior, -7..7 [N, 8, R, K] -> [N, W, 4 R, 4 K]; in training with gradients."""
         spread = in_order(F.pixel_shuffle(self.spread(self.around(self._hyper(hyper))), SIDE))
-        found: Tensor = self.body(self.enter(spread))
+        found: Tensor = self.bodies[0](self.enter(spread))
         return found
 
-    def first(self, features: Tensor) -> Tensor:
-        """Parameters of the first channels, [N, 2, FIRST, 4 R, 4 K]."""
-        return torch.unflatten(self.first_out(features), 1, (PARAMETERS, FIRST))
-
-    def others(self, features: Tensor, first: Tensor) -> Tensor:
-        """Parameters of the other channels given the indices of the first, [N, 2, OTHERS, 4 R, 4 K]."""
-        seen = self.see(self._indices(first))
-        known = self.others_body(self.mix(joined([features, seen])))
-        return torch.unflatten(self.others_out(known), 1, (PARAMETERS, OTHERS))
+    def following(self, group: int, features: Tensor, indices: Tensor) -> Tensor:
+        """Features for the next group given the indices of this one, [N, W, 4 R, 4 K]."""
+        seen = self.see[group](self._indices(indices))
+        found: Tensor = self.bodies[group + 1](self.mix[group](joined([features, seen])))
+        return found
 
 
 class EnhancePrior(Exact):
@@ -113,18 +115,14 @@ class EnhancePrior(Exact):
         self.spread = Conv(2 * HYPER_CHANNELS, SPREAD * SIDE**2)
         self.enter = Conv(SPREAD + 2 * BASE, WIDTH, 3)
         self.bodies = nn.ModuleList([Residual(WIDTH) for _ in GROUPS])
-        self.out = nn.ModuleList([_output(size(group)) for group in range(len(GROUPS))])
-        self.leave = nn.ModuleList([Conv(WIDTH + 2 * size(group), WIDTH) for group in range(len(GROUPS) - 1)])
+        self.out = nn.ModuleList([_output(size(group)) for group in GROUPS])
+        self.leave = nn.ModuleList([Conv(WIDTH + 2 * size(group), WIDTH) for group in GROUPS[:-1]])
 
     def features(self, hyper: Tensor, base: Tensor) -> Tensor:
         """The hyperprior [B, 8, 1, 1] and the base's indices [B, BASE, 4, 4] -> [B, W, 4, 4]."""
         spread = F.pixel_shuffle(self.spread(self._hyper(hyper)), SIDE)
         found: Tensor = self.bodies[0](self.enter(joined([spread, self._indices(base)])))
         return found
-
-    def group(self, group: int, features: Tensor) -> Tensor:
-        """Parameters of a group, [B, 2, C, 4, 4]."""
-        return torch.unflatten(self.out[group](features), 1, (PARAMETERS, size(group)))
 
     def following(self, group: int, features: Tensor, indices: Tensor) -> Tensor:
         """Features for the next group given the indices of this one, [B, W, 4, 4]."""

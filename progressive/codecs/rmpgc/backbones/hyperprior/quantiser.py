@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from progressive.codecs.rmpgc.backbones.hyperprior.channels import BASE, CHANNELS
 from progressive.exact.laplace import MAX_INDEX
 
-BASE_STEP, ENHANCE_STEP = 0.8, 0.28
-"""Where the steps begin, for photo values in 0..1 under an orthonormal transform."""
+BASE_STEP, ENHANCE_STEP = 0.84, 0.28
+"""Where the steps begin, for photo values in 0..1 under an orthonormal transform: three fine ones in a coarse one."""
 
 ROUNDING = 0.4
 """A coefficient is rounded away from zero from this far beyond a whole number: most are zero, and one just above half a

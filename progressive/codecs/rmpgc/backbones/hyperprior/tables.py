@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from progressive.codecs.rmpgc.backbones.hyperprior.channels import HYPER_CHANNELS, HYPER_REACH
+from progressive.codecs.rmpgc.backbones.hyperprior.channels import BASE_GROUPS, GROUPS, HYPER_CHANNELS, HYPER_REACH
 from progressive.exact.laplace import ESCAPE, ROWS, SYMBOLS, escape_table
 from progressive.exact.tables import FrequencyTable
 
@@ -12,8 +12,9 @@ BASE_HYPER, ENHANCE_HYPER = "base_hyper", "enhance_hyper"
 BASE, REFINED, ENHANCE = "base", "refined", "enhance"
 """Of the base's indices, of what refines them, and of the enhance layer's other channels."""
 
-GROUP_TABLES = (REFINED, ENHANCE, ENHANCE)
-"""Of each group of the enhance layer."""
+BASE_TABLES = (BASE,) * len(BASE_GROUPS)
+ENHANCE_TABLES = (REFINED, *[ENHANCE] * (len(GROUPS) - 1))
+"""Of each group of a layer."""
 
 SHAPES = dict.fromkeys((BASE_HYPER, ENHANCE_HYPER), (HYPER_CHANNELS, 2 * HYPER_REACH + 1)) | dict.fromkeys(
     (BASE, REFINED, ENHANCE), (ROWS, SYMBOLS)

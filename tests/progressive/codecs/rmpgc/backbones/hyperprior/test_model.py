@@ -62,7 +62,7 @@ def test_weights_of_another_architecture_are_refused_with_both_names(tmp_path: P
     assert own in str(refusal.value)
 
 
-@pytest.mark.parametrize("layer", ["base.spread", "base.others_out", "enhance.leave.1", "enhance.out.2"])
+@pytest.mark.parametrize("layer", ["base.spread", "base.out.2", "enhance.leave.1", "enhance.out.2"])
 def test_priors_that_compute_other_integers_are_refused(layer: str) -> None:
     tensors, name = dict(frozen_tensors()), f"priors.{layer}.weight"
     tensors[name] = tensors[name].clone()
