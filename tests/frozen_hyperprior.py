@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from progressive.codecs.rmpgc.backbones.hyperprior import model
 from progressive.codecs.rmpgc.backbones.hyperprior.channels import CELL, CHANNELS, HYPER_REACH
-from progressive.codecs.rmpgc.backbones.hyperprior.model import Decoder, Encoder, Model
+from progressive.codecs.rmpgc.backbones.hyperprior.encoder import Encoder
+from progressive.codecs.rmpgc.backbones.hyperprior.model import Decoder, Model
 from progressive.codecs.rmpgc.backbones.hyperprior.prior import Priors
 from progressive.codecs.rmpgc.backbones.hyperprior.quantiser import Quantiser
 from progressive.codecs.rmpgc.backbones.hyperprior.tables import SHAPES

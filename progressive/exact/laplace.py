@@ -80,10 +80,15 @@ def escape_table() -> FrequencyTable:
     return FrequencyTable(frequencies)
 
 
+def written(frequencies: FrequencyTable, rows: Rows) -> NDArray[np.bool_]:
+    """Which indices are not sure to be their means, [N]."""
+    return np.asarray((TOTAL - frequencies.frequencies[:, REACH])[rows.row] > SURE)
+
+
 def code_indices(
     coder: SymbolCoder, table: str, frequencies: FrequencyTable, rows: Rows, true: Ints, owners: NDArray[np.intp]
 ) -> Ints:
-    """Passes indices through a coder, [N]; what is found, within `MAX_INDEX`.
+    """Passes indices through a coder, [N]; what is found, within `MAX_INDEX`: of what is not written the mean.
 
     Args:
         table, frequencies: name and content of their table.
@@ -92,14 +97,14 @@ def code_indices(
         owners: the item of each, rising.
     """
     index = rows.centre.copy()
-    written = np.flatnonzero((TOTAL - frequencies.frequencies[:, REACH])[rows.row] > SURE)
-    if len(written):
-        centre, own = rows.centre[written], owners[written]
-        coded = coder.code(table, rows.row[written], from_index(true[written], centre), own)
+    asked = np.flatnonzero(written(frequencies, rows))
+    if len(asked):
+        centre, own = rows.centre[asked], owners[asked]
+        coded = coder.code(table, rows.row[asked], from_index(true[asked], centre), own)
         found = coded - REACH + centre
         escaped = np.flatnonzero(coded == SYMBOLS - 1)
         if len(escaped):
-            raw = (true[written][escaped] + MAX_INDEX).astype(np.int32)
+            raw = (true[asked][escaped] + MAX_INDEX).astype(np.int32)
             found[escaped] = coder.code(ESCAPE, np.zeros_like(raw), raw, own[escaped]) - MAX_INDEX
-        index[written] = found.clip(-MAX_INDEX, MAX_INDEX)
+        index[asked] = found.clip(-MAX_INDEX, MAX_INDEX)
     return index

@@ -19,7 +19,6 @@ from progressive.exact.layers import integers_of, layers_of
 from progressive.exact.tables import FrequencyTable
 from progressive.exact.weights import weight_file
 from progressive.files import write_atomically
-from progressive.runtime.precision import fast_floats
 from progressive.runtime.threads import one_thread
 from progressive.training.rmpgc_hyperprior.model import HyperEntropy, Trainee
 
@@ -32,8 +31,8 @@ def fitted(trainee: Trainee, photos: Sequence[Tensor]) -> dict[str, FrequencyTab
     encoder = deepcopy(trainee.encoder).half().float()
     exact = model.exact_priors(integers_of(trainee.priors))
     model.choose_kernel(exact, model.known_answer(exact), "auto")
-    with torch.inference_mode(), one_thread(), fast_floats(torch.device("cpu")):
-        return fit(exact, [model.layers_of(encoder, photo[:, :, :TILE, :TILE]) for photo in photos])
+    with torch.inference_mode(), one_thread():
+        return fit(exact, encoder, [encoder.wanted(photo[:, :, :TILE, :TILE]) for photo in photos])
 
 
 def write_model(out: Path, trainee: Trainee, tables: Mapping[str, FrequencyTable]) -> None:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from progressive.codecs.rmpgc.backbones.hyperprior.channels import HYPER_CHANNELS, HYPER_REACH, SIDE
-from progressive.codecs.rmpgc.backbones.hyperprior.model import Decoder, Encoder
+from progressive.codecs.rmpgc.backbones.hyperprior.encoder import Encoder
+from progressive.codecs.rmpgc.backbones.hyperprior.model import Decoder
 from progressive.codecs.rmpgc.backbones.hyperprior.prior import Priors
 from progressive.codecs.rmpgc.backbones.hyperprior.quantiser import Steps, quantised
 from progressive.training.discriminators import Discriminators

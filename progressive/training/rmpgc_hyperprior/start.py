@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from progressive.codecs.rmpgc.backbones.hyperprior.channels import BASE_GROUPS, GROUPS
-from progressive.codecs.rmpgc.backbones.hyperprior.model import Encoder
+from progressive.codecs.rmpgc.backbones.hyperprior.encoder import Encoder
 from progressive.codecs.rmpgc.backbones.hyperprior.prior import Priors
 from progressive.codecs.rmpgc.backbones.hyperprior.quantiser import quantised
 from progressive.exact.layers import Conv

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from progressive.codecs.rmpgc.backbones.hyperprior.channels import ENHANCE, HYPER_REACH
+from progressive.codecs.rmpgc.backbones.hyperprior.choices import PRICE
 from progressive.codecs.rmpgc.backbones.hyperprior.coding import Coding
+from progressive.codecs.rmpgc.backbones.hyperprior.encoder import Encoder, Wanted, layers_of
 from progressive.codecs.rmpgc.backbones.hyperprior.prior import Priors
 from progressive.codecs.rmpgc.backbones.hyperprior.tables import (
     BASE,
@@ -23,7 +25,7 @@ from progressive.codecs.rmpgc.backbones.hyperprior.tables import (
 )
 from progressive.codecs.rmpgc.backbones.hyperprior.tables import ENHANCE as OTHERS
 from progressive.codecs.rmpgc.backbones.masked.latent import Layer, mapped, to_blocks
-from progressive.exact.coders import CountCollector
+from progressive.exact.coders import CountCollector, SymbolCoder
 from progressive.exact.laplace import ESCAPE, MAX_INDEX, assumed_rows
 from progressive.exact.tables import FrequencyTable, frequencies_from_counts
 
@@ -36,17 +38,23 @@ HYPER_PRIOR, HYPER_SPREAD = 20.0, 1.5
 Table = NDArray[np.float64]
 
 
-def fit(priors: Priors, samples: Sequence[Sequence[Layer]]) -> dict[str, FrequencyTable]:
-    """Tables for exact priors from the layers of some photos of whole blocks."""
+def fit(priors: Priors, encoder: Encoder, samples: Sequence[Wanted]) -> dict[str, FrequencyTable]:
+    """Tables for exact priors from some photos of whole blocks.
+
+    The encoder chooses symbols by what they cost, so tables are counted twice: as the nearest, then as an encoder with
+    the first tables chooses.
+    """
     assumed = assumed_counts()
-    coding = Coding(priors, _tables(assumed))
-    counter = CountCollector(SHAPES | {ESCAPE: (1, 2 * MAX_INDEX + 1)})
-    for layers in samples:
-        code_everything(coding, layers, counter)
-    return _tables({name: counter.counts[name] + assumed[name] for name in SHAPES})
+    found = _tables(assumed)
+    for price in (None, PRICE):
+        coding, counter = Coding(priors, found), CountCollector(SHAPES | {ESCAPE: (1, 2 * MAX_INDEX + 1)})
+        for wanted in samples:
+            code_everything(coding, layers_of(encoder, wanted, coding, price), counter)
+        found = _tables({name: counter.counts[name] + assumed[name] for name in SHAPES})
+    return found
 
 
-def code_everything(coding: Coding, layers: Sequence[Layer], coder: CountCollector) -> None:
+def code_everything(coding: Coding, layers: Sequence[Layer], coder: SymbolCoder) -> None:
     """Passes all layers of a photo through a coder, as of one tile."""
     rows, columns = layers[0][0].shape[2:]
     for stage in range(ENHANCE):

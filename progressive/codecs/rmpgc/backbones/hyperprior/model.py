@@ -15,24 +15,23 @@ from torch import Tensor, nn
 
 import progressive.exact.known_answer as exact
 from progressive.codecs.rmpgc.backbones.hyperprior import analysis, synthesis
-from progressive.codecs.rmpgc.backbones.hyperprior.analysis import MEANS, Analysis, HyperAnalysis
+from progressive.codecs.rmpgc.backbones.hyperprior.analysis import MEANS
 from progressive.codecs.rmpgc.backbones.hyperprior.channels import (
     BASE,
     BASE_GROUPS,
     CELL,
     CHANNELS,
     ENHANCE,
-    FIRST_STAGE,
     GROUPS,
     HYPER_CHANNELS,
-    HYPER_REACH,
     PARTS,
     SIDE,
     size,
 )
 from progressive.codecs.rmpgc.backbones.hyperprior.coding import Coding
+from progressive.codecs.rmpgc.backbones.hyperprior.encoder import Encoder, layers_of
 from progressive.codecs.rmpgc.backbones.hyperprior.prior import HYPER_UNIT, Exact, Priors
-from progressive.codecs.rmpgc.backbones.hyperprior.quantiser import Quantiser, quantised
+from progressive.codecs.rmpgc.backbones.hyperprior.quantiser import Quantiser
 from progressive.codecs.rmpgc.backbones.hyperprior.synthesis import Synthesis
 from progressive.codecs.rmpgc.backbones.hyperprior.tables import SHAPES, with_escape
 from progressive.codecs.rmpgc.backbones.masked.latent import Layer
@@ -66,29 +65,6 @@ MAX_REASON = 200
 """Characters of what PyTorch says is wrong with weights."""
 
 M = TypeVar("M", bound=nn.Module)
-
-
-class Encoder(nn.Module):
-    """Photos -> what the two layers are the rounding of.
-
-    photo ─ linear + analysis ─┬─ base, in coarse steps ─────────┬─> hyperprior
-                               ╰─ what it leaves, in fine steps ─┴─> hyperprior
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = CellTransform(CHANNELS, CELL)
-        self.quantiser = Quantiser()
-        self.analysis = Analysis()
-        self.base_hyper = HyperAnalysis(BASE, MEANS)
-        self.enhance_hyper = HyperAnalysis(CHANNELS, 0)
-
-    def coefficients(self, photos: Tensor) -> tuple[Tensor, Tensor]:
-        """RGB in 0..1 [N, 3, 16 h, 16 w] -> the base [N, BASE, h, w] and all [N, CHANNELS, h, w], each in its steps."""
-        found = self.linear.analyse(photos).float()
-        base, enhance = self.analysis(photos)
-        steps = self.quantiser
-        return found[:, :BASE] / steps.base.sizes + base, found / steps.enhance.sizes + enhance
 
 
 class Decoder(nn.Module):
@@ -170,8 +146,8 @@ class Model:
 
     def latent_of(self, pixels: Tensor) -> list[Layer]:
         """RGB in 0..1 of whole blocks, [1, 3, H, W] -> all layers."""
-        with torch.inference_mode(), fast_floats(torch.device("cpu")):
-            return layers_of(self.encoder, pixels)
+        with torch.inference_mode():
+            return layers_of(self.encoder, self.encoder.wanted(pixels), self.coding)
 
     def channels_of(self, layers: Sequence[Layer]) -> Tensor:
         """The coefficients as far as they say how much goes on: all but those of brightness, [1, C, h, w]."""
@@ -199,25 +175,6 @@ class Model:
     def load(cls, path: Path = WEIGHTS, kernel: str = "auto") -> Self:
         """Raises UsageError if the file is missing, damaged, or of another model."""
         return cls(load_tensors(path), kernel)
-
-
-def layers_of(encoder: Encoder, pixels: Tensor) -> list[Layer]:
-    """RGB in 0..1 of whole blocks, [1, 3, H, W] -> all layers, int16."""
-    base, wanted = encoder.coefficients(pixels)
-    index = quantised(base)
-    left = encoder.quantiser.left(wanted, encoder.quantiser.base.expected(index))
-    finer = quantised(left)
-    hypers = [
-        network(values).round().clamp(-HYPER_REACH, HYPER_REACH)
-        for network, values in ((encoder.base_hyper, base), (encoder.enhance_hyper, left))
-    ]
-    groups = [index[:, group] for group in BASE_GROUPS]
-    layers = (
-        [hypers[0], *groups[:FIRST_STAGE]],
-        groups[FIRST_STAGE:],
-        [hypers[1], *(finer[:, group] for group in GROUPS)],
-    )
-    return [[part.to(torch.int16) for part in layer] for layer in layers]
 
 
 def joined_layers(layers: Sequence[Layer]) -> tuple[Tensor, Tensor]:
