@@ -13,7 +13,8 @@
     from = "start"                         # an arm whose weights it goes on from; without, from the beginning
     train = ["adversarial.feature_weight=0"]
 
-An arm without `train` and `from` has the committed weights. `context` and `source` say what its streams are ordered by.
+An arm without `train` has the weights of the arm it goes on from, or the committed ones. `context` and `source` say
+what its streams are ordered by.
 """
 
 from __future__ import annotations
@@ -21,25 +22,28 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
 
 from progressive.codecs.rmpgc.backbones.hyperprior.backbone import Hyperprior
 from progressive.codecs.rmpgc.backbones.lsgan.backbone import Lsgan
 from progressive.codecs.rmpgc.codec import Rmpgc
 from progressive.errors import UsageError
 from progressive.files import read_toml
-from progressive.registry import find_trainable, imported
+from progressive.registry import WEIGHTS, find_trainable, imported
+from progressive.semantics.blend import check_context
 from progressive.semantics.sources import check_source
+from progressive.training.settings import read_settings
 
 MAX_FILE_BYTES = 100_000
 
-BACKBONES: dict[str, Callable[..., Rmpgc]] = {
-    "rmpgc_lsgan": lambda *weights: Rmpgc(Lsgan.load(*weights)),
-    "rmpgc_hyperprior": lambda *weights: Rmpgc(Hyperprior.load(*weights)),
+BACKBONES: dict[str, Callable[[Path], Rmpgc]] = {
+    "rmpgc_lsgan": lambda weights: Rmpgc(Lsgan.load(weights)),
+    "rmpgc_hyperprior": lambda weights: Rmpgc(Hyperprior.load(weights)),
 }
-"""Codec of a study -> what makes it, of a weight file or of the committed weights."""
+"""Codec of a study -> what makes it of a weight file."""
 
 
 class ArmFile(BaseModel):
@@ -61,7 +65,7 @@ class StudyFile(BaseModel):
 
     title: str
     codec: str
-    rates: tuple[float, ...] = Field(min_length=1)
+    rates: tuple[PositiveFloat, ...] = Field(min_length=1)
     arms: dict[str, ArmFile] = Field(min_length=1)
     compare: tuple[tuple[str, str], ...] = ()
     overlap: bool = False
@@ -86,8 +90,14 @@ def read_study(file: Path) -> StudyFile:
         raise UsageError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     if study.codec not in BACKBONES:
         raise UsageError(f"{file}: codec must be one of {', '.join(BACKBONES)}")
+    recipe = imported(find_trainable(study.codec).function).args[0]
     for name, arm in study.arms.items():
-        check_source(arm.source)
+        try:
+            check_source(arm.source)
+            check_context(arm.context)
+            read_settings(recipe.kind, recipe.shipped, changes=arm.train)
+        except UsageError as error:
+            raise UsageError(f"{file}: {name}: {error}") from error
         if arm.start and arm.start not in list(study.arms)[: list(study.arms).index(name)]:
             raise UsageError(f"{file}: {name} goes on from {arm.start}, which is not an arm before it")
     unknown = {name for pair in study.compare for name in pair} - set(study.arms)
@@ -98,43 +108,52 @@ def read_study(file: Path) -> StudyFile:
 
 def arms_of(study: StudyFile, work: Path, photos: Sequence[Path], log: Callable[[str], None]) -> Iterator[Arm]:
     """Trains what is not in the folder `work` yet, on folders of photos, and yields the arms that are shown."""
-    codecs: dict[Path | None, Rmpgc] = {}
-    files: dict[str, Path | None] = {}
+    codecs: dict[Path, Rmpgc] = {}
+    committed = WEIGHTS / find_trainable(study.codec).weights
+    files: dict[str, Path] = {}
     for name, arm in study.arms.items():
-        file = files[name] = _weights(study, name, arm, files, work, photos, log)
+        start = files.get(arm.start)
+        file = start or committed
+        if arm.train:
+            file = work / f"{study.codec}_{name}_{history(study, name)}.safetensors"
+            if not file.is_file():
+                _train(study.codec, name, arm.train, start, file, photos, log)
+        files[name] = file
         if not arm.shown:
             continue
         if file not in codecs:
-            codecs[file] = BACKBONES[study.codec](*([] if file is None else [file]))
+            codecs[file] = BACKBONES[study.codec](file)
         yield Arm(name, codecs[file], arm.context, arm.source)
 
 
-def _weights(
-    study: StudyFile,
+def history(study: StudyFile, name: str) -> str:
+    """Six digits that name how an arm's weights came about: what trained it, and what it goes on from."""
+    steps, at = [], name
+    while at:
+        steps.append(" ".join(study.arms[at].train))
+        at = study.arms[at].start
+    return sha256("|".join(steps).encode()).hexdigest()[:6]
+
+
+def _train(
+    codec: str,
     name: str,
-    arm: ArmFile,
-    files: dict[str, Path | None],
-    work: Path,
+    changes: Sequence[str],
+    start: Path | None,
+    file: Path,
     photos: Sequence[Path],
     log: Callable[[str], None],
-) -> Path | None:
-    """The weight file of an arm, trained if it is not there; none for the committed weights."""
-    if not arm.train and not arm.start:
-        return None
-    if not arm.train:
-        return files[arm.start]
-    work.mkdir(parents=True, exist_ok=True)
-    file = work / f"{study.codec}_{name}.safetensors"
-    if file.is_file() and not file.with_suffix(".state").is_file():
-        return file
+) -> None:
+    """Trains an arm, or goes on where its training was interrupted."""
     if not photos:
-        raise UsageError(f"the arm {name} has no weights in {work} yet: give --train, folders of photos")
-    log(f"training {name}: {' '.join(arm.train)}")
-    start = files.get(arm.start)
+        raise UsageError(f"the arm {name} has no weights in {file.parent} yet: give --train, folders of photos")
+    log(f"training {name}: {' '.join(changes)}")
+    file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_suffix(".part.safetensors")
-    if start is not None:
+    begun = unfinished.with_suffix(".state").is_file()
+    if start is not None and not begun:
         shutil.copy(start, unfinished)
-    train = imported(find_trainable(study.codec).function)
-    train(photos, unfinished, resume=start is not None, changes=arm.train, log=log)
+    imported(find_trainable(codec).function)(
+        photos, unfinished, resume=begun or start is not None, changes=changes, log=log
+    )
     unfinished.replace(file)
-    return file

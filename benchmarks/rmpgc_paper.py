@@ -28,7 +28,8 @@ from progressive.codecs.rmpgc.backbones.masked.allocation import complexity_of
 from progressive.codecs.rmpgc.backbones.masked.backbone import MaskedBackbone
 from progressive.codecs.rmpgc.backbones.masked.encoder import MaskedTile
 from progressive.codecs.rmpgc.codec import Rmpgc
-from progressive.container import cut
+from progressive.container import cut, stream_to_bytes
+from progressive.errors import UsageError
 from progressive.evaluation.bootstrap import estimate
 from progressive.evaluation.curves import byte_limit
 from progressive.evaluation.meter import Judges, load_judges
@@ -47,11 +48,15 @@ PAYLOAD = 300
 Numbers = NDArray[np.float64]
 
 
-def measured(arm: Arm, photo: Photo, label: int, rates: Sequence[float], judges: Judges) -> Numbers:
+def measured(
+    arm: Arm, photo: Photo, label: int, rates: Sequence[float], judges: Judges, classifier: Path | None = None
+) -> Numbers:
     """A photo at each rate, [rates, measures]; what is not known is not a number."""
     coded = arm.codec.analyse(photo)
     if arm.context != "reconstruct" and arm.source != "network":
-        coded = replace(coded, importance=CoarseMap.of(coarse_importance_map(photo, arm.source)))
+        coded = replace(
+            coded, importance=CoarseMap.of(coarse_importance_map(photo, arm.source, classifier_weights=classifier))
+        )
     stream = arm.codec.rank(coded, max_payload=PAYLOAD, context=arm.context)
     rows = []
     for bpp in rates:
@@ -59,10 +64,11 @@ def measured(arm: Arm, photo: Photo, label: int, rates: Sequence[float], judges:
         decoder = arm.codec.decoder(stream.header)
         decoder.push_all((segment.id, segment.payload) for segment in kept.segments)
         picture = decoder.picture()
-        size = len(kept.header.to_bytes()) + sum(len(segment.payload) for segment in kept.segments)
-        rows.append([8 * size / photo.shape[0] / photo.shape[1], *_recognised(picture, label, judges)])
-        rows[-1] += [metrics.psnr(picture, photo), metrics.ssim(picture, photo) or np.nan]
-        rows[-1].append(np.nan if judges.perceptual is None else judges.perceptual(picture, photo) or np.nan)
+        size = 8 * len(stream_to_bytes(kept)) / photo.shape[0] / photo.shape[1]
+        apart = judges.perceptual(picture, photo) if judges.perceptual else None
+        quality = [metrics.psnr(picture, photo), metrics.ssim(picture, photo), apart]
+        known = [np.nan if value is None else value for value in quality]
+        rows.append([size, *_recognised(picture, label, judges), *known])
     return np.array(rows, np.float64)
 
 
@@ -106,7 +112,7 @@ def print_difference(names: tuple[str, str], first: Numbers, second: Numbers) ->
 def _measure_one(task: tuple[Arm, Path, int, tuple[float, ...], Path | None]) -> Numbers:
     arm, path, label, rates, weights = task
     with one_thread():
-        return measured(arm, read_photo(path), label, rates, load_judges(weights, None, recognise=True))
+        return measured(arm, read_photo(path), label, rates, load_judges(weights, None, recognise=True), weights)
 
 
 def benchmark() -> None:
@@ -120,6 +126,8 @@ def benchmark() -> None:
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
 
+    if args.limit is not None and args.limit < 1:
+        raise UsageError("--limit must be above 0")
     study = read_study(args.study)
     labelled = read_labels(_data.checked_folder(args.photos or args.data / "imagenet_eval"))
     count = min(args.limit or len(labelled), len(labelled))

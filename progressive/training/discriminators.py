@@ -25,7 +25,7 @@ SLOPE = 0.2
 
 
 class Patches(nn.Sequential):
-    """Pictures and their condition [N, 4, h, w] -> a verdict on each patch of about 46 pixels, [N, 1, h / 8, w / 8]."""
+    """Pictures and their condition [N, 4, h, w] -> a verdict on each patch of about 40 pixels, [N, 1, h / 8, w / 8]."""
 
     def __init__(self) -> None:
         widths = [WIDTH, 2 * WIDTH, 4 * WIDTH]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from progressive.codecs.rmpgc.codec import Rmpgc
 from progressive.errors import UsageError
 from progressive.evaluation.meter import Judges
 from progressive.photos import sample_photo
+from progressive.training.rmpgc_lsgan.recipe import RmpgcLsgan
 
 STUDIES = sorted((Path(__file__).parents[2] / "examples" / "rmpgc_paper").glob("*.toml"))
 
@@ -54,6 +56,9 @@ def test_the_studies_that_are_shipped_can_be_read() -> None:
         ('"first"]', '"third"]', "there is no arm third to compare"),
         ('from = "start"', 'from = "second"', "first goes on from second, which is not an arm before it"),
         ('context = "classify"', 'source = "guess"', "unknown importance 'guess'"),
+        ('context = "classify"', 'context = "sort"', "second: unknown context 'sort'"),
+        ('"photos=3"', '"photo=3"', "second: .*photo"),
+        ("[0.1]", "[-1]", "rates.0"),
         ("shown = false", "hidden = true", "arms.start.hidden"),
     ],
 )
@@ -71,23 +76,23 @@ def test_an_arm_is_trained_once_from_the_weights_it_goes_on_from(
     file, work, runs = tmp_path / "study.toml", tmp_path / "work", list[tuple[str, bool, str]]()
     file.write_text(TEXT)
 
-    def train(_: Sequence[Path], out: Path, *, resume: bool, changes: Sequence[str], **__: object) -> None:
+    def train(_: object, __: Sequence[Path], out: Path, *, resume: bool, changes: Sequence[str], log: object) -> None:
         runs.append((out.read_text() if resume else "", resume, changes[0]))
         out.write_text(runs[-1][0] + changes[0])
 
     codec = Rmpgc(Lsgan(frozen_model()))
-    monkeypatch.setattr(_study, "imported", lambda _: train)
-    monkeypatch.setattr(_study, "BACKBONES", {"rmpgc_lsgan": lambda *_: codec})
+    monkeypatch.setattr(_study, "imported", lambda _: partial(train, RmpgcLsgan))
+    monkeypatch.setattr(_study, "BACKBONES", {"rmpgc_lsgan": lambda _: codec})
     with pytest.raises(UsageError, match="the arm start has no weights in .*: give --train"):
         list(arms_of(read_study(file), work, [], print))
     for _ in range(2):
         arms = list(arms_of(read_study(file), work, [tmp_path], print))
     assert [(arm.name, arm.context) for arm in arms] == [("first", "hybrid"), ("second", "classify")]
     assert runs == [("", False, "photos=2"), ("photos=2", True, "photos=3")]
-    assert sorted(path.name for path in work.iterdir()) == [
-        "rmpgc_lsgan_second.safetensors",
-        "rmpgc_lsgan_start.safetensors",
-    ]
+    assert len(list(work.iterdir())) == 2
+    file.write_text(TEXT.replace("photos=2", "photos=4"))
+    list(arms_of(read_study(file), work, [tmp_path], print))
+    assert runs[2:] == [("", False, "photos=4"), ("photos=4", True, "photos=3")]
 
 
 def test_pictures_of_more_bytes_are_better_and_bytes_are_those_of_files() -> None:

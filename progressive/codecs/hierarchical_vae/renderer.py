@@ -15,6 +15,7 @@ from progressive.codecs.hierarchical_vae.latents import BLOCK_SIDES, CHANNELS, M
 from progressive.codecs.hierarchical_vae.rates import CELL, Gammas
 from progressive.codecs.hierarchical_vae.resnet import TopDown
 from progressive.codecs.hierarchical_vae.tile import TileState
+from progressive.runtime.devices import copy_on
 from progressive.runtime.precision import fast_floats
 from progressive.runtime.stopping import Stop, check, never
 from progressive.segments.pieces import known_part, pieces, to_photo, with_margin
@@ -26,7 +27,7 @@ class Renderer:
 
     def __init__(self, top_down: TopDown, device: str) -> None:
         self._device = torch.device(device)
-        self._top_down = top_down.to(self._device)
+        self._top_down = copy_on(top_down, device)
 
     def picture(self, layout: Layout, gammas: Gammas, tiles: Mapping[int, TileState], stop: Stop = never) -> Photo:
         """The picture of a photo's tiles, [H, W, 3]; mid-grey where nothing is known.

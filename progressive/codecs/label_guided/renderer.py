@@ -18,6 +18,7 @@ from progressive.codecs.label_guided.linear import Linear
 from progressive.codecs.label_guided.steps import step_of
 from progressive.codecs.label_guided.synthesis import Synthesis
 from progressive.codecs.label_guided.tile import TileState, from_blocks
+from progressive.runtime.devices import copy_on
 from progressive.runtime.precision import fast_floats
 from progressive.runtime.stopping import Stop, check, never
 from progressive.segments.pieces import known_part, pieces, to_photo, with_margin
@@ -32,7 +33,7 @@ class Renderer:
 
     def __init__(self, linear: Linear, synthesis: Synthesis, device: str) -> None:
         self._device = torch.device(device)
-        self._linear, self._synthesis = linear.to(self._device), synthesis.to(self._device)
+        self._linear, self._synthesis = copy_on(linear, device), copy_on(synthesis, device)
 
     def picture(self, layout: Layout, level: int, tiles: Mapping[int, TileState], stop: Stop = never) -> Photo:
         """The picture of a photo's tiles, [H, W, 3]; mid-grey where nothing is known.

@@ -160,7 +160,9 @@ class Backbone(Protocol):
         ...
 
     def weights(self, coded: Coded, layout: Layout, meaning: CoarseMap | None, context: str) -> NDArray[np.float64]:
-        """How much blocks matter in a context: the factor of each one's slope, [rows, columns], mean about 1.
+        """How much blocks matter in a context: the factor of each one's slope, [rows, columns].
+
+        Their mean is about 1, each block counted as what it gains, or each alike.
 
         `meaning` is where it is (SIM); None where the context does not ask for it.
         """

@@ -90,7 +90,8 @@ class Rmpgc:
         Args:
             photo: [H, W, 3], any size up to MAX_PIXELS; or what `as_photo` takes for one.
             max_payload: bytes of a segment at most; `MIN_PAYLOAD` or more.
-            context: `reconstruct` (least squared error, as with None), `classify` (what has meaning first) or `hybrid`.
+            context: `reconstruct` (as with None: least squared error, or as the backbone has it), `classify` (what has
+                meaning first) or `hybrid`.
 
         Raises UsageError for anything else.
         """
@@ -132,7 +133,8 @@ class Rmpgc:
     def importance(self, photo: Photo, context: str | None = None) -> NDArray[np.float64]:
         """What the order of sending follows, [H, W]: the same for all pixels of a block.
 
-        That is the squared error which a byte removes from the block, over all levels, times its importance.
+        That is the squared error which a byte removes from the block, over all levels, times its importance; of a
+        masked backbone its importance alone.
         """
         context, photo = self._context(context), as_photo(photo)
         coded = self.analyse(photo)

@@ -60,7 +60,9 @@ def drafts_of(
     max_payload: int,
 ) -> list[Draft]:
     """All segments of a tile, dependencies first; `importance` of each of its blocks, [B]."""
-    base = _base_drafts(number, tile, float(importance.mean()), tables, layout, max_payload)
+    gains = tile.gains.sum(0)
+    weight = float(np.average(importance, weights=np.maximum(gains, 0) + 1))
+    base = _base_drafts(number, tile, weight, tables, layout, max_payload)
     drafts, groups = list(base), [Group(list(tile.by_activity), base[-1:])]
     runs = len(np.unique(importance)) == 1
     for level in range(1, layout.depth.levels + 1):

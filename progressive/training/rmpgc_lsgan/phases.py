@@ -82,7 +82,8 @@ class Weighted(Phase[Trainee]):
             total = total + self.own.rate_weight * self.model.scaled("rate", rate)
             figures["v"] = rate.detach()
             if not real.any():
-                return Loss(total, figures)
+                idle = sum((p.sum() for p in self.model.discriminators.parameters()), total.new_zeros(()))
+                return Loss(total + 0 * idle if self._adversarial else total, figures)
             made, true, seen = picture[real], photos[real], known[real]
             if self.own.feature_weight:
                 apart = self.features.distance(made, true).mean()

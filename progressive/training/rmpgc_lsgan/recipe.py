@@ -14,6 +14,7 @@ from progressive.codecs.rmpgc.backbones.lsgan.variants import VARIANTS
 from progressive.training.crops import CropPool, watched
 from progressive.training.data import Photos
 from progressive.training.features import Features
+from progressive.training.loop import Log
 from progressive.training.phase import Phase
 from progressive.training.recipe import Recipe, carry_out
 from progressive.training.rmpgc.model import Semantics
@@ -22,6 +23,7 @@ from progressive.training.rmpgc_lsgan.model import Trainee
 from progressive.training.rmpgc_lsgan.phases import Weighted
 from progressive.training.rmpgc_lsgan.settings import SHIPPED, Settings
 from progressive.training.rmpgc_lsgan.start import start
+from progressive.training.workers import Worker
 
 START_PHOTOS = 300
 
@@ -33,6 +35,11 @@ class RmpgcLsgan(Recipe[Trainee, Settings]):
     architecture = ARCHITECTURE
     kind = Settings
     shipped = SHIPPED
+
+    def __init__(self, settings: Settings, *, out: Path, seed: int, worker: Worker, log: Log) -> None:
+        super().__init__(settings, out=out, seed=seed, worker=worker, log=log)
+        # Their weights are alike in shape: a run must not go on as another variant's.
+        self.architecture = f"{ARCHITECTURE} {settings.variant}"  # type: ignore[misc]
 
     @property
     def side(self) -> int:

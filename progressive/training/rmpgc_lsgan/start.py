@@ -15,6 +15,9 @@ from progressive.training.cells import fit_cells
 SPREAD = 1.1
 """Standard deviation of a channel, in levels."""
 
+SMALLEST = 1e-3
+"""Of a coefficient's spread: photos of a single colour have none."""
+
 SHARED_SPREAD = 0.7
 """The same of what channels have beyond their mean, where there is a mean to code."""
 
@@ -29,7 +32,7 @@ def start(generator: Generator, variant: Variant, photos: Sequence[Photo]) -> No
     fit_cells(linear, photos)
     with torch.no_grad():
         cells = [linear.analyse(_pixels(photo)).flatten(2)[0] for photo in photos]
-        size = torch.cat(cells, 1).std(1)
+        size = torch.cat(cells, 1).std(1).clamp(min=SMALLEST)
         scale = (torch.full_like(size, SPREAD) / size).view(-1, 1, 1)
         turn = torch.eye(CHANNELS)
         if not variant.base:

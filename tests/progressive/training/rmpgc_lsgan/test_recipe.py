@@ -140,6 +140,12 @@ def test_without_layers_a_masked_position_shows_the_first_coefficient() -> None:
     assert float(apart.detach().abs().max()) < 1e-3
 
 
+def test_photos_of_a_single_colour_are_a_start_too() -> None:
+    generator = Generator()
+    start(generator, VARIANTS["rmpgc"], [np.full((64, 64, 3), 90, np.uint8)])
+    assert all(bool(torch.isfinite(p).all()) for p in generator.linear.parameters())
+
+
 def test_progress_is_told_on_photos_set_aside(pool: CropPool) -> None:
     held_out = watched([sample_photo("astronaut")[:70, 64:200]], CPU)
     own = phase("reconstruction", pool, held_out=held_out)
@@ -185,6 +191,8 @@ def test_an_interrupted_run_that_goes_on_ends_as_one_that_was_not(folder: Path, 
 
     with pytest.raises(KeyboardInterrupt):
         run(recipe(QUICK, out, interrupt), [folder])
+    with pytest.raises(UsageError, match="mpgc-1"):
+        run(recipe(replace(QUICK, variant="mpgc-1"), out), [folder], resume=True)
     run(recipe(QUICK, out), [folder], resume=True)
     expected, found = load_file(whole), load_file(out)
     assert expected.keys() == found.keys()

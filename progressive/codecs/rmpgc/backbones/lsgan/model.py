@@ -22,6 +22,7 @@ from progressive.codecs.rmpgc.backbones.masked.latent import Layer
 from progressive.errors import UsageError
 from progressive.exact.tables import FrequencyTable
 from progressive.exact.weights import fingerprint, read_weights
+from progressive.runtime.devices import copy_on
 from progressive.runtime.precision import fast_floats
 
 WEIGHTS = Path(__file__).parents[4] / "weights" / "rmpgc_lsgan.safetensors"
@@ -42,7 +43,7 @@ class Networks:
 
     def __init__(self, generator: Generator, variant: Variant, device: str) -> None:
         self._device = torch.device(device)
-        self._generator, self._variant = generator.to(self._device), variant
+        self._generator, self._variant = copy_on(generator, device), variant
 
     def synthesise(self, layers: Sequence[Layer], mask: Tensor) -> Tensor:
         latent = from_layers(layers, mask, self._variant)
@@ -62,11 +63,13 @@ class Model:
     Raises UsageError if tensors are missing or have the wrong shape.
     """
 
-    margin = 3
+    margin = 2
     side = SIDE
 
     def __init__(self, tensors: Mapping[str, Tensor], variant: str) -> None:
         self._tensors, self._variant = dict(tensors), variant
+        if variant not in VARIANTS:
+            raise UsageError(f"the weights are not those of a {CODEC} model (a variant is {' or '.join(VARIANTS)})")
         try:
             self.variant = VARIANTS[variant]
             self.generator = Generator()
@@ -101,7 +104,7 @@ class Model:
 
     def latent_of(self, pixels: Tensor) -> list[Layer]:
         with fast_floats(torch.device("cpu")):
-            latent = self.generator.cpu().encode(pixels).float()
+            latent = self.generator.encode(pixels).float()
         return to_layers(nearest(base_of(latent, self.variant)), nearest(latent), self.variant)
 
     def channels_of(self, layers: Sequence[Layer]) -> Tensor:

@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 from progressive.codecs.rmpgc.backbone import Coded
 from progressive.codecs.rmpgc.backbones.masked.encoder import MaskedTile
 from progressive.codecs.rmpgc.layout import Layout
-from progressive.semantics.blend import contextual_importance
+from progressive.semantics.blend import contextual_importance, relative_complexity
 from progressive.semantics.coarse_map import CoarseMap
 from progressive.semantics.grids import block_average
 
 Numbers = NDArray[np.float64]
+
+TIE = 1e-6
+"""Of the LCM in every importance: among equals what is more complex comes first."""
+
+SMALLEST = 1e-9
+"""Importance of blocks that have none: they come last, not never."""
 
 
 def complexity_of(tiles: list[MaskedTile], layout: Layout, side: int) -> Numbers:
@@ -34,20 +40,20 @@ def importance_of_blocks(complexity: Numbers, meaning: CoarseMap | None, side: i
         meaning: the SIM; none where the context does not ask for it.
     """
     sim = np.zeros_like(complexity) if meaning is None else meaning.upsampled(*complexity.shape).astype(np.float64)
-    return block_average(contextual_importance(sim, complexity, context), side)
+    importance = contextual_importance(sim, complexity, context)
+    return block_average(importance + TIE * relative_complexity(complexity), side)
 
 
 def weights_of_blocks(coded: Coded, layout: Layout, side: int, meaning: CoarseMap | None, context: str) -> Numbers:
-    """Factors of the blocks' slopes, [rows, columns], that put them in the order of I, mean about 1."""
+    """Factors of the blocks' slopes, [rows, columns], that put them in the order of I.
+
+    Their mean is 1 if each block counts as what it gains, so that all together they are worth what they gain.
+    """
     tiles = [tile for tile in coded.tiles if isinstance(tile, MaskedTile)]
     importance = importance_of_blocks(complexity_of(tiles, layout, side), meaning, side, context)
-    slopes = np.empty((layout.rows, layout.columns))
+    weights, gains = importance + SMALLEST, np.empty((layout.rows, layout.columns))
     for tile in tiles:
-        own = np.maximum(tile.gains[0], 1.0) / (tile.bits[0] + 1)
-        slopes[tile.window.slices(1)] = own.reshape(tile.window.height, tile.window.width)
-    weights = (importance + SMALLEST) / slopes
-    return np.asarray(weights / np.average(weights, weights=slopes))
-
-
-SMALLEST = 1e-6
-"""Importance of blocks that have none: they come last, not never."""
+        place, shape = tile.window.slices(1), (tile.window.height, tile.window.width)
+        gains[place] = tile.gains[0].reshape(shape)
+        weights[place] *= (tile.bits[0].reshape(shape) + 1) / gains[place]
+    return np.asarray(weights / np.average(weights, weights=gains))

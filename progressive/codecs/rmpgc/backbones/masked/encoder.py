@@ -21,10 +21,13 @@ from progressive.semantics.grids import block_sums
 
 Numbers = NDArray[np.float64]
 
+LEAST_GAIN = 1.0
+"""What a block's enhance layer removes at least, in squared 8-bit steps: a decoder that draws may remove less."""
+
 
 @dataclass(frozen=True)
 class MaskedTile(CodedTile):
-    """A tile as it can be sent. Field: complexity: the LCM of its positions (RMPGC Eq. 9)."""
+    """A tile as it can be sent. Field: complexity: the variance of each position's levels (LCM, RMPGC Eq. 9)."""
 
     complexity: Numbers
 
@@ -38,7 +41,8 @@ def coded_tiles(photo: Photo, layout: Layout, model: Model) -> list[MaskedTile]:
     for window in layout.windows():
         own = cut(layers, model.coding.shapes, window)
         base, full, nothing = (e[window.slices(1)].ravel() for e in (*errors, grey))
-        tiles.append(_coded_tile(window, own, model, float((nothing - base).sum()), base - full))
+        base_gain = max(float((nothing - base).sum()), 0.0)
+        tiles.append(_coded_tile(window, own, model, base_gain, np.maximum(base - full, LEAST_GAIN)))
     return tiles
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, CH
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import MISSING, state_of
 from progressive.codecs.rmpgc.backbones.multiscale.tile import TileState
 from progressive.codecs.rmpgc.layout import BLOCK, Layout, Window
+from progressive.runtime.devices import copy_on
 from progressive.runtime.precision import fast_floats
 from progressive.runtime.stopping import Stop, check, never
 from progressive.segments.pieces import known_part
@@ -28,7 +30,8 @@ class Renderer:
 
     def __init__(self, model: Model, device: str) -> None:
         self._device = torch.device(device)
-        self._model, self._transform = model, model.transform.to(self._device)
+        self._model, self._transform = model, copy_on(model.transform, self._device)
+        self._synthesis_of = cache(lambda look: copy_on(model.synthesis_of(look), self._device))
 
     def picture(
         self,
@@ -42,7 +45,7 @@ class Renderer:
 
         Raises StoppedError if `stop`, asked before each piece, says so; UsageError if there are no weights of the look.
         """
-        synthesis = self._model.synthesis_of(look).to(self._device)
+        synthesis = self._synthesis_of(look)
         picture = np.full((layout.height, layout.width, 3), 128, np.uint8)
         if not tiles:
             return picture
