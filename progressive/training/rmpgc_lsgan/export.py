@@ -12,7 +12,7 @@ from torch import Tensor
 from progressive.codecs.rmpgc.backbones.lsgan import model, networks
 from progressive.codecs.rmpgc.backbones.lsgan.coding import TableCoding
 from progressive.codecs.rmpgc.backbones.lsgan.contexts import ROWS_OF_CHANNEL, SHAPES, TABLE
-from progressive.codecs.rmpgc.backbones.lsgan.layers import base_of, to_layers
+from progressive.codecs.rmpgc.backbones.lsgan.layers import base_of, decomposed, to_layers
 from progressive.codecs.rmpgc.backbones.lsgan.quantiser import LEVELS, nearest
 from progressive.codecs.rmpgc.backbones.lsgan.variants import VARIANTS, Variant
 from progressive.codecs.rmpgc.backbones.masked.latent import mapped, to_blocks
@@ -61,7 +61,7 @@ def counted(
     coding = TableCoding(variant, {TABLE: FrequencyTable(frequencies_from_counts(uniform))})
     counter = CountCollector(SHAPES)
     for photo in photos:
-        latent = trainee.generator.encode(photo).float()
+        latent = decomposed(trainee.generator.encode(photo).float(), variant)
         layers = to_layers(nearest(base_of(latent, variant)), nearest(latent), variant)
         rows, columns = (n // BLOCK for n in photo.shape[2:])
         for stage in range(len(layers) - 1):

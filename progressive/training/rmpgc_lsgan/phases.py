@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc.backbones.lsgan.layers import base_of, masked
+from progressive.codecs.rmpgc.backbones.lsgan.layers import base_of, decomposed, masked
 from progressive.codecs.rmpgc.backbones.lsgan.networks import Generator
 from progressive.codecs.rmpgc.backbones.lsgan.quantiser import nearest, nearest_with_soft_gradient
 from progressive.codecs.rmpgc.backbones.lsgan.variants import CELL, SIDE, VARIANTS, Variant
@@ -74,7 +74,7 @@ class Weighted(Phase[Trainee]):
         photos, real = crops.photos.contiguous(memory_format=torch.channels_last), ~crops.flat
         known = masks(photos, self.variant, self.importance, int(rng.integers(6)))
         with torch.autocast(photos.device.type, torch.bfloat16, enabled=self.settings.mixed_precision):
-            latent = self.model.generator.encode(photos).float()
+            latent = decomposed(self.model.generator.encode(photos).float(), self.variant)
             picture = decoded(self.model.generator, latent, known, self.variant, self.settings.sigma)
             errors = (picture.float() - photos).square().mean((1, 2, 3))
             total, figures = self._errors(errors, real)
@@ -123,7 +123,7 @@ class Weighted(Phase[Trainee]):
 
     def _figures(self, generator: Generator, photo: Tensor) -> tuple[float, ...]:
         """PSNR under U = 0, B and 1, and how many bits a pixel levels take if each channel is coded by itself."""
-        latent, full = generator.encode(photo), VARIANTS["rmpgc"]
+        latent, full = decomposed(generator.encode(photo), self.variant), VARIANTS["rmpgc"]
         quality = []
         for condition in range(3):
             known = masks(photo, full, self.importance, condition)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from progressive.codec import Photo
+from progressive.codecs.rmpgc.backbones.lsgan.layers import RESIDUAL_GAIN
 from progressive.codecs.rmpgc.backbones.lsgan.networks import Generator
 from progressive.codecs.rmpgc.backbones.lsgan.variants import CHANNELS, Variant
 from progressive.training.cells import fit_cells
@@ -18,30 +19,43 @@ SPREAD = 1.1
 SMALLEST = 1e-3
 """Of a coefficient's spread: photos of a single colour have none."""
 
-SHARED_SPREAD = 0.7
-"""The same of what channels have beyond their mean, where there is a mean to code."""
+MEAN_SPREAD, SHARED_SPREAD = 1.0, 0.7
+"""The same of the channels' mean where it is coded, and of what channels have beyond it."""
 
 
 def start(generator: Generator, variant: Variant, photos: Sequence[Photo]) -> None:
     """Sets the linear transform to a Karhunen-Loeve one of equal spreads.
 
-    For latents without layers it is turned so that the channels' mean is the first coefficient: under Eq. 14 a masked
-    position then shows just that.
+    The second layer has nothing of its own at first: it refines the first one (`layers.decomposed`). Latents without
+    layers are turned so that the channels' mean is the first coefficient: under Eq. 14 a masked position then shows
+    just that.
     """
     linear = generator.linear
     fit_cells(linear, photos)
     with torch.no_grad():
         cells = [linear.analyse(_pixels(photo)).flatten(2)[0] for photo in photos]
         size = torch.cat(cells, 1).std(1).clamp(min=SMALLEST)
-        scale = (torch.full_like(size, SPREAD) / size).view(-1, 1, 1)
-        turn = torch.eye(CHANNELS)
+        spread = torch.full_like(size, SPREAD)
         if not variant.base:
-            scale[0] *= CHANNELS**0.5 * 0.9
-            scale[1:] *= SHARED_SPREAD / SPREAD
-            turn = _mean_first()
-        linear.analysis.copy_(torch.einsum("ij,jshw->ishw", turn, linear.analysis * scale[..., None]))
-        linear.start.copy_(torch.einsum("ij,jhw->ihw", turn, linear.start * scale))
-        linear.synthesis.copy_(torch.einsum("sjhw,ij->sihw", linear.synthesis / scale.view(1, -1, 1, 1), turn))
+            spread[0], spread[1:] = CHANNELS**0.5 * MEAN_SPREAD, SHARED_SPREAD
+        scale = spread / size
+        turn = _layered() if variant.base else _mean_first()
+        back = turn.T.clone()
+        if variant.base:
+            back[0, 1] = 1 / RESIDUAL_GAIN
+        analysis, first = linear.analysis * scale.view(-1, 1, 1, 1), linear.start * scale.view(-1, 1, 1)
+        synthesis = linear.synthesis / scale.view(1, -1, 1, 1)
+        linear.analysis.copy_(torch.einsum("ij,jshw->ishw", turn, analysis))
+        linear.start.copy_(torch.einsum("ij,jhw->ihw", turn, first))
+        linear.synthesis.copy_(torch.einsum("sjhw,ji->sihw", synthesis, back))
+
+
+def _layered() -> torch.Tensor:
+    """Coefficients to channels, the second of which gets none, [C, C]."""
+    turn = torch.zeros(CHANNELS, CHANNELS)
+    turn[0, 0] = 1
+    turn[2:, 1:-1] = torch.eye(CHANNELS - 2)
+    return turn
 
 
 def _mean_first() -> torch.Tensor:

@@ -10,8 +10,26 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from progressive.codecs.rmpgc.backbones.lsgan.quantiser import LEVELS, nearest
 from progressive.codecs.rmpgc.backbones.lsgan.variants import Variant
 from progressive.codecs.rmpgc.backbones.masked.latent import Layer
+
+RESIDUAL_GAIN = float(LEVELS)
+"""What is left of a level by the one before is stretched to the range of all levels."""
+
+
+def decomposed(latent: Tensor, variant: Variant) -> Tensor:
+    """The multi-scale decomposition (section III-D3): the second layer has what the first one's levels leave over too.
+
+    So both together say how bright a position is, which five levels cannot. Without layers nothing changes.
+
+    Args:
+        latent: not quantised, [N, C, h, w].
+    """
+    if not variant.base:
+        return latent
+    left = latent[:, :1] - nearest(latent[:, :1])
+    return torch.cat([latent[:, :1], latent[:, 1:2] + RESIDUAL_GAIN * left, latent[:, 2:]], 1)
 
 
 def base_of(latent: Tensor, variant: Variant) -> Tensor:

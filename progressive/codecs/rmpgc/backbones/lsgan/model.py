@@ -14,7 +14,7 @@ from torch import Tensor
 from progressive.codecs.rmpgc.backbones.lsgan import contexts, networks
 from progressive.codecs.rmpgc.backbones.lsgan.coding import TableCoding
 from progressive.codecs.rmpgc.backbones.lsgan.contexts import TABLE
-from progressive.codecs.rmpgc.backbones.lsgan.layers import base_of, from_layers, to_layers
+from progressive.codecs.rmpgc.backbones.lsgan.layers import base_of, decomposed, from_layers, to_layers
 from progressive.codecs.rmpgc.backbones.lsgan.networks import Generator
 from progressive.codecs.rmpgc.backbones.lsgan.quantiser import nearest
 from progressive.codecs.rmpgc.backbones.lsgan.variants import CHANNELS, SIDE, VARIANTS, Variant
@@ -104,7 +104,7 @@ class Model:
 
     def latent_of(self, pixels: Tensor) -> list[Layer]:
         with fast_floats(torch.device("cpu")):
-            latent = self.generator.encode(pixels).float()
+            latent = decomposed(self.generator.encode(pixels).float(), self.variant)
         return to_layers(nearest(base_of(latent, self.variant)), nearest(latent), self.variant)
 
     def channels_of(self, layers: Sequence[Layer]) -> Tensor:

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from progressive.codecs.rmpgc.backbones.lsgan.layers import base_of, from_layers, masked, to_layers
+from progressive.codecs.rmpgc.backbones.lsgan.layers import (
+    RESIDUAL_GAIN,
+    base_of,
+    decomposed,
+    from_layers,
+    masked,
+    to_layers,
+)
 from progressive.codecs.rmpgc.backbones.lsgan.quantiser import nearest
 from progressive.codecs.rmpgc.backbones.lsgan.variants import CHANNELS, VARIANTS
 from progressive.semantics.masks import channel_mean_outside, masked_layers
@@ -40,3 +47,13 @@ def test_layers_give_back_what_was_put_in(name: str) -> None:
     assert sum(part.shape[1] for layer in layers for part in layer) == variant.coded_channels
     for mask in (MASK, torch.ones_like(MASK), torch.zeros_like(MASK)):
         assert torch.equal(from_layers(layers, mask.float(), variant), masked(base, levels, mask, variant).float())
+
+
+def test_the_decomposition_moves_what_a_level_leaves_over_into_the_second_layer() -> None:
+    layered, plain = decomposed(LATENT, VARIANTS["rmpgc"]), decomposed(LATENT, VARIANTS["mpgc-2"])
+    assert torch.equal(plain, LATENT)
+    left = LATENT[:, 0] - nearest(LATENT[:, 0])
+    assert torch.allclose(layered[:, 1], LATENT[:, 1] + RESIDUAL_GAIN * left)
+    assert torch.equal(layered[:, [0, *range(2, CHANNELS)]], LATENT[:, [0, *range(2, CHANNELS)]])
+    inside = left[LATENT[:, 0].abs() < 2.5]
+    assert float((RESIDUAL_GAIN * inside).abs().max()) <= 2.5
