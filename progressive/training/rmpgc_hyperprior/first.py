@@ -20,8 +20,9 @@ from progressive.training.rmpgc_hyperprior.start import start_from_sizes
 FIRST_LOOK = 16
 """Crops that starting values are taken from."""
 
-HEADS_SHARE, LINEAR_SHARE = 0.25, 0.05
-"""The learning rates of heads that are zero at first and of the quantiser, and of the linear transform."""
+SLOW_SHARE, LINEAR_SHARE = 0.25, 0.05
+"""The learning rates of what is zero at first, of the analysis, which would die, and of the quantiser; of the linear
+transform."""
 
 LEAST_BITS = 200.0
 """Added to what a photo costs before its logarithm: below it nothing is gained."""
@@ -39,12 +40,12 @@ class First(Stage):
 
     def groups(self) -> list[tuple[list[nn.Parameter], float]]:
         encoder, decoder = self.model.encoder, self.model.decoder
-        heads = [encoder.analysis.leave, decoder.synthesis.leave, encoder.quantiser]
-        slow = [p for module in heads for p in module.parameters()]
+        calm = [encoder.analysis, decoder.synthesis.leave, encoder.quantiser]
+        slow = [p for module in calm for p in module.parameters()]
         linear = list(encoder.linear.parameters())
         own = {id(p) for p in (*slow, *linear)}
         others = [p for module in self.trained for p in module.parameters() if id(p) not in own]
-        return [(others, 1.0), (slow, HEADS_SHARE), (linear, LINEAR_SHARE)]
+        return [(others, 1.0), (slow, SLOW_SHARE), (linear, LINEAR_SHARE)]
 
     def prepare(self, rng: np.random.Generator, *, fresh: bool) -> None:
         if fresh:

@@ -20,6 +20,9 @@ ENTER = 4
 WIDTHS = (48, 64, 96)
 """At 1/4, 1/8 and 1/16 of the resolution."""
 
+MOST_ADDED = 4.0
+"""Steps that are added to a coefficient at most, whatever the photo."""
+
 HYPER_WIDTH = 96
 MEANS = 3
 """Of the base's channels whose means over a block its hyperprior starts as: brightness and colours."""
@@ -49,7 +52,8 @@ class Analysis(nn.Module):
         h = self.blocks[0](self.enter(pixels))
         for down, block in zip(self.down, self.blocks[1:], strict=True):
             h = block(down(F.pixel_unshuffle(F.relu(h), 2)))
-        base, enhance = self.leave(F.relu(h)).float().split([BASE, CHANNELS], 1)
+        added = MOST_ADDED * torch.tanh(self.leave(F.relu(h)).float() / MOST_ADDED)
+        base, enhance = added.split([BASE, CHANNELS], 1)
         return base, enhance
 
 
