@@ -21,8 +21,8 @@ FIRST_LOOK = 16
 """Crops that starting values are taken from."""
 
 SLOW_SHARE, LINEAR_SHARE = 0.25, 0.05
-"""The learning rates of what is zero at first, of the analysis, which would die, and of the quantiser; of the linear
-transform."""
+"""The learning rates of the analysis but for its last layer, which would die, of what the decoder adds and of the
+quantiser; of the linear transform."""
 
 LEAST_BITS = 200.0
 """Added to what a photo costs before its logarithm: below it nothing is gained."""
@@ -40,7 +40,8 @@ class First(Stage):
 
     def groups(self) -> list[tuple[list[nn.Parameter], float]]:
         encoder, decoder = self.model.encoder, self.model.decoder
-        calm = [encoder.analysis, decoder.synthesis.leave, encoder.quantiser]
+        trunk = encoder.analysis
+        calm = [trunk.enter, trunk.down, trunk.blocks, decoder.synthesis.leave, encoder.quantiser]
         slow = [p for module in calm for p in module.parameters()]
         linear = list(encoder.linear.parameters())
         own = {id(p) for p in (*slow, *linear)}

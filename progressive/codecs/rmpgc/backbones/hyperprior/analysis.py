@@ -20,6 +20,9 @@ ENTER = 4
 WIDTHS = (48, 64, 96)
 """At 1/4, 1/8 and 1/16 of the resolution."""
 
+GAIN = 4.0
+"""What photos about zero are multiplied with, so that what is added can grow soon."""
+
 MOST_ADDED = 4.0
 """Steps that are added to a coefficient at most, whatever the photo."""
 
@@ -48,7 +51,7 @@ class Analysis(nn.Module):
 
     def forward(self, photos: Tensor) -> tuple[Tensor, Tensor]:
         """RGB in 0..1 [N, 3, 16 h, 16 w] -> base [N, BASE, h, w], enhance [N, CHANNELS, h, w]."""
-        pixels = F.pixel_unshuffle(photos - 0.5, ENTER).contiguous(memory_format=torch.channels_last)
+        pixels = F.pixel_unshuffle(GAIN * (photos - 0.5), ENTER).contiguous(memory_format=torch.channels_last)
         h = self.blocks[0](self.enter(pixels))
         for down, block in zip(self.down, self.blocks[1:], strict=True):
             h = block(down(F.pixel_unshuffle(F.relu(h), 2)))
