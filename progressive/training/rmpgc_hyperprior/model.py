@@ -15,7 +15,7 @@ from progressive.codecs.rmpgc.backbones.hyperprior.channels import HYPER_CHANNEL
 from progressive.codecs.rmpgc.backbones.hyperprior.encoder import Encoder
 from progressive.codecs.rmpgc.backbones.hyperprior.model import Decoder
 from progressive.codecs.rmpgc.backbones.hyperprior.prior import Priors
-from progressive.codecs.rmpgc.backbones.hyperprior.quantiser import Steps, quantised
+from progressive.codecs.rmpgc.backbones.hyperprior.quantiser import ROUNDING, Steps, quantised
 from progressive.training.discriminators import Discriminators
 from progressive.training.laplace import index_bits
 from progressive.training.rmpgc_hyperprior.walk import Layered, walk
@@ -69,12 +69,15 @@ class Trainee(nn.Module):
         self.register_buffer("usual", torch.zeros(2))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def encoded(self, photos: Tensor, rng: np.random.Generator | None = None) -> Encoded:
-        """The latent of RGB in 0..1, [N, 3, 16 h, 16 w]; with what stands for rounding if random numbers are given."""
+    def encoded(self, photos: Tensor, rng: np.random.Generator | None = None, *, rounding: float = ROUNDING) -> Encoded:
+        """The latent of RGB in 0..1, [N, 3, 16 h, 16 w]; with what stands for rounding if random numbers are given.
+
+        `rounding` is the quantiser's.
+        """
         base, wanted = self.encoder.coefficients(photos)
         steps = self.encoder.quantiser
-        coarse = self._layer(base, steps.base, rng)
-        fine = self._layer(steps.left(wanted, coarse.expected), steps.enhance, rng)
+        coarse = _layer(base, steps.base, rng, rounding)
+        fine = _layer(steps.left(wanted, coarse.expected), steps.enhance, rng, rounding)
         return Encoded(coarse, fine, (self.encoder.base_hyper(base), self.encoder.enhance_hyper(fine.wanted)))
 
     def bits(self, encoded: Encoded, rng: np.random.Generator | None = None) -> list[Tensor]:
@@ -95,11 +98,6 @@ class Trainee(nn.Module):
         """The decoder's, RGB around 0..1, of which these blocks have the enhance layer, [N, R, K]."""
         return self.decoder.pictures(encoded.base.expected, encoded.enhance.expected, masks_of(blocks))
 
-    def _layer(self, wanted: Tensor, steps: Steps, rng: np.random.Generator | None) -> Layered:
-        index = quantised(wanted.detach())
-        expected = steps.expected(index) + (wanted - wanted.detach())
-        return Layered(wanted, index, expected, None if rng is None else wanted + noise_like(wanted, rng))
-
 
 def rounded_hyper(hyper: Tensor) -> Tensor:
     """A hyperprior's symbols, with gradients as if they had not been rounded."""
@@ -114,3 +112,9 @@ def noise_like(values: Tensor, rng: np.random.Generator) -> Tensor:
 def masks_of(blocks: Tensor) -> Tensor:
     """Which blocks have the enhance layer, [N, R, K], as a mask of cells, [N, 1, h, w]."""
     return blocks.float()[:, None].repeat_interleave(SIDE, 2).repeat_interleave(SIDE, 3)
+
+
+def _layer(wanted: Tensor, steps: Steps, rng: np.random.Generator | None, rounding: float) -> Layered:
+    index = quantised(wanted.detach(), rounding)
+    expected = steps.expected(index) + (wanted - wanted.detach())
+    return Layered(wanted, index, expected, None if rng is None else wanted + noise_like(wanted, rng))

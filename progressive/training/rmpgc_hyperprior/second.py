@@ -21,6 +21,9 @@ from progressive.training.rmpgc_hyperprior.stage import Stage
 LOSSES = ("features", "deceiving")
 """Losses that have a history, by their places in `Trainee.usual`."""
 
+CHOSEN = 0.33
+"""The rounding that comes nearest to the encoder's choices, which take more indices for zero than the quantiser."""
+
 HISTORY = 0.99
 """Decay a step of what losses usually are."""
 
@@ -57,7 +60,7 @@ class Second(Stage):
         photos, settings = crops.photos, self.settings
         blocks = self.drawn_blocks(photos, rng)
         with torch.no_grad():
-            encoded = self.model.encoded(photos)
+            encoded = self.model.encoded(photos, rounding=CHOSEN)
         picture = self.model.pictures(encoded, blocks)
         errors = (picture - photos).square().mean((1, 2, 3))
         total = settings.mse_weight * torch.log(errors + ERROR_FLOOR).mean()

@@ -56,7 +56,7 @@ class Analysis(nn.Module):
         for down, block in zip(self.down, self.blocks[1:], strict=True):
             h = block(down(F.pixel_unshuffle(F.relu(h), 2)))
         added = MOST_ADDED * torch.tanh(self.leave(F.relu(h)).float() / MOST_ADDED)
-        base, enhance = added.split([BASE, CHANNELS], 1)
+        base, enhance = torch.split_with_sizes(added, [BASE, CHANNELS], 1)
         return base, enhance
 
 

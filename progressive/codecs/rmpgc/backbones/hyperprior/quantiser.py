@@ -69,6 +69,6 @@ class Quantiser(nn.Module):
         return torch.cat([found[:, :BASE] + base * self.base.sizes, found[:, BASE:]], 1)
 
 
-def quantised(values: Tensor) -> Tensor:
+def quantised(values: Tensor, rounding: float = ROUNDING) -> Tensor:
     """Coefficients in steps -> indices, the same shape; centred on zero whatever is expected."""
-    return torch.sign(values) * torch.floor(values.abs() + ROUNDING).clamp(max=MAX_INDEX)
+    return torch.sign(values) * torch.floor(values.abs() + rounding).clamp(max=MAX_INDEX)
