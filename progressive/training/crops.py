@@ -18,6 +18,9 @@ from progressive.segments.tiles import BLOCK
 BRIGHTER = 0.4
 """How far a flat crop's brightness is from the mean of what it takes the place of, at most."""
 
+GREY_SHARE = 0.5
+"""Of flat crops, which have no colour at all."""
+
 
 @dataclass(frozen=True)
 class Crops:
@@ -44,6 +47,7 @@ class CropPool:
             crop = crop.flip(2) if rng.random() < 0.5 else crop
             if flat[number]:
                 colour = crop.mean((1, 2), keepdim=True) + float(rng.uniform(-BRIGHTER, BRIGHTER))
+                colour = colour.mean(0, keepdim=True).expand(3, 1, 1) if rng.random() < GREY_SHARE else colour
                 crop = colour.clamp(0, 1).expand_as(crop)
             crops.append(crop)
         return Crops(torch.stack(crops), torch.from_numpy(flat).to(self.device))

@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from progressive.codecs.rmpgc.backbones.lsgan import contexts, networks
@@ -17,7 +18,7 @@ from progressive.codecs.rmpgc.backbones.lsgan.contexts import TABLE
 from progressive.codecs.rmpgc.backbones.lsgan.layers import base_of, decomposed, from_layers, to_layers
 from progressive.codecs.rmpgc.backbones.lsgan.networks import Generator
 from progressive.codecs.rmpgc.backbones.lsgan.quantiser import nearest
-from progressive.codecs.rmpgc.backbones.lsgan.variants import CHANNELS, SIDE, VARIANTS, Variant
+from progressive.codecs.rmpgc.backbones.lsgan.variants import CELL, CHANNELS, SIDE, VARIANTS, Variant
 from progressive.codecs.rmpgc.backbones.masked.latent import Layer
 from progressive.errors import UsageError
 from progressive.exact.tables import FrequencyTable
@@ -34,6 +35,9 @@ ARCHITECTURE = "lsgan-1"
 
 GENERATOR, TABLES = "generator.", "tables."
 
+EDGE = 4
+"""Positions that edges are repeated by, as convolutions would see black beyond them."""
+
 MAX_REASON = 200
 """Characters of what PyTorch says is wrong with weights."""
 
@@ -48,8 +52,10 @@ class Networks:
     def synthesise(self, layers: Sequence[Layer], mask: Tensor) -> Tensor:
         latent = from_layers(layers, mask, self._variant)
         condition = mask if self._variant.conditioned else torch.ones_like(mask)
+        latent, condition = (F.pad(each, [EDGE] * 4, mode="replicate") for each in (latent, condition))
         with fast_floats(self._device):
-            return self._generator.decode(latent, condition).float().cpu()
+            picture = self._generator.decode(latent, condition).float().cpu()
+        return F.pad(picture, [-EDGE * CELL] * 4)
 
 
 class Model:
@@ -103,8 +109,10 @@ class Model:
         return Networks(self.generator, self.variant, device)
 
     def latent_of(self, pixels: Tensor) -> list[Layer]:
+        around = F.pad(pixels, [EDGE * CELL] * 4, mode="replicate")
         with fast_floats(torch.device("cpu")):
-            latent = decomposed(self.generator.encode(pixels).float(), self.variant)
+            latent = decomposed(self.generator.encode(around).float(), self.variant)
+        latent = F.pad(latent, [-EDGE] * 4)
         return to_layers(nearest(base_of(latent, self.variant)), nearest(latent), self.variant)
 
     def channels_of(self, layers: Sequence[Layer]) -> Tensor:
