@@ -84,6 +84,22 @@ CODECS: dict[str, Entry] = {
         domain="street scenes",
         rates="0.02 to 0.1 bpp, a stream for each",
     ),
+    "rmpgc_lsgan": Entry(
+        6,
+        "progressive.codecs.rmpgc.papers:RmpgcLsgan",
+        "RMPGC on its paper's first backbone: eight channels of five levels, a decoder trained with a GAN",
+        recipe="progressive.training.rmpgc_lsgan.recipe:train",
+        weights="rmpgc_lsgan.safetensors",
+        rates="0.05 to 0.25 bpp, cut anywhere",
+    ),
+    "rmpgc_hyperprior": Entry(
+        7,
+        "progressive.codecs.rmpgc.papers:RmpgcHyperprior",
+        "RMPGC on its paper's second backbone: base and enhance channels, each with a hyperprior",
+        recipe="progressive.training.rmpgc_hyperprior.recipe:train",
+        weights="rmpgc_hyperprior.safetensors",
+        rates="0.1 to 0.4 bpp, cut anywhere",
+    ),
 }
 
 DEFAULT_CODEC = "rmpgc"

@@ -56,7 +56,7 @@ class Analysis(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """A latent and what is known of it -> a picture. 1.0 million parameters, 2.9 GMAC for 480x360."""
+    """A latent and what is known of it -> a picture. 1.0 million parameters, 4.0 GMAC for 480x360."""
 
     def __init__(self) -> None:
         super().__init__()
