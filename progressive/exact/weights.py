@@ -36,6 +36,23 @@ def read_weights(path: Path, codec: str) -> tuple[dict[str, Array], dict[str, st
         raise unreadable(path, codec, error) from error
 
 
+def check_made_for(path: Path, says: Mapping[str, str], own: Mapping[str, str]) -> None:
+    """Raises UsageError, with both names, unless a weight file says of itself what this version has.
+
+    Args:
+        path: of the file.
+        says: what `read_weights` gave.
+        own: what it should say: the `architecture`, and whatever else names shapes.
+    """
+    for what, name in own.items():
+        found = says.get(what, "")
+        if found != name:
+            raise UsageError(
+                f"the weights {path} are of the {what} {found or 'without a name'}, this version has {name}: "
+                "use the version they were trained with, or train new ones"
+            )
+
+
 def weight_file(tensors: Mapping[str, Tensor], says: Mapping[str, str]) -> bytes:
     """The content of a weight file: tensors, and what is said of them; equal for equal tensors and words."""
     from safetensors.torch import save

@@ -10,10 +10,11 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Self, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from progressive.errors import UsageError
 from progressive.files import read_bytes
+from progressive.segments.tiles import BLOCK
 from progressive.training.optimisers import OPTIMISERS
 
 _MAX_SETTINGS_BYTES = 2**20
@@ -40,6 +41,24 @@ class PhaseSettings:
         """What may be wrong with the values."""
         yield self.steps < 0 or self.batch < 1, "steps must not be negative and a batch has at least 1 sample"
         yield not self.learning_rate > 0, "learning rates must be above 0"
+
+
+@dataclass(frozen=True, slots=True)
+class CropSettings(PhaseSettings):
+    """Settings of a phase, whose samples are crops.
+
+    Fields:
+        unit: what the side of crops is a multiple of, in pixels.
+        crop: their side.
+    """
+
+    unit: ClassVar[int] = BLOCK
+
+    crop: int
+
+    def problems(self) -> Problems:
+        yield from PhaseSettings.problems(self)
+        yield self.crop < self.unit or bool(self.crop % self.unit), f"crops must be multiples of {self.unit} pixels"
 
 
 @dataclass(frozen=True, slots=True)

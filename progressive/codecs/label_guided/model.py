@@ -39,7 +39,7 @@ from progressive.exact.known_answer import made_up_numbers
 from progressive.exact.layers import freeze_layers
 from progressive.exact.passes import Place
 from progressive.exact.tables import FrequencyTable
-from progressive.exact.weights import fingerprint, read_weights
+from progressive.exact.weights import check_made_for, fingerprint, read_weights
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "label_guided.safetensors"
 
@@ -155,13 +155,7 @@ class Model:
 def load_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a weight file; raises UsageError if it cannot be read or is of another architecture."""
     arrays, says = read_weights(path, CODEC)
-    for what, own in {"architecture": ARCHITECTURE, "networks": NETWORKS}.items():
-        found = says.get(what, "")
-        if found != own:
-            raise UsageError(
-                f"the weights {path} are of the {what} {found or 'without a name'}, this version has {own}: "
-                "use the version they were trained with, or train new ones"
-            )
+    check_made_for(path, says, {"architecture": ARCHITECTURE, "networks": NETWORKS})
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 

@@ -21,7 +21,7 @@ from progressive.errors import UsageError
 from progressive.exact.known_answer import made_up_numbers
 from progressive.exact.layers import freeze_layers
 from progressive.exact.tables import FrequencyTable
-from progressive.exact.weights import fingerprint, read_weights
+from progressive.exact.weights import check_made_for, fingerprint, read_weights
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "recurrent.safetensors"
 
@@ -96,11 +96,7 @@ class Model:
 def load_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a weight file; raises UsageError if it cannot be read or is of another architecture."""
     arrays, says = read_weights(path, CODEC)
-    if (found := says.get("architecture", "")) != ARCHITECTURE:
-        raise UsageError(
-            f"the weights {path} are of the architecture {found or 'without a name'}, this version has {ARCHITECTURE}: "
-            "use the version they were trained with, or train new ones"
-        )
+    check_made_for(path, says, {"architecture": ARCHITECTURE})
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from progressive.codecs.label_guided.steps import FINEST
-from progressive.segments.tiles import BLOCK
 from progressive.training import settings
 from progressive.training.settings import Problems
 
@@ -15,19 +14,7 @@ SHIPPED = Path(__file__).parent / "settings.toml"
 NO_CLASSIFIER = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseSettings(settings.PhaseSettings):
-    """Settings of a phase, whose samples are crops.
-
-    Fields:
-        crop: their side in pixels, a multiple of 64.
-    """
-
-    crop: int
-
-    def problems(self) -> Problems:
-        yield from settings.PhaseSettings.problems(self)
-        yield self.crop < BLOCK or bool(self.crop % BLOCK), f"crops must be multiples of {BLOCK} pixels"
+PhaseSettings = settings.CropSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS
-from progressive.codecs.rmpgc.layout import BLOCK
 from progressive.training import settings
 from progressive.training.settings import Problems
 
@@ -14,23 +13,20 @@ SHIPPED = Path(__file__).parent / "settings.toml"
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseSettings(settings.PhaseSettings):
+class PhaseSettings(settings.CropSettings):
     """Settings of a phase (RMPGC, Eq. 8).
 
     Fields:
-        crop: the side of its samples in pixels, a multiple of 64.
         feature_weight, adversarial_weight, error_weight: of feature matching, of what the discriminators say, and of
             the squared error; the paper's lambda_SFM, lambda_GAN, lambda_MSE.
     """
 
-    crop: int
     feature_weight: float
     adversarial_weight: float
     error_weight: float
 
     def problems(self) -> Problems:
-        yield from settings.PhaseSettings.problems(self)
-        yield self.crop < BLOCK or bool(self.crop % BLOCK), f"crops must be multiples of {BLOCK} pixels"
+        yield from settings.CropSettings.problems(self)
         weights = self.feature_weight, self.adversarial_weight, self.error_weight
         yield min(weights) < 0 or not any(weights), "weights must not be negative, and one of them above 0"
 

@@ -13,18 +13,10 @@ SHIPPED = Path(__file__).parent / "settings.toml"
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseSettings(settings.PhaseSettings):
-    """Settings of a phase, whose samples are crops.
+class PhaseSettings(settings.CropSettings):
+    """Settings of a phase, whose samples are crops of whole cells."""
 
-    Fields:
-        crop: their side in pixels, a multiple of 16.
-    """
-
-    crop: int
-
-    def problems(self) -> Problems:
-        yield from settings.PhaseSettings.problems(self)
-        yield self.crop < CELL or bool(self.crop % CELL), f"crops must be multiples of {CELL} pixels"
+    unit = CELL
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,26 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from progressive.codecs.rmpgc.layout import BLOCK
 from progressive.training import settings
 from progressive.training.settings import Problems
 
 SHIPPED = Path(__file__).parent / "settings.toml"
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseSettings(settings.PhaseSettings):
-    """Settings of a phase, whose samples are crops.
-
-    Fields:
-        crop: their side in pixels, a multiple of 64.
-    """
-
-    crop: int
-
-    def problems(self) -> Problems:
-        yield from settings.PhaseSettings.problems(self)
-        yield self.crop < BLOCK or bool(self.crop % BLOCK), f"crops must be multiples of {BLOCK} pixels"
+PhaseSettings = settings.CropSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from progressive.codecs.rmpgc.backbones.lsgan.variants import VARIANTS
-from progressive.segments.tiles import BLOCK
 from progressive.training import settings
 from progressive.training.settings import Problems
 
@@ -14,24 +13,21 @@ SHIPPED = Path(__file__).parent / "settings.toml"
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseSettings(settings.PhaseSettings):
+class PhaseSettings(settings.CropSettings):
     """Settings of a phase (RMPGC Eq. 18, 24 and 35); each term of its loss is divided by its historical mean.
 
     Fields:
-        crop: the side of its samples in pixels, a multiple of 64.
         error_weight, feature_weight, adversarial_weight, rate_weight: the paper's lambda_MSE, lambda_SFM, lambda_GAN
             and lambda_R.
     """
 
-    crop: int
     error_weight: float
     feature_weight: float
     adversarial_weight: float
     rate_weight: float
 
     def problems(self) -> Problems:
-        yield from settings.PhaseSettings.problems(self)
-        yield self.crop < BLOCK or bool(self.crop % BLOCK), f"crops must be multiples of {BLOCK} pixels"
+        yield from settings.CropSettings.problems(self)
         weights = self.error_weight, self.feature_weight, self.adversarial_weight, self.rate_weight
         yield min(weights) < 0 or not any(weights[:3]), "weights must not be negative, and one of a picture above 0"
 

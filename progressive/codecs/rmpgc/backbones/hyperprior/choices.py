@@ -17,6 +17,9 @@ from progressive.exact.tables import FrequencyTable
 PRICE = 9.0
 """Bits for a unit of squared error, in steps: lambda times the square of the step, of either layer."""
 
+BRIGHTNESS_PRICE = 40.0
+"""The same of brightness, the base's first channel: an error shows over a whole cell."""
+
 
 @dataclass(frozen=True)
 class Choices:

@@ -5,7 +5,7 @@ Legend: N photos; h x w cells; R x K blocks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from progressive.codecs.rmpgc.backbones.hyperprior.channels import (
     HYPER_REACH,
     SIDE,
 )
-from progressive.codecs.rmpgc.backbones.hyperprior.choices import PRICE, Choices
+from progressive.codecs.rmpgc.backbones.hyperprior.choices import BRIGHTNESS_PRICE, PRICE, Choices
 from progressive.codecs.rmpgc.backbones.hyperprior.coding import Coding
 from progressive.codecs.rmpgc.backbones.hyperprior.quantiser import Quantiser
 from progressive.codecs.rmpgc.backbones.hyperprior.tables import BASE_TABLES, ENHANCE_TABLES
@@ -97,7 +97,8 @@ def _base(wanted: Wanted, coding: Coding, choices: Choices) -> list[Tensor]:
         if number:
             features = prior.following(number - 1, features, found[-1])
         parameters = prior.parameters_of(number, features)
-        found.append(choices.choose(BASE_TABLES[number], parameters, wanted.base[:, group]))
+        own = choices if number or choices.price is None else replace(choices, price=BRIGHTNESS_PRICE)
+        found.append(own.choose(BASE_TABLES[number], parameters, wanted.base[:, group]))
     return found
 
 

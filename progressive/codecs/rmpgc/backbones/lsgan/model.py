@@ -22,7 +22,7 @@ from progressive.codecs.rmpgc.backbones.lsgan.variants import CELL, CHANNELS, SI
 from progressive.codecs.rmpgc.backbones.masked.latent import Layer
 from progressive.errors import UsageError
 from progressive.exact.tables import FrequencyTable
-from progressive.exact.weights import fingerprint, read_weights
+from progressive.exact.weights import check_made_for, fingerprint, read_weights
 from progressive.runtime.devices import copy_on
 from progressive.runtime.precision import fast_floats
 
@@ -129,11 +129,5 @@ class Model:
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
     """The tensors of a weight file and its variant; raises UsageError if it cannot be read or is of another kind."""
     arrays, says = read_weights(path, CODEC)
-    for what, own in {"architecture": ARCHITECTURE, "networks": networks.SHAPE}.items():
-        found = says.get(what, "")
-        if found != own:
-            raise UsageError(
-                f"the weights {path} are of the {what} {found or 'without a name'}, this version has {own}: "
-                "use the version they were trained with, or train new ones"
-            )
+    check_made_for(path, says, {"architecture": ARCHITECTURE, "networks": networks.SHAPE})
     return {name: torch.from_numpy(array) for name, array in arrays.items()}, says.get("variant", "")

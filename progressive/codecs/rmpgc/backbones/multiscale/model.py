@@ -31,7 +31,7 @@ from progressive.exact.known_answer import made_up_numbers
 from progressive.exact.layers import freeze_layers
 from progressive.exact.passes import Place
 from progressive.exact.tables import FrequencyTable
-from progressive.exact.weights import fingerprint, read_weights
+from progressive.exact.weights import check_made_for, fingerprint, read_weights
 
 WEIGHTS = Path(__file__).parents[4] / "weights" / "rmpgc.safetensors"
 
@@ -165,13 +165,7 @@ def load_tensors(path: Path, *, any_synthesis: bool = False) -> dict[str, Tensor
     """
     arrays, says = read_weights(path, CODEC)
     expected = {"architecture": ARCHITECTURE} | ({} if any_synthesis else {"synthesis": SYNTHESIS_SHAPE})
-    for what, own in expected.items():
-        found = says.get(what, "" if what == "architecture" else own)
-        if found != own:
-            raise UsageError(
-                f"the weights {path} are of the {what} {found or 'without a name'}, this version has {own}: "
-                "use the version they were trained with, or train new ones"
-            )
+    check_made_for(path, {"synthesis": SYNTHESIS_SHAPE} | says, expected)
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
