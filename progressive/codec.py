@@ -22,6 +22,10 @@ FAITHFUL = "faithful"
 """The look that every codec's pictures have: as close to the photo as can be."""
 
 
+Objective = Literal["fidelity", "perception"]
+"""What pictures are made for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Traits:
     """What a codec is like, for whoever has to know before it is used.
@@ -37,7 +41,7 @@ class Traits:
     smallest_payload: int
     contexts: tuple[str, ...] = ()
     one_rate: bool = False
-    objective: Literal["fidelity", "perception"] = "fidelity"
+    objective: Objective = "fidelity"
     looks: tuple[str, ...] = (FAITHFUL,)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from progressive.codec import Photo
+from progressive.codec import Objective, Photo
 from progressive.codecs.rmpgc.layout import Depth, Layout, Window
 from progressive.exact.coders import RangeSymbolDecoder, SymbolCoder
 from progressive.exact.records import Recorder
@@ -135,6 +135,11 @@ class Backbone(Protocol):
     @property
     def tables(self) -> Mapping[str, FrequencyTable]:
         """Of the symbols in its records."""
+        ...
+
+    @property
+    def objective(self) -> Objective:
+        """What its pictures are made for."""
         ...
 
     @property

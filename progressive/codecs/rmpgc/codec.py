@@ -74,7 +74,8 @@ class Rmpgc:
 
     @property
     def traits(self) -> Traits:
-        return Traits(MIN_PAYLOAD, contexts=tuple(EMPHASIS), looks=self._backbone.looks)
+        backbone = self._backbone
+        return Traits(MIN_PAYLOAD, contexts=tuple(EMPHASIS), objective=backbone.objective, looks=backbone.looks)
 
     def prepare_look(self, look: str) -> None:
         self._backbone.prepare_look(look)

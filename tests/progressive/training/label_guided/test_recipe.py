@@ -281,7 +281,7 @@ def test_scores_are_those_of_their_definition() -> None:
     [
         ("crop = 192", "crop = 100", "crops must be multiples of 64"),
         ("highest_level = 63", "highest_level = 64", rf"levels must rise within 0\.\.{FINEST}"),
-        ("blank_share = 0.2", "blank_share = 1.2", "blank_share, truncated_share, flat_share, first_share must lie in"),
+        ("blank_share = 0.3", "blank_share = 1.3", "blank_share, truncated_share, flat_share, first_share must lie in"),
         ("mse_weight = ", "mse_weight = -1 #", "weights of losses must not be negative"),
         ("discriminator_share = 0.3", "discriminator_share = 0", "learning rates must be above 0"),
         ("calibration_photos = 160", "calibration_photos = 0", "numbers of photos must be above 0"),

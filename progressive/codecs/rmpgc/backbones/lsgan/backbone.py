@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
+from progressive.codec import Objective
 from progressive.codecs.rmpgc.backbones.lsgan.model import CODEC, WEIGHTS, Model
 from progressive.codecs.rmpgc.backbones.masked.backbone import MaskedBackbone
 
@@ -14,6 +15,10 @@ class Lsgan(MaskedBackbone):
 
     def __init__(self, model: Model) -> None:
         super().__init__(CODEC, model)
+
+    @property
+    def objective(self) -> Objective:
+        return "perception"
 
     @classmethod
     def load(cls, path: Path = WEIGHTS) -> Self:

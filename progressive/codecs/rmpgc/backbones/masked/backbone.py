@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from progressive.codec import FAITHFUL, Photo
+from progressive.codec import FAITHFUL, Objective, Photo
 from progressive.codecs.rmpgc.backbone import Coded
 from progressive.codecs.rmpgc.backbones.masked.allocation import weights_of_blocks
 from progressive.codecs.rmpgc.backbones.masked.encoder import coded_tiles
@@ -45,6 +45,10 @@ class MaskedBackbone:
     @property
     def tables(self) -> Mapping[str, FrequencyTable]:
         return self.model.coding.tables
+
+    @property
+    def objective(self) -> Objective:
+        return "fidelity"
 
     @property
     def looks(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from progressive.codec import Photo
+from progressive.codec import Objective, Photo
 from progressive.codecs.rmpgc.backbone import Coded
 from progressive.codecs.rmpgc.backbones.multiscale.colours import SIZE, Colours
 from progressive.codecs.rmpgc.backbones.multiscale.encoder import code_tiles
@@ -45,6 +45,10 @@ class Multiscale(Model):
     @property
     def tables(self) -> Mapping[str, FrequencyTable]:
         return self.coding.tables
+
+    @property
+    def objective(self) -> Objective:
+        return "fidelity"
 
     @property
     def looks(self) -> tuple[str, ...]:
