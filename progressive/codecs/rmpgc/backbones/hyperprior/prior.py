@@ -12,6 +12,8 @@ Legend: N tiles; B blocks; W features; C channels; R x K blocks.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -38,7 +40,7 @@ SPREAD = 32
 PARAMETERS = 2
 
 
-class Exact(nn.Module):
+class Exact(nn.Module, ABC):
     """What both models have in common: groups of channels, each of which sees the ones before."""
 
     out: nn.ModuleList
@@ -51,9 +53,9 @@ class Exact(nn.Module):
         """Parameters of a group of which these are the features, [N, 2, C, h, w]."""
         return torch.unflatten(self.out[group](features), 1, (PARAMETERS, -1))
 
+    @abstractmethod
     def following(self, group: int, features: Tensor, indices: Tensor) -> Tensor:
         """Features for the next group, given the indices of this one."""
-        raise NotImplementedError
 
     def set_rounding(self, rounding: str) -> None:
         """ "none" or "straight-through", for training."""
