@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from progressive.training.conditions import blocks_under
 from progressive.training.crops import CropPool, Crops
 from progressive.training.features import Features
 from progressive.training.phase import Loss, Phase
 from progressive.training.rmpgc.model import Semantics
-from progressive.training.rmpgc_hyperprior.conditions import blocks_under, drawn_conditions
+from progressive.training.rmpgc_hyperprior.conditions import drawn_conditions
 from progressive.training.rmpgc_hyperprior.model import Encoded, Trainee
 from progressive.training.rmpgc_hyperprior.settings import PhaseSettings, Settings
 
@@ -57,7 +58,7 @@ class Stage(Phase[Trainee]):
 
     def drawn_blocks(self, photos: Tensor, rng: np.random.Generator) -> Tensor:
         """Which blocks have the enhance layer, under conditions of chance, bool [N, R, K]."""
-        return blocks_under(drawn_conditions(len(photos), rng), self.semantics.importance(photos))
+        return blocks_under(drawn_conditions(len(photos), rng), photos, self.semantics.importance)
 
     @cached_property
     def features(self) -> Features:
@@ -69,8 +70,9 @@ class Stage(Phase[Trainee]):
         found = []
         for photo in self.held_out:
             with torch.autocast(photo.device.type, torch.bfloat16, enabled=self.settings.mixed_precision):
-                encoded, importance = model.encoded(photo), self.semantics.importance(photo)
-                found.append([watch(model, photo, encoded, blocks_under([u], importance)) for u in range(3)])
+                encoded = model.encoded(photo)
+                blocks = [blocks_under([u], photo, self.semantics.importance) for u in range(3)]
+                found.append([watch(model, photo, encoded, known) for known in blocks])
         names = zip(("0", "B", "1"), np.mean(found, 0), strict=True) if found else ()
         return ", ".join(f"U = {name}: {bpp:.4f} bpp {quality:.2f} dB" for name, (bpp, quality) in names)
 

@@ -16,11 +16,12 @@ from progressive.codecs.rmpgc.backbones.lsgan.layers import base_of, decomposed,
 from progressive.codecs.rmpgc.backbones.lsgan.networks import Generator
 from progressive.codecs.rmpgc.backbones.lsgan.quantiser import nearest, nearest_with_soft_gradient
 from progressive.codecs.rmpgc.backbones.lsgan.variants import CELL, SIDE, VARIANTS, Variant
+from progressive.training.conditions import Importance
 from progressive.training.crops import CropPool
 from progressive.training.discriminators import deceiving, frozen, telling_apart
 from progressive.training.features import Features
 from progressive.training.phase import Loss, Phase
-from progressive.training.rmpgc_lsgan.conditions import Importance, masks
+from progressive.training.rmpgc_lsgan.conditions import masks
 from progressive.training.rmpgc_lsgan.model import Trainee
 from progressive.training.rmpgc_lsgan.settings import PhaseSettings, Settings
 

@@ -15,11 +15,12 @@ from progressive.codecs.rmpgc.backbones.hyperprior.model import ANALYSIS, SYNTHE
 from progressive.errors import UsageError
 from progressive.photos import downscale, sample_photo
 from progressive.training.cells import fit_cells
+from progressive.training.conditions import EVERYTHING, NOTHING, SALIENT, blocks_under
 from progressive.training.crops import CropPool, Crops, watched
 from progressive.training.fit import Fit
 from progressive.training.recipe import run
 from progressive.training.rmpgc.model import Semantics
-from progressive.training.rmpgc_hyperprior.conditions import NOTHING, SALIENT, blocks_under, drawn_conditions
+from progressive.training.rmpgc_hyperprior.conditions import drawn_conditions
 from progressive.training.rmpgc_hyperprior.export import fitted, write_model
 from progressive.training.rmpgc_hyperprior.model import Trainee
 from progressive.training.rmpgc_hyperprior.recipe import PHASES, RmpgcHyperprior
@@ -117,7 +118,7 @@ def test_conditions_are_drawn_evenly_and_b_is_what_is_salient() -> None:
     assert all(sorted(each) == [0, 0, 1, 1, 2, 2] for each in drawn)
     assert len({tuple(each) for each in drawn}) > 1
     importance = torch.tensor([[0.1, 0.2, 0.8, 0.9]]).view(1, 2, 2).expand(3, 2, 2).bfloat16()
-    blocks = blocks_under([NOTHING, SALIENT, 2], importance)
+    blocks = blocks_under([NOTHING, SALIENT, EVERYTHING], torch.zeros(3, 3, 128, 128), lambda p: importance[: len(p)])
     assert blocks.flatten(1).tolist() == [[False] * 4, [False, False, True, True], [True] * 4]
 
 

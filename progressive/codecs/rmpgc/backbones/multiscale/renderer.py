@@ -14,7 +14,7 @@ from torch import Tensor
 from progressive.codec import FAITHFUL, Photo
 from progressive.codecs.rmpgc.backbones.multiscale.colours import Colours
 from progressive.codecs.rmpgc.backbones.multiscale.model import Model
-from progressive.codecs.rmpgc.backbones.multiscale.picture import pieces, to_photo, with_margin
+from progressive.codecs.rmpgc.backbones.multiscale.picture import MARGIN
 from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, CHANNELS
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import MISSING, state_of
 from progressive.codecs.rmpgc.backbones.multiscale.tile import TileState
@@ -22,7 +22,7 @@ from progressive.codecs.rmpgc.layout import BLOCK, Layout, Window
 from progressive.runtime.devices import copy_on
 from progressive.runtime.precision import fast_floats
 from progressive.runtime.stopping import Stop, check, never
-from progressive.segments.pieces import known_part
+from progressive.segments.pieces import known_part, pieces, to_photo, with_margin
 
 
 class Renderer:
@@ -50,12 +50,12 @@ class Renderer:
         if not tiles:
             return picture
         states = self._states(layout, tiles)
-        for whole in pieces(layout):
+        for whole in pieces(layout, MARGIN):
             piece = known_part(whole, (states != MISSING).cpu().numpy())
             if piece is None:
                 continue
             check(stop)
-            around = with_margin(piece, layout)
+            around = with_margin(piece, layout, MARGIN)
             here = states[around.slices(1)]
             values = self._values(layout, tiles, around)
             _spread_brightness(values[0], here != MISSING)

@@ -6,21 +6,15 @@ import torch
 from skimage import data
 
 from progressive.codec import Photo
-from progressive.codecs.rmpgc.backbones.multiscale import picture
 from progressive.codecs.rmpgc.backbones.multiscale.model import Model
-from progressive.codecs.rmpgc.backbones.multiscale.picture import (
-    MARGIN,
-    latent_of,
-    padded,
-    pieces,
-    to_photo,
-    with_margin,
-)
+from progressive.codecs.rmpgc.backbones.multiscale.picture import MARGIN, latent_of
 from progressive.codecs.rmpgc.backbones.multiscale.scales import DEPTH, SCALES, layout_of
 from progressive.codecs.rmpgc.codec import Rmpgc
 from progressive.codecs.rmpgc.layout import BLOCK, Window
 from progressive.codecs.rmpgc.segments import BASE, Contents
 from progressive.metrics import psnr
+from progressive.segments import pieces as photo_pieces
+from progressive.segments.pieces import padded, pieces, to_photo, with_margin
 from progressive.stream import LayeredStream, Segment
 
 WIDE = layout_of(700, 90)
@@ -82,12 +76,12 @@ def test_to_photo_rounds_and_clips() -> None:
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (20, 3), (3, 45), (33, 90)])
 def test_pieces_cover_every_block_once(monkeypatch: pytest.MonkeyPatch, rows: int, columns: int) -> None:
     layout = layout_of(columns * BLOCK - 5, rows * BLOCK - 5)
-    monkeypatch.setattr(picture, "PIECE", 8)
+    monkeypatch.setattr(photo_pieces, "PIECE", 8)
     covered = np.zeros((rows, columns), int)
-    for piece in pieces(layout):
+    for piece in pieces(layout, MARGIN):
         covered[piece.slices(1)] += 1
         assert max(piece.height, piece.width) <= 8 + 2 * MARGIN
-        around = with_margin(piece, layout)
+        around = with_margin(piece, layout, MARGIN)
         seen = np.zeros((rows, columns), int)
         seen[around.slices(1)] += 1
         assert seen[piece.slices(1)].all()
@@ -99,10 +93,10 @@ def test_pieces_cover_every_block_once(monkeypatch: pytest.MonkeyPatch, rows: in
 def test_a_latent_made_in_pieces_is_the_whole_one(model: Model, stripe: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = layout_of(stripe.shape[1], stripe.shape[0])
     with torch.inference_mode():
-        assert len(pieces(layout)) == 1
+        assert len(list(pieces(layout, MARGIN))) == 1
         whole = latent_of(stripe, layout, model.transform.analyse)
-        monkeypatch.setattr(picture, "PIECE", 1)
-        assert len(pieces(layout)) == 16
+        monkeypatch.setattr(photo_pieces, "PIECE", 1)
+        assert len(list(pieces(layout, MARGIN))) == 16
         parts = latent_of(stripe, layout, model.transform.analyse)
     for part, expected in zip(parts, whole, strict=True):
         torch.testing.assert_close(part, expected, atol=2e-3, rtol=0)
@@ -114,7 +108,7 @@ def test_a_picture_made_in_pieces_is_the_whole_one_to_a_grey_level(
     stream = codec.encode(stripe)
     pictures = []
     for side in (10**9, 1):
-        monkeypatch.setattr(picture, "PIECE", side)
+        monkeypatch.setattr(photo_pieces, "PIECE", side)
         decoder = codec.decoder(stream.header)
         for segment in stream.segments[: len(stream.segments) // 2]:
             decoder.push(segment.id, segment.payload)
