@@ -362,6 +362,7 @@ def benchmark() -> None:
                     symbols[name] += total
                     differences[name] += differing
             kinds[kind] += 1
+            print(f"{symbols.total():,} symbols, {differences.total()} differ", file=sys.stderr, flush=True)
             if symbols.total() >= args.symbols:
                 break
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
