@@ -23,6 +23,7 @@ from channel_sim.parts import Choices, Part, Value, composed, merged, parts_of_t
 from channel_sim.presets import PRESETS
 from progressive.errors import UsageError
 from progressive.files import read_toml
+from progressive.suggestions import nearest
 
 MAX_FILE_BYTES = 1_000_000
 
@@ -46,6 +47,7 @@ def _split(spec: str) -> Iterator[Part]:
         text = written.strip()
         at = column + written.index(text)
         kind, colon, items = text.partition(":")
+        kind = kind.lower()
         values = tuple(_values(items, at + len(kind) + 1)) if colon else ()
         yield Part(kind, values, text, f"column {at}")
         column += len(written) + 1
@@ -72,8 +74,11 @@ def _choices_in(part: Part) -> Choices:
         return Choices(preset=PRESETS[name].fields)
     if part.kind not in KINDS:
         kinds = ", ".join(f"{kind}:" for kind in KINDS)
+        meant = nearest(part.kind, [*PRESETS, *KINDS])
+        advice = f"did you mean {meant}? Use" if meant else "use"
         raise part.at_fault(
-            f"unknown part {part.text[:60]!r}: use {', '.join(PRESETS)}, NAME.toml, or one of {kinds} joined with +"
+            f"unknown part {part.text[:60]!r}: {advice} {', '.join(PRESETS)}, NAME.toml, "
+            f"or one of {kinds} joined with +"
         )
     return Choices(part.read())
 

@@ -38,6 +38,7 @@ from experiments.laboratory import Laboratory
 from experiments.photo_names import find_names, spread
 from progressive.errors import UsageError
 from progressive.files import read_toml
+from progressive.suggestions import use_one_of
 from progressive.units import parse_bandwidth, parse_decibel, parse_time
 
 MAX_FILE_BYTES = 1_000_000
@@ -254,7 +255,7 @@ def _first(error: ValidationError, model: type[BaseModel]) -> str:
     """The first thing that is wrong, in a line."""
     first = error.errors()[0]
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
-        return f"unknown key {first['loc'][0]!r}: use {', '.join(model.model_fields)}"
+        return f"unknown key {first['loc'][0]!r}: {use_one_of(str(first['loc'][0]), model.model_fields)}"
     parts = [part for part in first["loc"] if part not in (LIST, TABLE)]
     place = ", ".join(f"number {part + 1}" if isinstance(part, int) else part for part in parts)
     return f"{place}: {_advice(first)}"

@@ -24,6 +24,7 @@ from experiments.sources.decode_times import seconds_per_megapixel
 from experiments.trials import Clock, joined, outcome_of
 from progressive.errors import UsageError
 from progressive.loss_model import LossModel
+from progressive.suggestions import use_one_of
 from progressive.wire.protection import Goal, plan_protection, probability_of_block
 
 SOURCES = source_names()
@@ -43,7 +44,7 @@ def check_system(system: System) -> None:
     """Raises UsageError for a source or delivery that is unknown, or that cannot be used here."""
     find_source(system.source).check()
     if system.delivery not in DELIVERIES:
-        raise UsageError(f"unknown delivery {system.delivery!r}: use one of {', '.join(DELIVERIES)}")
+        raise UsageError(f"unknown delivery {system.delivery!r}: {use_one_of(system.delivery, DELIVERIES)}")
 
 
 def identity(source: str) -> str:

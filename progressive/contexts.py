@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from progressive.codec import ProgressiveCodec
 from progressive.errors import UsageError
+from progressive.suggestions import use_one_of
 
 
 def check_context(codec: ProgressiveCodec, context: str) -> None:
@@ -12,7 +13,7 @@ def check_context(codec: ProgressiveCodec, context: str) -> None:
     if not contexts:
         raise UsageError(f"{codec.name} orders its segments one way only: leave --context out")
     if context not in contexts:
-        raise UsageError(f"unknown context {context!r}: use one of {', '.join(contexts)}")
+        raise UsageError(f"unknown context {context!r}: {use_one_of(context, contexts)}")
 
 
 def context_for(codec: ProgressiveCodec, asked: str | None, *, default: str | None = None) -> str | None:

@@ -7,6 +7,7 @@ from typing import Protocol, cast
 from progressive.codec import FAITHFUL, Photo, ProgressiveCodec, ProgressiveDecoder
 from progressive.errors import UsageError
 from progressive.runtime.stopping import Stop, never
+from progressive.suggestions import use_one_of
 
 NATURAL = "natural"
 
@@ -35,7 +36,7 @@ class LookingCodec(ProgressiveCodec, Protocol):
 def check_look(look: str) -> None:
     """Raises UsageError for an unknown look."""
     if look not in LOOKS:
-        raise UsageError(f"unknown look {look!r}: use {' or '.join(LOOKS)}")
+        raise UsageError(f"unknown look {look!r}: {use_one_of(look, LOOKS)}")
 
 
 def wanted_looks(look: str, *, all_of_them: bool) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from progressive.codec import ProgressiveCodec
 from progressive.errors import BitstreamError, UsageError
+from progressive.suggestions import use_one_of
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -134,7 +135,7 @@ def load_codec(name: str) -> ProgressiveCodec:
 def entry(name: str) -> Entry:
     """The table's entry of this name; raises UsageError if there is none."""
     if name not in CODECS:
-        raise UsageError(f"unknown codec {name!r}: use one of {', '.join(sorted(CODECS))}")
+        raise UsageError(f"unknown codec {name!r}: {use_one_of(name, sorted(CODECS))}")
     return CODECS[name]
 
 
@@ -144,7 +145,7 @@ def find_trainable(name: str) -> Trainable:
         return RECIPES[name]
     trained = sorted([*RECIPES, *(codec for codec, registered in CODECS.items() if registered.recipe)])
     if name not in trained:
-        raise UsageError(f"{name!r} is nothing that can be trained: use one of {', '.join(trained)}")
+        raise UsageError(f"{name!r} is nothing that can be trained: {use_one_of(name, trained)}")
     return Trainable(CODECS[name].recipe, CODECS[name].weights)
 
 

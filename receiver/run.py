@@ -14,6 +14,7 @@ from progressive.photos import read_photo
 from progressive.registry import DEFAULT_CODEC, load_codec
 from progressive.runtime.background import Background
 from progressive.shell.display import Display
+from progressive.suggestions import use_one_of
 from progressive.transport.access import Access
 from progressive.transport.drive import drive
 from progressive.transport.schemes import ReceivingTransport, open_receiver, scheme_of
@@ -136,7 +137,7 @@ def resolve_device(device: str) -> str:
     if device == "cpu":
         return device
     if device not in {"auto", "cuda"}:
-        raise UsageError(f"unknown device {device!r}: use auto, cpu or cuda")
+        raise UsageError(f"unknown device {device!r}: {use_one_of(device, ('auto', 'cpu', 'cuda'))}")
     import torch
 
     if torch.cuda.is_available():

@@ -8,6 +8,7 @@ from math import isfinite
 from progressive.errors import UsageError
 from progressive.loss_model import LossModel
 from progressive.packing.packetizer import max_segment_payload
+from progressive.suggestions import use_one_of
 from progressive.wire.inner_parity import MAX_INNER_PARITY
 from progressive.wire.packet import MAX_DATAGRAM, OVERHEAD, SEALED_OVERHEAD
 from progressive.wire.protection import POLICIES
@@ -66,7 +67,7 @@ class SenderSettings:
             raise UsageError(f"inner parity of {self.inner_parity} bytes: use 0 to {MAX_INNER_PARITY}")
         max_segment_payload(self.packet_size, self.inner_parity, sealed=self.sealed)
         if self.protection not in POLICIES:
-            raise UsageError(f"unknown protection {self.protection!r}: use one of {', '.join(POLICIES)}")
+            raise UsageError(f"unknown protection {self.protection!r}: {use_one_of(self.protection, POLICIES)}")
         if self.redundancy is not None and not 0 <= self.redundancy <= 255:
             raise UsageError(f"a redundancy of {self.redundancy:g} parity bytes per source byte: use 0 to 255")
         if self.protection == "none" and self.redundancy:

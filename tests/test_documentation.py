@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PROGRAMS = ("sender", "receiver", "progressive", "channel_sim")
 SCRIPTS = {f"progressive-{program.replace('_', '-')}": program for program in PROGRAMS} | {"progressive": "progressive"}
+STANDARD = {"-h", "--help", "--version"}
 OPTION = re.compile(r"(?<![\w-])(--[a-z][\w-]*|-[a-z](?![\w-]))")
 
 
@@ -50,10 +51,10 @@ def options_of(program: str, words: list[str]) -> set[str]:
     command = command_of(program)
     if hasattr(command, "commands"):
         if words and words[0].startswith("-"):
-            return {"--help"}
+            return STANDARD
         assert not words or words[0] in command.commands, f"{program} has no command {words[0]}"
         command = command.commands[words[0]] if words else command
-    return {"--help"}.union(*((*p.opts, *p.secondary_opts) for p in command.params if p.param_type_name == "option"))
+    return STANDARD.union(*((*p.opts, *p.secondary_opts) for p in command.params if p.param_type_name == "option"))
 
 
 def names_a_parameter(option: str, text: str) -> bool:

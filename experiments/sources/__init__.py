@@ -15,6 +15,7 @@ from experiments.sources.webp import WEBP
 from progressive.codec import Photo
 from progressive.errors import UsageError
 from progressive.registry import CODECS
+from progressive.suggestions import use_one_of
 
 
 class Source(Protocol):
@@ -52,4 +53,4 @@ def find_source(name: str) -> Source:
         return PEERS[name]
     if name in CODECS:
         return LayeredSource(name)
-    raise UsageError(f"unknown source {name!r}: use one of {', '.join(source_names())}")
+    raise UsageError(f"unknown source {name!r}: {use_one_of(name, source_names())}")

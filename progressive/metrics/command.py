@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from progressive.codec import Photo
-from progressive.errors import UsageError
 from progressive.metrics.comparison import Measure
 from progressive.metrics.comparison import compare as measure
 from progressive.metrics.over_time import read_events, summarise
@@ -35,10 +34,9 @@ def compare(
     log: Callable[[str], None],
 ) -> None:
     """Measures and prints; raises UsageError if a photo cannot be read or their sizes differ."""
-    from progressive.semantics.sources import SOURCES, importance_map
+    from progressive.semantics.sources import check_source, importance_map
 
-    if source not in SOURCES:
-        raise UsageError(f"unknown importance {source!r}: use one of {', '.join(SOURCES)}")
+    check_source(source)
 
     def importance(photo: Photo) -> Map:
         return importance_map(photo, source=source, classifier_weights=classifier_weights)

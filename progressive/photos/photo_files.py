@@ -21,6 +21,7 @@ from progressive.photos.deep_tiff import open_deep_tiff
 from progressive.photos.images import silent, to_photo, with_right_samples
 from progressive.photos.png_chunks import SIGNATURE, picture_only, without_text
 from progressive.stream import MAX_PIXELS, MAX_SIDE
+from progressive.suggestions import use_one_of
 
 SAMPLES = ("astronaut", "chelsea", "coffee", "rocket")
 """Photos that scikit-image ships inside its wheel."""
@@ -90,7 +91,7 @@ def find_photos(source: str) -> list[Path]:
 def sample_photo(name: str = "astronaut") -> Photo:
     """A photo to try things with, [H, W, 3], taken from scikit-image's wheel; raises UsageError for an unknown name."""
     if name not in SAMPLES:
-        raise UsageError(f"unknown sample photo {name!r}: use one of {', '.join(SAMPLES)}")
+        raise UsageError(f"unknown sample photo {name!r}: {use_one_of(name, SAMPLES)}")
     from skimage import data
 
     return np.asarray(getattr(data, name)(), dtype=np.uint8)

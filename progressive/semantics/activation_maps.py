@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from progressive.errors import UsageError
+from progressive.suggestions import use_one_of
 
 Method = Callable[[Tensor, Tensor], Tensor]
 """Activations and gradients of the score, both [N, K, h, w], to an unnormalised map [N, h, w]."""
@@ -143,7 +144,7 @@ def _maps_of(network: nn.Module, method: str, activations: Tensor, scores: Tenso
     if method == "cam":
         return cam(activations, _head(network, activations.shape[1])[classes])
     if method not in GRADIENT_METHODS:
-        raise UsageError(f"unknown activation map {method!r}: use one of {', '.join(METHODS)}")
+        raise UsageError(f"unknown activation map {method!r}: {use_one_of(method, METHODS)}")
     selected = scores.gather(1, classes[:, None]).sum()
     (gradients,) = torch.autograd.grad(selected, activations, retain_graph=True)
     return GRADIENT_METHODS[method](activations.detach(), gradients)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from progressive.errors import UsageError
 from progressive.semantics.grids import Map
+from progressive.suggestions import use_one_of
 
 
 def otsu_threshold(values: Map) -> float:
@@ -82,7 +83,7 @@ def contextual_importance(sim: Map, lcm: Map, context: str = DEFAULT_CONTEXT) ->
 def check_context(context: str) -> None:
     """Raises UsageError unless the context is one of the table's."""
     if context not in CONTEXTS:
-        raise UsageError(f"unknown context {context!r}: use one of {', '.join(CONTEXTS)}")
+        raise UsageError(f"unknown context {context!r}: {use_one_of(context, CONTEXTS)}")
 
 
 def _check_same_grid(sim: Map, lcm: Map) -> None:

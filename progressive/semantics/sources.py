@@ -14,6 +14,7 @@ from progressive.errors import UsageError
 from progressive.photos.arrays import as_photo
 from progressive.runtime.threads import one_thread
 from progressive.runtime.torch_state import neutral
+from progressive.suggestions import use_one_of
 
 if TYPE_CHECKING:
     from progressive.semantics.classifier import Classifier
@@ -64,7 +65,7 @@ def coarse_importance_map(photo: Photo, source: str = DEFAULT_SOURCE, *, classif
 def check_source(source: str) -> None:
     """Raises UsageError if there is no importance source of this name."""
     if source not in SOURCES:
-        raise UsageError(f"unknown importance {source!r}: use one of {', '.join(SOURCES)}")
+        raise UsageError(f"unknown importance {source!r}: {use_one_of(source, SOURCES)}")
 
 
 def upsampled(coarse: Map, photo: Photo) -> Map:

@@ -12,14 +12,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
+from progressive import __version__
 from progressive.errors import ProgressiveError, UsageError
 from progressive.runtime.background import is_computing
-from progressive.shell.display import printable
+from progressive.shell.display import printable, say
 from progressive.shell.settings_file import take_environment
+from progressive.suggestions import nearest
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -105,12 +107,12 @@ def _with_values(arguments: Sequence[str]) -> list[str]:
 
 def _status(app: typer.Typer, program: str) -> int:
     try:
-        command = typer.main.get_command(app)
+        command = command_of(app)
         if program:
             take_environment(command, program)
         result = command.main(args=_with_values(sys.argv[1:]), standalone_mode=False)
     except typer.TyperException as error:
-        message = error.format_message().rstrip(".")
+        message = _in_words(error).rstrip(".")
         return _refuse(f"{message} (see --help)", error.exit_code) if message else error.exit_code
     except ProgressiveError as error:
         tell_error(error)
@@ -123,6 +125,43 @@ def _status(app: typer.Typer, program: str) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
     return result if isinstance(result, int) else EXIT_DONE
+
+
+def command_of(app: typer.Typer) -> Any:
+    """The command line of an app, which knows `-h` and `--version`, as do its commands."""
+    command: Any = typer.main.get_command(app)
+    command.context_settings = {**command.context_settings, "help_option_names": ["--help", "-h"]}
+    for each in (command, *getattr(command, "commands", {}).values()):
+        each.params.append(_version_option())
+    return command
+
+
+def _version_option() -> Any:
+    app = typer.Typer(add_completion=False)
+
+    @app.command()
+    def command(_version: Annotated[bool, VERSION] = False) -> None: ...
+
+    made: Any = typer.main.get_command(app)
+    return made.params[0]
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        say(f"progressive {__version__}")
+        raise typer.Exit
+
+
+VERSION: Any = typer.Option(
+    "--version", is_eager=True, expose_value=False, callback=_tell_version, help="Show the version and exit."
+)
+
+
+def _in_words(error: typer.TyperException) -> str:
+    """What is wrong with the call; of a mistyped option, which one was probably meant."""
+    option, known = getattr(error, "option_name", ""), getattr(error, "possibilities", None)
+    meant = nearest(option, known or ())
+    return f"No such option: {option}, did you mean {meant}?" if meant else error.format_message()
 
 
 def tell_error(error: ProgressiveError) -> None:

@@ -9,13 +9,14 @@ import typer
 
 from progressive.errors import UsageError
 from progressive.files import read_toml
+from progressive.suggestions import use_one_of
 
 DEFAULT_FILE = "progressive.toml"
 """Read from the working folder where no other file is named."""
 
 MAX_BYTES = 1 << 20
 
-_OF_THE_CALL = {"settings", "help", "install_completion", "show_completion"}
+_OF_THE_CALL = {"settings", "help", "version", "install_completion", "show_completion"}
 
 
 def take_environment(command: Any, program: str) -> None:
@@ -37,8 +38,8 @@ def _read_settings(context: typer.Context, path: Path | None) -> Path | None:
     parameters = _parameters(command)
     for name in table:
         if name not in parameters:
-            known = ", ".join(sorted(parameters))
-            raise UsageError(f"{file}: {name!r} is no setting of the {command.name}: use some of {known}")
+            known = use_one_of(name, sorted(parameters))
+            raise UsageError(f"{file}: {name!r} is no setting of the {command.name}: {known}")
     if path is None and table:
         typer.echo(f"settings from {file} in this folder: {', '.join(table)}", err=True)
     context.default_map = {parameters[name].name: value for name, value in table.items()}

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self, TypeVar, get_args, get_origin, get_type_
 from progressive.errors import UsageError
 from progressive.files import read_bytes
 from progressive.segments.tiles import BLOCK
+from progressive.suggestions import use_one_of
 from progressive.training.optimisers import OPTIMISERS
 
 _MAX_SETTINGS_BYTES = 2**20
@@ -174,7 +175,7 @@ def _tables(kind: type[Settings], file: Path, profile: str | None) -> dict[str, 
     """The values of a profile: its own over those that all share."""
     tables, profiles = _parsed(file), profiles_of(kind, file)
     if profile is not None and profile not in profiles:
-        known = f"use one of {', '.join(profiles)}" if profiles else f"{file} has none"
+        known = use_one_of(profile, profiles) if profiles else f"{file} has none"
         raise UsageError(f"unknown profile {profile!r}: {known}")
     values = {key: value for key, value in tables.items() if key not in profiles}
     for key, value in tables[profile].items() if profile else ():
@@ -188,7 +189,7 @@ def _apply(change: str, values: dict[str, Any], kind: type[Settings]) -> None:
     key, separator, text = (part.strip() for part in change.partition("="))
     if not separator or key not in keys_of(kind):
         what = f"{key!r} is no setting here" if separator else f"{change!r} is not of the form key=value"
-        raise UsageError(f"--set: {what}; the settings are {', '.join(keys_of(kind))}")
+        raise UsageError(f"--set: {what}: {use_one_of(key, keys_of(kind))}")
     phase, _, name = key.rpartition(".")
     own = _kinds(_kinds(kind)[phase] if phase else kind)[name]
     table = values.setdefault(phase, {}) if phase else values
@@ -212,7 +213,7 @@ def _filled(kind: type[Any], values: object, file: Path, path: tuple[str, ...]) 
         raise UsageError(f"{where} is no table")
     expected = _kinds(kind)
     if unknown := sorted(set(values) - set(expected)):
-        raise UsageError(f"{where}: {unknown[0]} is no setting; the settings are {', '.join(expected)}")
+        raise UsageError(f"{where}: {unknown[0]} is no setting: {use_one_of(unknown[0], expected)}")
     found = {}
     for name, own in expected.items():
         if _is_phase(own):

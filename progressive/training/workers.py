@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import nn
 
 from progressive.errors import UsageError
+from progressive.suggestions import use_one_of
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -53,7 +54,7 @@ def joined(device: str) -> Iterator[Worker]:
     `device` is auto (a GPU if there is one), cpu or cuda; each process of a machine takes a GPU of its own.
     """
     if device not in DEVICES:
-        raise UsageError(f"unknown device {device!r}: use one of {', '.join(DEVICES)}")
+        raise UsageError(f"unknown device {device!r}: {use_one_of(device, DEVICES)}")
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("this machine has no GPU that torch can use: train with --device cpu")
     on_gpu = device != "cpu" and torch.cuda.is_available()

@@ -36,6 +36,8 @@ BLOCKS = Variation(block_s=0.005)
     [
         ("none", LinkSettings()),
         ("ep5", LinkSettings(LossModel(0.214, 10))),
+        ("EP5", LinkSettings(LossModel(0.214, 10))),
+        ("Loss:5%", LinkSettings(LossModel(0.05))),
         ("loss:5%", LinkSettings(LossModel(0.05))),
         ("ge:loss=10%,burst=5", LinkSettings(LossModel(0.1, 5))),
         ("rate:50kbps,delay=80ms,jitter=10ms,queue=16kB", LinkSettings(None, 50_000, 0.08, 0.01, 16_000)),
@@ -51,6 +53,8 @@ def test_a_spec_means_these_settings(spec: str, settings: LinkSettings) -> None:
     ("spec", "says"),
     [
         ("ep7", "'ep7': use none, ep1"),
+        ("pedestrain", r"unknown part 'pedestrain': did you mean pedestrian\? Use none, ep1"),
+        ("los:5%", r"unknown part 'los:5%': did you mean loss\? Use none, ep1"),
         ("", "unknown part ''"),
         ("ep2+", "unknown part ''"),
         ("loss:2%+ge:loss=3%,burst=2", "'ge:loss=3%,burst=2' gives loss a second time"),

@@ -117,7 +117,7 @@ def test_photos_are_found_beside_the_file_and_in_the_data_folder(
         ("assumed", "[-1]", "assumed, number 1: use 0.0 or more"),
         ("assumed", "[nan]", "assumed, number 1: input should be a finite number"),
         ("over_time", '["ep6"]', "over_time: 'ep6' is in none of the panels: use ep1, ep4"),
-        ("colour", '"red"', "unknown key 'colour': use title, photos, "),
+        ("colour", '"red"', "unknown key 'colour': use one of title, photos, "),
         ("quick", '{ colour = "red" }', "unknown key 'colour'"),
     ],
 )

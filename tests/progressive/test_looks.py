@@ -13,7 +13,7 @@ def test_a_codec_shows_the_look_that_it_has_or_else_the_faithful_one() -> None:
 
 def test_an_unknown_look_is_refused_with_those_there_are() -> None:
     for refused in (lambda: prepared_look(ThumbnailCodec(), "art"), lambda: wanted_looks("art", all_of_them=True)):
-        with pytest.raises(UsageError, match="unknown look 'art': use faithful or natural"):
+        with pytest.raises(UsageError, match="unknown look 'art': use one of faithful, natural"):
             refused()
 
 

@@ -14,6 +14,7 @@ from progressive.evaluation.curves import Point, byte_limit
 from progressive.evaluation.meter import Meter
 from progressive.evaluation.peers import formats, jxl_tools
 from progressive.evaluation.peers.search import CodedFile
+from progressive.suggestions import use_one_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ PEERS: dict[str, Peer] = {
 def check_peer(name: str) -> None:
     """Raises UsageError for a peer that is unknown, or that cannot be encoded here."""
     if name not in PEERS:
-        raise UsageError(f"unknown peer {name!r}: use one of {', '.join(PEERS)}")
+        raise UsageError(f"unknown peer {name!r}: {use_one_of(name, PEERS)}")
     if name == "jxl":
         try:
             import_module("pillow_jxl")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import ceil
 
 from progressive.errors import UsageError
+from progressive.suggestions import use_one_of
 from progressive.wire.protection.auto import plan_auto
 from progressive.wire.protection.equal import plan_equal
 from progressive.wire.protection.none import plan_none
@@ -75,5 +76,5 @@ def replan(policy: str, blocks: Sequence[BlockShape], goal: Goal, progress: Prog
 
 def _policy(name: str) -> Policy:
     if name not in POLICIES:
-        raise UsageError(f"unknown protection {name!r}: use one of {', '.join(POLICIES)}")
+        raise UsageError(f"unknown protection {name!r}: {use_one_of(name, POLICIES)}")
     return POLICIES[name]

@@ -59,7 +59,7 @@ def test_sources_differ(weights: Path) -> None:
 
 
 def test_an_unknown_source_is_refused() -> None:
-    with pytest.raises(UsageError, match="unknown importance 'gradcam\\+': use one of network"):
+    with pytest.raises(UsageError, match="unknown importance 'gradcam\\+': did you mean gradcam\\+\\+\\? Use one of"):
         check_source("gradcam+")
 
 

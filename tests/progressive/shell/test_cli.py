@@ -8,6 +8,11 @@ from collections.abc import Callable
 import pytest
 import typer
 
+import channel_sim.__main__
+import progressive.__main__
+import receiver.__main__
+import sender.__main__
+from progressive import __version__
 from progressive.errors import BitstreamError, ProgressiveError, RunError, UsageError, WireError
 from progressive.shell import cli
 
@@ -61,6 +66,41 @@ def test_a_wrong_call_is_one_line_that_names_the_argument(
         assert captured.err.startswith("error: ")
         assert captured.err.count("\n") == 1
         assert named in captured.err
+
+
+PROGRAMS = {
+    "progressive": progressive.__main__.app,
+    "sender": sender.__main__.app,
+    "receiver": receiver.__main__.app,
+    "channel_sim": channel_sim.__main__.app,
+}
+
+
+def calls_of(program: str) -> list[list[str]]:
+    """The program, and each of its commands."""
+    return [[], *([name] for name in getattr(cli.command_of(PROGRAMS[program]), "commands", {}))]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_command_tells_its_version_and_its_options(
+    program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for call in calls_of(program):
+        for asked, told in (("--version", f"progressive {__version__}\n"), ("-h", "--help"), ("--help", "-h")):
+            monkeypatch.setattr(sys, "argv", [program, *call, asked])
+            with pytest.raises(SystemExit) as end:
+                cli.run(PROGRAMS[program], program=program if program in {"sender", "receiver"} else "")
+            assert end.value.code == 0
+            assert told in capsys.readouterr().out
+
+
+def test_of_a_mistyped_option_the_one_that_was_meant_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(bandwidth: str = "50kbps") -> None: ...
+
+    assert status_of(command, monkeypatch, "--bandwith", "1") == 2
+    assert capsys.readouterr().err == "error: No such option: --bandwith, did you mean --bandwidth? (see --help)\n"
 
 
 def test_a_command_that_ends_well_may_choose_its_status(monkeypatch: pytest.MonkeyPatch) -> None:

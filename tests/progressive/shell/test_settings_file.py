@@ -85,7 +85,10 @@ def test_the_environment_sets_flags_too(call: CommandLine, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[sender]\nbandwith = 1\n", "'bandwith' is no setting of the sender: use some of bandwidth, json"),
+        (
+            "[sender]\nbandwith = 1\n",
+            "'bandwith' is no setting of the sender: did you mean bandwidth? Use one of bandwidth, json",
+        ),
         ("[sender", "is not TOML"),
         ("seed = 1\n", "put settings into the tables [sender] and [receiver]"),
         ("sender = 1\n", "put settings into the tables"),

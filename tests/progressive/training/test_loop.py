@@ -238,7 +238,10 @@ def test_settings_are_changed_with_the_type_that_they_have(file: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("fotos=4", "--set: 'fotos' is no setting here; the settings are photos, held_out, .*, second.learning_rate"),
+        (
+            "fotos=4",
+            "--set: 'fotos' is no setting here: did you mean photos\\? Use one of .*, second.learning_rate",
+        ),
         ("first=4", "--set: 'first' is no setting here"),
         ("first.crop=4", "--set: 'first.crop' is no setting here"),
         ("photos", "--set: 'photos' is not of the form key=value"),

@@ -193,7 +193,7 @@ def test_the_command_line_trains_it(call: Callable[..., Any], folder: Path, teac
     assert load_network(out) is not None
     refused = call(main, "train", "dual_autoencoder", *arguments)
     assert refused.status == 2
-    assert refused.err.startswith("error: --set: 'teacher' is no setting here; the settings are photos, held_out, ")
+    assert refused.err.startswith("error: --set: 'teacher' is no setting here: use one of photos, held_out, ")
 
 
 def test_recipes_are_found_by_name() -> None:

@@ -318,7 +318,9 @@ def test_the_command_line_says_in_a_line_what_is_wrong(call: Callable[..., Any],
     assert refused.err == "error: none of the photos is 256 pixels high and wide: give larger ones, or crop less\n"
     refused = call(main, *arguments, "--set", "synthesis.stepps=3")
     assert refused.status == 2
-    assert refused.err.startswith("error: --set: 'synthesis.stepps' is no setting here; the settings are photos, ")
+    assert refused.err.startswith(
+        "error: --set: 'synthesis.stepps' is no setting here: did you mean synthesis.steps? Use one of photos, "
+    )
     assert "synthesis.steps, " in refused.err
     assert refused.err.count("\n") == 1
     assert not list(tmp_path.iterdir())
