@@ -51,6 +51,18 @@ def receive(
             "{time} in its name is when the run began: another folder for each.",
         ),
     ] = Path("out"),
+    serve: Annotated[
+        bool,
+        typer.Option(
+            "--serve",
+            help="Stay, sender after sender, until stopped: a folder for each photo in the output folder, named by the "
+            "time, and latest.png.",
+        ),
+    ] = False,
+    keep: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="With --serve, how many photos' folders are left; all if left out."),
+    ] = None,
     reference: Annotated[
         Path | None, typer.Option(metavar="PHOTO", help="The original, to measure the quality against.")
     ] = None,
@@ -64,7 +76,7 @@ def receive(
         typer.Option(
             metavar="TIME",
             help="How long a sender may pause in a stream before it counts as gone.",
-            show_default="3s; 30s over mqtt://, where the broker may be away",
+            show_default="3s; 30s over mqtt:// and with --serve, for a broker or a link that comes back",
         ),
     ] = None,
     inner_parity: Annotated[
@@ -117,9 +129,10 @@ def receive(
         ice_server=tuple(ice_server or ()),
     )
     settings = ReceiverSettings(
-        silence_s=usual_silence_s(address, access) if silence is None else parse_time(silence),
+        silence_s=usual_silence_s(address, access, stays=serve) if silence is None else parse_time(silence),
         inner_parity=access.inner_parity,
         receiver_id=secrets.randbits(32),
+        stays=serve,
     )
     options = ReceiverOptions(
         address,
@@ -130,6 +143,7 @@ def receive(
         timeout_s=None if timeout is None else parse_time(timeout),
         access=access,
         looks=wanted_looks(look, all_of_them=view is not None),
+        keep=keep,
     )
     with (
         logged(make_display(as_json=as_json, quiet=quiet), log) as display,

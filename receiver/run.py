@@ -9,7 +9,6 @@ from pathlib import Path
 from progressive.codec import FAITHFUL, Photo
 from progressive.errors import BitstreamError, ProgressiveError, RunError, UsageError
 from progressive.looks import prepared_look
-from progressive.output.folder import OutputFolder
 from progressive.photos import read_photo
 from progressive.registry import DEFAULT_CODEC, load_codec
 from progressive.runtime.background import Background
@@ -29,6 +28,7 @@ from receiver.events import (
     StreamEnded,
     StreamStarted,
 )
+from receiver.folders import Folders, FoldersOfRun, FoldersOfStreams
 from receiver.reception import Reception
 from receiver.refinement import warm_up_metrics
 from receiver.session import AFTER_STALL_S, STALL_S, ReceiverSession
@@ -49,12 +49,15 @@ class ReceiverOptions:
     Fields:
         address: to listen at or to join, as `progressive.transport.schemes` has them.
         settings: of the session.
-        output: folder for the first photo; each further one gets a folder in it.
+        output: folder for the first photo; each further one gets a folder in it, and the first too in a run that stays.
         reference: file of the original of the first photo; None measures nothing.
         device: "cpu", "cuda", or "auto" for CUDA where there is one.
         timeout_s: how long to wait for the first stream, in seconds; None waits for ever.
         access: how to reach the sender, besides the address; its inner parity is that of the settings.
         looks: of the pictures, where the codec has them; the first is what is measured and kept.
+        keep: of a run that stays, how many photos' folders are left; None for all.
+
+    A run stays if the settings of the session say so: sender after sender, until it is stopped.
     """
 
     address: str
@@ -65,9 +68,19 @@ class ReceiverOptions:
     timeout_s: float | None = None
     access: Access = field(default_factory=Access)
     looks: tuple[str, ...] = (FAITHFUL,)
+    keep: int | None = None
 
     def __post_init__(self) -> None:
+        if self.stays and (self.timeout_s is not None or self.reference is not None):
+            option = "--timeout" if self.reference is None else "--reference"
+            raise UsageError(f"with --serve a receiver waits for ever and takes any photo: leave {option} out")
+        if self.keep is not None and not self.stays:
+            raise UsageError("--keep is for a receiver that stays: give --serve too")
         object.__setattr__(self, "access", replace(self.access, inner_parity=self.settings.inner_parity))
+
+    @property
+    def stays(self) -> bool:
+        return self.settings.stays
 
     def in_words(self, device: str) -> dict[str, str]:
         """Every setting for a person; `device` is the one in use."""
@@ -81,6 +94,8 @@ class ReceiverOptions:
             "silence": format_time(self.settings.silence_s),
             "timeout": "none" if self.timeout_s is None else format_time(self.timeout_s),
         }
+        if self.stays:
+            words |= {"serve": "until stopped" + (f", {counted(self.keep, 'photo')} kept" if self.keep else "")}
         return words | self.access.in_words() | ({"inner parity": f"{inner} bytes"} if inner else {})
 
     def in_values(self) -> dict[str, object]:
@@ -92,15 +107,16 @@ class ReceiverOptions:
             "device": self.device,
             "look": self.looks[0],
             "timeout_s": self.timeout_s,
+            "keep": self.keep,
             **asdict(self.settings),
         }
 
 
 def receive(options: ReceiverOptions, display: Display) -> None:
-    """Receives the photos of one sender.
+    """Receives the photos of one sender; with options that say so those of all senders, until it is stopped.
 
     Raises UsageError before listening; RunError, with the best pictures kept, if nothing came, the sender fell silent,
-    or a base is missing.
+    or a base is missing, which a run that stays only says.
     """
     scheme_of(options.address, options.access)
     envelope = options.access.envelope()
@@ -112,7 +128,9 @@ def receive(options: ReceiverOptions, display: Display) -> None:
 async def _receive(envelope: Envelope, options: ReceiverOptions, original: Photo | None, display: Display) -> None:
     transport = await open_receiver(options.address, options.access, display.note)
     try:
-        folder = OutputFolder(options.output)
+        folders: Folders = (
+            FoldersOfStreams(options.output, options.keep) if options.stays else FoldersOfRun(options.output)
+        )
         device = resolve_device(options.device)
         for look in options.looks:
             prepared_look(load_codec(DEFAULT_CODEC), look)
@@ -122,9 +140,9 @@ async def _receive(envelope: Envelope, options: ReceiverOptions, original: Photo
         display.note(transport.place)
         try:
             with Background() as worker, Background() as writer:
-                await _Run(options, display, transport, envelope, folder, original, device, worker, writer).run()
+                await _Run(options, display, transport, envelope, folders, original, device, worker, writer).run()
         finally:
-            folder.remove_if_empty()
+            folders.remove_if_empty()
     finally:
         if transport.dropped_in_words:
             display.note(transport.dropped_in_words)
@@ -148,7 +166,7 @@ def resolve_device(device: str) -> str:
 
 
 class _Run:
-    """Streams of one sender, one after the other, each with its own reception and folder."""
+    """Streams, one after the other, each with its own reception and folder."""
 
     def __init__(
         self,
@@ -156,14 +174,14 @@ class _Run:
         display: Display,
         transport: ReceivingTransport,
         envelope: Envelope,
-        folder: OutputFolder,
+        folders: Folders,
         original: Photo | None,
         device: str,
         worker: Background,
         writer: Background,
     ) -> None:
         self._options, self._display, self._transport = options, display, transport
-        self._folder, self._original, self._device = folder, original, device
+        self._folders, self._original, self._device = folders, original, device
         self._worker = worker  # makes pictures
         self._writer = writer  # completes the folders of photos, in a thread alone: several take far more memory
         self._loop = asyncio.get_running_loop()
@@ -198,8 +216,10 @@ class _Run:
         if self._failures:
             raise RunError("; ".join(self._failures))
 
-    def _fail(self, why: str) -> None:
-        """The run has failed; it is said once why, and of many reasons the first ones."""
+    def _fail(self, why: str, *, told: bool = False) -> None:
+        """The run has failed; it is said once why, and of many reasons the first ones. One that stays says it now."""
+        if self._options.stays and not told:
+            self._display.note(why)
         if why not in self._failures and len(self._failures) < MOST_FAILURES:
             self._failures.append(why)
 
@@ -213,20 +233,32 @@ class _Run:
                 self._wait_at_most(None)
                 self._start(event)
             case SegmentReceived() if self._reception is not None:
-                self._reception.take(event.segment_id, event.payload)
+                self._take(event)
             case StreamEnded():
                 if event.reason == "silence":
                     self._fail("the sender fell silent before the end, what came is kept")
                 self._end()
-                if event.more:
+                if not event.more:
+                    self._transport.finished()
+                elif not self._options.stays:
                     self._wait_at_most(NEXT_PHOTO_S, "the sender announced another photo that never came")
+
+    def _take(self, event: SegmentReceived) -> None:
+        """Raises RunError if an earlier picture could not be written; one that stays goes on with other photos."""
+        assert self._reception is not None
+        try:
+            self._reception.take(event.segment_id, event.payload)
+        except RunError as error:
+            if not self._options.stays:
+                raise
+            self._fail(str(error))
+            self._reception.cut()
 
     def _start(self, event: StreamStarted) -> None:
         started_s, placement = event.first_s, event.placement
         before = self._before
         number = self._photos + 1
-        further = self._folder.path / f"photo_{number:02d}"
-        folder = self._folder if number == 1 else OutputFolder(further, at_once=False)
+        folder = self._folders.new(lambda: "")
         try:
             self._reception = Reception(
                 event.header,
@@ -243,6 +275,7 @@ class _Run:
                 worker=self._worker,
             )
         except (BitstreamError, UsageError) as error:
+            self._folders.taken_back()
             self._drop(f"a stream cannot be decoded: {error}")
             return
         self._photos = number
@@ -256,7 +289,7 @@ class _Run:
         """Says once why streams of this kind are not shown; others may be."""
         if reason not in self._failures:
             self._display.note(reason)
-        self._fail(reason)
+        self._fail(reason, told=True)
 
     def _end(self) -> None:
         """Lets the stream that just ended, if any, be finished while others come."""
@@ -275,7 +308,7 @@ class _Run:
             await reception.drain()
         except RunError as error:  # such as a full disk, on which earlier pictures make room for the last one
             self._display.note(str(error))
-            self._fail(str(error))
+            self._fail(str(error), told=True)
         try:
             if folder.is_made:
                 closing = await self._loop.run_in_executor(self._writer, reception.finish, values)
@@ -284,8 +317,10 @@ class _Run:
             self._display.summary(closing + (f" -> {folder.path}" if folder.is_made else ""))
         except RunError as error:
             self._display.note(str(error))
-            self._fail(str(error))
+            self._fail(str(error), told=True)
             return
+        finally:
+            folder.close()
         if not reception.is_cut:
             try:
                 reception.check_base()

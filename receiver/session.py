@@ -140,8 +140,8 @@ class ReceiverSession:
 
     @property
     def done(self) -> bool:
-        """The last stream has ended and no other was announced."""
-        return self._current is None and not self._more_expected
+        """The last stream has ended and no other was announced; never where the settings say that it stays."""
+        return self._current is None and not self._more_expected and not self._settings.stays
 
     @property
     def statistics(self) -> PacketStatistics:
@@ -339,7 +339,8 @@ class ReceiverSession:
         reporter.last = self._report(stream, ended=True)
         if reason == "silence":
             reporter.due = inf
-        self._ended[stream.id] = reporter
+        if reason != "silence" or not self._settings.stays:
+            self._ended[stream.id] = reporter
         if len(self._ended) > MAX_ENDED_STREAMS:
             del self._ended[next(iter(self._ended))]
         self._events.append(StreamEnded(stream.id, "complete" if stream.reassembler.complete else reason, stream.more))

@@ -20,6 +20,7 @@ class ReceiverSettings:
         max_held_bytes: most bytes kept of a stream for erasure recovery, and before its header is known. A block holds
             some 35 kB until it is complete: hundreds of incomplete ones fit.
         receiver_id: 0..2^32-1, tells the receivers of a broadcast apart.
+        stays: goes on when nothing more was announced, and takes a stream that fell silent for a new one if it goes on.
     """
 
     silence_s: float = 3.0
@@ -27,6 +28,7 @@ class ReceiverSettings:
     max_blocks: int = 4096
     max_held_bytes: int = 16 << 20
     receiver_id: int = 0
+    stays: bool = False
 
     def __post_init__(self) -> None:
         if not (isfinite(self.silence_s) and self.silence_s > 0):

@@ -11,8 +11,6 @@ import typer
 
 import receiver.__main__
 import sender.__main__
-from progressive.output.folder import OutputFolder
-from progressive.output.run_folder import folder_of_run
 from progressive.shell.settings_file import take_environment
 
 FOLDER = Path(__file__).parents[1] / "examples" / "operation"
@@ -49,12 +47,12 @@ def test_the_unit_calls_a_program_with_options_that_it_has() -> None:
     assert unit["Service"]["SuccessExitStatus"] == "143"
 
 
-def test_no_run_of_the_unit_or_the_container_writes_into_the_folder_of_an_earlier_one(tmp_path: Path) -> None:
+def test_the_receivers_of_the_unit_and_the_container_stay_and_do_not_fill_the_disk() -> None:
     settings = tomllib.loads((FOLDER / "progressive.toml").read_text())["receiver"]
-    container = (FOLDER / "Containerfile").read_text().partition('"--output", "')[2].partition('"')[0]
-    for output in (settings["output"], container.lstrip("/")):
-        runs = [OutputFolder(folder_of_run(tmp_path / output)).path for _ in range(2)]
-        assert runs[0] != runs[1]
+    container = (FOLDER / "Containerfile").read_text()
+    assert settings["serve"] is True
+    assert settings["keep"] >= 1
+    assert '"--serve", "--keep", "1000"' in container
 
 
 def test_the_container_calls_the_receiver_with_options_that_it_has() -> None:

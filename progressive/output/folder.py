@@ -21,7 +21,7 @@ from progressive.files import check_writable, reason, write_result
 from progressive.output.refinement import Refinement
 from progressive.photos import downscale, png_bytes
 
-_OF_A_RUN = re.compile(r"refinement_[0-9]+(_[a-z]+)?\.png|final\.png|timeline\.png|report\.json")
+OF_A_RUN = re.compile(r"refinement_[0-9]+(_[a-z]+)?\.png|final\.png|timeline\.png|report\.json")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _THUMBNAIL_PIXELS = 400 * 400
 
@@ -63,17 +63,24 @@ class OutputFolder:
     def _make(self) -> None:
         if self._made:
             return
-        self._made = True
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            check_writable(self.path / "report.json")
-            for file in self.path.iterdir():
-                if _OF_A_RUN.fullmatch(file.name):
-                    file.unlink()
+            self._prepare()
         except OSError as error:
             raise self._refusal(f"cannot write into the folder {self.path}: {reason(error)}") from error
         except UsageError as error:
             raise self._refusal(str(error)) from error
+        self._made = True
+
+    def _prepare(self) -> None:
+        """Makes the folder ready for a new run; raises OSError or UsageError."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        check_writable(self.path / "report.json")
+        for file in self.path.iterdir():
+            if OF_A_RUN.fullmatch(file.name):
+                file.unlink()
+
+    def close(self) -> None:
+        """Nobody writes into the folder any more."""
 
     def remove_if_empty(self) -> None:
         """Takes the folder away again after a run that had nothing to write."""

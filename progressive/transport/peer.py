@@ -72,6 +72,11 @@ class Peer:
         self._first_at = 0.0
         self._sealed_s = 0  # when the latest of the sender's packets was sealed
         self._packets = self._answers = 0
+        self._released = False
+
+    def release(self) -> None:
+        """The sender has sent its last: whoever comes next is not kept waiting; this one is answered until then."""
+        self._released = True
 
     def admit(self, datagram: bytes, source: SocketAddress, now: float) -> Admission:
         """What becomes of a datagram that came from `source` at `now`, in seconds."""
@@ -104,12 +109,15 @@ class Peer:
         same = source == self.address or packet.stream == self._stream
         self._sealed_s = max(self._sealed_s if same else 0, sealed_at(datagram) or 0)
         if packet.stream != self._stream:
+            self._released = False
             self._stream, self._first_at, self._packets = packet.stream, now, 0
         self.address, self._heard_at = source, now
         self._packets += 1
 
     def _hold_s(self) -> float:
         """How long the sender may be silent before it has gone."""
+        if self._released:
+            return 0.0
         if self._packets < 2:
             return PEER_HOLD_S
         usual_s = HOLD_PACKETS * (self._heard_at - self._first_at) / (self._packets - 1)

@@ -36,6 +36,11 @@ class ReceivingTransport(Transport, Protocol):
         """What came and was none of the sender's, in a line; empty if nothing did."""
         ...
 
+    def finished(self) -> None:
+        """The sender has said that nothing more follows: another one may come at once, and who joins a sender joins it
+        again only when it has begun anew."""
+        ...
+
     async def wait_closed(self) -> None:
         """Waits, a second or two at most, until the other end was told of `close`."""
         ...
@@ -66,6 +71,9 @@ class Scheme:
     extra: str = ""
     modules: tuple[str, ...] = ()
 
+
+FADE_S = 30.0
+"""A link that comes back within this, as of a drone behind a hill, goes on with the same stream."""
 
 BROKER_AWAY_S = 30.0
 """A broker that is silent is given up after 22 s and tried again after 5 s at most; then the sender may go on."""
@@ -112,9 +120,13 @@ def scheme_of(url: str, access: Access) -> str:
     return scheme
 
 
-def usual_silence_s(url: str, access: Access) -> float:
-    """How long a stream from this address may pause before its sender counts as gone; raises as `scheme_of` does."""
-    return SCHEMES[scheme_of(url, access)].silence_s
+def usual_silence_s(url: str, access: Access, *, stays: bool = False) -> float:
+    """How long a stream from this address may pause before its sender counts as gone; raises as `scheme_of` does.
+
+    A receiver that stays has time: who sends next does not wait until it gives up the one before.
+    """
+    usual_s = SCHEMES[scheme_of(url, access)].silence_s
+    return max(usual_s, FADE_S) if stays else usual_s
 
 
 async def open_receiver(url: str, access: Access, say: Say) -> ReceivingTransport:

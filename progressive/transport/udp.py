@@ -115,6 +115,10 @@ class UdpTransport:
         self._protocol.inbox.close()
         self._socket.close()
 
+    def finished(self) -> None:
+        if self._peer is not None:
+            self._peer.release()
+
     async def wait_closed(self) -> None:
         """UDP tells nobody."""
 

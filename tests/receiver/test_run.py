@@ -428,6 +428,7 @@ async def test_a_stall_that_outlasts_the_wait_for_a_sender_does_not_end_it(tmp_p
     class Waiting(run._Run):
         def __init__(self) -> None:
             self._loop, self._alarm, self._failures = loop, None, []
+            self._options = ReceiverOptions("udp://127.0.0.1:0", ReceiverSettings())
             self._transport = type("Transport", (), {"close": lambda self: closed.append(True)})()
 
     waiting = Waiting()

@@ -33,6 +33,9 @@ class MqttReceiver(MqttTransport):
     def dropped_in_words(self) -> str:
         return f"dropped {self.refused} message{'s' * (self.refused != 1)} that are no packets" if self.refused else ""
 
+    def finished(self) -> None:
+        """A broker's topic is nobody's alone."""
+
     def _take(self, message: Message) -> None:
         """Takes what is of the stream's topics; amqtt tells every client that comes of other topics too."""
         if self._topics.is_senders(str(message.topic)):

@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 from progressive.errors import UsageError
 
+RUN_HEADER = "Progressive-Run"
+"""Of an answer to an offer: which run of a sender this is, so that a receiver that has all of it knows another one."""
+
 FORM = "write webrtc://HOST:PORT, such as webrtc://127.0.0.1:8080"
 
 

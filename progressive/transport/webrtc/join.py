@@ -14,7 +14,7 @@ from progressive.transport.base import TransportClosed
 from progressive.transport.inbox import Inbox
 from progressive.transport.pauses import growing_pauses
 from progressive.transport.schemes import Say
-from progressive.transport.webrtc.address import WebRtcAddress, parse_webrtc_url
+from progressive.transport.webrtc.address import RUN_HEADER, WebRtcAddress, parse_webrtc_url
 from progressive.transport.webrtc.connection import check_ice_servers, make_connection
 from progressive.transport.webrtc.description import MAX_BYTES, parse_description
 from progressive.transport.webrtc.peer import PeerTransport
@@ -26,6 +26,9 @@ CONNECT_S = 15.0
 
 BUFFER_BYTES = 1 << 16
 """Reports that may wait to be sent: minutes of them."""
+
+AWAY_S = 5.0
+"""How often a sender that has sent all is asked whether it has begun anew."""
 
 FLUSH_S = 0.3
 """How long a last report may take to the sender."""
@@ -44,6 +47,8 @@ class JoiningTransport:
         self._address, self._tokens, self._ice_servers, self._say = address, tokens, ice_servers, say
         self._inbox: Inbox[bytes] = Inbox()
         self._peer: PeerTransport | None = None
+        self._finished = False
+        self._run = ""
         self._joining = asyncio.create_task(self._stay_joined())
 
     @property
@@ -70,6 +75,9 @@ class JoiningTransport:
     def dropped_in_words(self) -> str:
         return ""  # DTLS lets nobody else in
 
+    def finished(self) -> None:
+        self._finished = True
+
     async def wait_closed(self) -> None:
         await asyncio.gather(self._joining, return_exceptions=True)
 
@@ -83,7 +91,10 @@ class JoiningTransport:
                     try:
                         await self._join_once(http)
                         pauses, told = growing_pauses(), ""
-                        self._say(f"the connection to {self._address} was lost: joining again")
+                        if self._finished:
+                            await self._wait_for_another_run(http)
+                        else:
+                            self._say(f"the connection to {self._address} was lost: joining again")
                     except NotThere as reason:
                         if str(reason) != told:
                             told = str(reason)
@@ -91,6 +102,17 @@ class JoiningTransport:
                     await asyncio.sleep(next(pauses))
         finally:
             self._inbox.close()
+
+    async def _wait_for_another_run(self, http: aiohttp.ClientSession) -> None:
+        """Until the sender whose photos all came has gone, or another serves in its place."""
+        while self._finished:
+            await asyncio.sleep(AWAY_S)
+            try:
+                async with http.get("/run", allow_redirects=False) as response:
+                    body = (await _read(response)).decode(errors="replace")
+                    self._finished = response.status != 200 or body == self._run
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                self._finished = False
 
     async def _join_once(self, http: aiohttp.ClientSession) -> None:
         """Joins and passes on what comes until the connection is lost.
@@ -132,6 +154,7 @@ class JoiningTransport:
                     raise RunError(
                         f"no sender serves at {self._address}: HTTP status {response.status} {_one_line(body)}"
                     )
+                self._run = response.headers.get(RUN_HEADER, "")
                 return response.headers.get("Location", ""), parse_description(body).to_sdp()
         except WireError as error:
             raise RunError(

@@ -24,7 +24,7 @@ from progressive.transport.descriptors import accepted_at_once, affordable
 from progressive.transport.http_limits import ConnectionLimits, Guesses
 from progressive.transport.inbox import Inbox
 from progressive.transport.schemes import Say
-from progressive.transport.webrtc.address import WebRtcAddress, parse_webrtc_url
+from progressive.transport.webrtc.address import RUN_HEADER, WebRtcAddress, parse_webrtc_url
 from progressive.transport.webrtc.connection import check_ice_servers, make_connection
 from progressive.transport.webrtc.description import MAX_BYTES, Description, parse_description
 from progressive.transport.webrtc.gate import MAX_CONNECTION_S, MAX_CONNECTIONS, QUIET, Gate, Refusal
@@ -84,6 +84,7 @@ class WebRtcServer:
         self._tokens, self._ice_servers, self._say, self._buffer_bytes = tokens, ice_servers, say, buffer_bytes
         self._joined: Inbox[Joined] = Inbox()
         self._peers: dict[str, PeerTransport] = {}
+        self._run_id = secrets.token_hex(8)
         self._joining: dict[str, str] = {}
         self._guesses = Guesses()
         self._places = affordable(MAX_RECEIVERS)
@@ -109,6 +110,7 @@ class WebRtcServer:
         app = web.Application(client_max_size=MAX_BYTES, middlewares=[gate.middleware()])
         app.router.add_post("/whep", self._join)
         app.router.add_delete("/whep/{name}", self._leave)
+        app.router.add_get("/run", self._tell_run)
         add_page(app)
         self._runner = web.AppRunner(
             app, access_log=None, logger=QUIET, keepalive_timeout=KEEP_ALIVE_S, shutdown_timeout=1.0
@@ -173,9 +175,11 @@ class WebRtcServer:
         self._count += 1
         self._joining[name] = request.remote or ""
         self._run(self._look_after(name, f"receiver {self._count} ({request.remote})", peer, offer))
-        return web.Response(
-            status=201, text=answer, content_type="application/sdp", headers={"Location": f"/whep/{name}"}
-        )
+        headers = {"Location": f"/whep/{name}", RUN_HEADER: self._run_id}
+        return web.Response(status=201, text=answer, content_type="application/sdp", headers=headers)
+
+    async def _tell_run(self, _request: web.Request) -> web.Response:
+        return web.Response(text=self._run_id)
 
     def _check_token(self, request: web.Request) -> None:
         if self._tokens is None:

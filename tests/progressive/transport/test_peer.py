@@ -102,3 +102,15 @@ def test_nonsense_and_others_ends_are_not_answered() -> None:
     for nonsense in (bytes(500), PlainEnvelope().wrap(packet(2, 0)), SealedEnvelope(bytes(32)).wrap(packet(1, 9))):
         admission = peer.admit(nonsense, STRANGER, 0.1)
         assert (admission.taken, admission.answer) == (False, b"")
+
+
+def test_a_sender_that_has_sent_its_last_keeps_nobody_waiting_and_is_answered_until_then() -> None:
+    sender, receiver = envelopes(sealed=False)
+    peer = peer_with_a_sender(sender, receiver)
+    peer.release()
+    assert not peer.admit(sender.wrap(packet(1, 9, Kind.CONTROL)), STRANGER, 0.1).taken
+    assert peer.admit(sender.wrap(packet(1, 5, Kind.CONTROL)), OLD, 0.1).taken
+    assert peer.address == OLD
+    assert peer.admit(sender.wrap(packet(2, 0)), NEW, 0.2).taken
+    assert peer.address == NEW
+    assert not peer.admit(sender.wrap(packet(3, 0)), STRANGER, 0.3).taken, "the next one is alone again"

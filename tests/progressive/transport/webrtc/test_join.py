@@ -380,3 +380,22 @@ async def test_an_answer_may_come_in_pieces_and_is_not_read_without_end() -> Non
         response = SimpleNamespace(content=SimpleNamespace(iter_any=come))
         assert await _read(cast(aiohttp.ClientResponse, response)) == b"".join(pieces)[: MAX_BYTES + 1]
         assert len(taken) == 2
+
+
+async def test_who_has_everything_joins_again_only_when_the_sender_has_begun_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(joining, "AWAY_S", 0.05)
+    async with serving() as sender:
+        url = sender.url
+        async with joined(url) as (receiver, _):
+            there = (await the_one(sender)).transport
+            receiver.finished()
+            there.close()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await sender.server.next_receiver()
+            await sender.server.close()
+            async with serving(url) as again:
+                await (await the_one(again)).transport.send(MEDIA)
+                assert await receiver.receive() == MEDIA

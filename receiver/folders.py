@@ -1,0 +1,67 @@
+"""Where the photos of a run go: the first into its folder and further ones into folders in it, or each into its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from progressive.output.folder import OutputFolder
+from progressive.output.stream_folders import StreamFolders
+
+NameOfPhoto = Callable[[], str]
+"""Asked when a folder is made, by which time it may be known; empty if it is not."""
+
+
+class Folders(Protocol):
+    """Gives every stream a folder."""
+
+    def new(self, name: NameOfPhoto) -> OutputFolder:
+        """Of the stream that has just begun."""
+        ...
+
+    def taken_back(self) -> None:
+        """Nothing of the stream that began last can be shown: the next one has its place."""
+        ...
+
+    def remove_if_empty(self) -> None:
+        """Takes the folder away again after a run that had nothing to write."""
+        ...
+
+
+class FoldersOfRun:
+    """One sender's photos, in place of those of the run before."""
+
+    def __init__(self, path: Path) -> None:
+        """Makes the folder; raises UsageError if that or writing into it is impossible."""
+        self._first = OutputFolder(path)
+        self._count = 0
+
+    def new(self, name: NameOfPhoto) -> OutputFolder:
+        self._count += 1
+        if self._count == 1:
+            return self._first
+        return OutputFolder(self._first.path / f"photo_{self._count:02d}", at_once=False)
+
+    def taken_back(self) -> None:
+        self._count -= 1
+
+    def remove_if_empty(self) -> None:
+        self._first.remove_if_empty()
+
+
+class FoldersOfStreams:
+    """The photos of all who send, each in a folder of its own; see `StreamFolders`."""
+
+    def __init__(self, path: Path, keep: int | None) -> None:
+        """Raises UsageError as `StreamFolders` does."""
+        self._folders = StreamFolders(path, keep=keep)
+
+    def new(self, name: NameOfPhoto) -> OutputFolder:
+        return self._folders.new(name)
+
+    def taken_back(self) -> None:
+        """A folder is made when there is something to put into it."""
+
+    def remove_if_empty(self) -> None:
+        self._folders.remove_if_empty()
