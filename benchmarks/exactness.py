@@ -294,7 +294,7 @@ def tiles_of(photo: Photo, model: Model) -> Iterator[Latent]:
     """The latent of each tile."""
     layout, colours = layout_of(photo.shape[1], photo.shape[0]), Colours.of(photo)
     with torch.inference_mode():
-        latent = latent_of(photo, layout, lambda rgb: model.transform.analyse(colours.turned(rgb)))
+        latent = latent_of(photo, layout, lambda rgb: model.analyse(colours.turned(rgb)))
     for window in layout.windows():
         yield [y[:, :, *window.slices(side)] for y, side in zip(latent, BLOCK_SIDES, strict=True)]
 

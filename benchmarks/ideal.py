@@ -71,7 +71,7 @@ def measured(model: Model, photo: Photo) -> Measured:
     meters: list[CostMeter] = []
     steps = []
     with torch.inference_mode():
-        latent = latent_of(photo, layout, lambda rgb: model.transform.analyse(colours.turned(rgb)))
+        latent = latent_of(photo, layout, lambda rgb: model.analyse(colours.turned(rgb)))
         for number, window in enumerate(layout.windows()):
             inside = [y[:, :, *window.slices(side)] for y, side in zip(latent, BLOCK_SIDES, strict=True)]
             target = Target(inside, Choices(inside[0], 0.0, coding.tables, coding.points))

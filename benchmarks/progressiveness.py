@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks import _data
-from progressive.codecs.rmpgc.backbones.multiscale.model import WEIGHTS
+from progressive.codecs.rmpgc.backbones.multiscale.model import WEIGHTS, Coding
 from progressive.codecs.rmpgc.backbones.multiscale.quantiser import STEP, base_index, child_of
 from progressive.codecs.rmpgc.backbones.multiscale.scales import PLANES
 from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
@@ -41,12 +41,13 @@ from progressive.training.data import load_photos, load_sets
 from progressive.training.fit import Fit
 from progressive.training.loop import scheduled
 from progressive.training.rmpgc.context import Context, bits_of, index_of
-from progressive.training.rmpgc.export import read_model
+from progressive.training.rmpgc.export import fitted_coding, read_model
 from progressive.training.rmpgc.model import Semantics, Trainee
-from progressive.training.rmpgc.phases import PHASES, Contexts, Stage
+from progressive.training.rmpgc.phases import PHASES, Contexts
 from progressive.training.rmpgc.photos import PhotoPool
 from progressive.training.rmpgc.rate import bits_of_planes, parents_and_symbols
 from progressive.training.rmpgc.settings import SHIPPED, Settings
+from progressive.training.rmpgc.stage import Stage
 from progressive.training.settings import read_settings
 from progressive.training.workers import DEVICES, Worker, joined
 
@@ -154,7 +155,9 @@ class Course:
         """A new model at the end of a phase of the recipe; `prepared` may change the phase."""
         torch.manual_seed(self.seed)
         model = Trainee(transform=transform).to(self.worker.device)
-        phase = PHASES[name](model, Semantics().to(self.worker.device), self.settings, self.pool)
+        phase = PHASES[name](
+            model, Semantics().to(self.worker.device), self.settings, self.pool, lambda: self._coding(model)
+        )
         prepared(phase)
         phase.prepare(self._generator(0), fresh=True)
         fit, own = Fit(phase, self.settings), phase.own
@@ -165,6 +168,9 @@ class Course:
                 figures = ", ".join(f"{figure} {value:.4g}" for figure, value in fit.figures.items())
                 print(f"{name} {fit.step}/{own.steps}: {figures}", flush=True)
         return fit.average.eval()
+
+    def _coding(self, model: Trainee) -> Coding:
+        return fitted_coding(model.networks, model.analyse, self.pool.whole(self.settings.calibration_photos))
 
     def _generator(self, number: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, number))

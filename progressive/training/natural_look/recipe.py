@@ -51,9 +51,9 @@ class NaturalLook(Recipe[Trainee, Settings]):
         pool, semantics = PhotoPool(photos.training, device), Semantics().to(device)
         transform = faithful.transform.to(device)
         crops = CodedPool(
-            pool.photos, settings.coded_crops, settings.largest_crop, faithful.coding, transform, seed=self.seed
+            pool.photos, settings.coded_crops, settings.largest_crop, faithful.coding, faithful.analyse, seed=self.seed
         )
-        reception = Reception(crops, semantics.importance, device)
+        reception = Reception(crops, transform, semantics.importance, device)
         features, held_out = Features().to(device), watched(photos.held_out, device)
         make = partial(Look, model=model, settings=settings, features=features, reception=reception, held_out=held_out)
         return {name: partial(make, name) for name in settings.phases()}

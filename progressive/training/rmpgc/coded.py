@@ -21,9 +21,9 @@ from progressive.codecs.rmpgc.backbones.multiscale.model import Coding
 from progressive.codecs.rmpgc.backbones.multiscale.scales import BLOCK_SIDES, LEVELS, SCALES
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import state_of
 from progressive.codecs.rmpgc.backbones.multiscale.tile import Target, TileState, code_everything
-from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.codecs.rmpgc.layout import BLOCK
 from progressive.exact.coders import CostMeter
+from progressive.training.rmpgc.export import Analyse
 
 AT_ONCE = 8
 """Crops that are coded together."""
@@ -59,7 +59,7 @@ class CodedPhoto:
 
 
 @torch.inference_mode()
-def coded(photos: Sequence[Tensor], coding: Coding, transform: Transform) -> list[CodedPhoto]:
+def coded(photos: Sequence[Tensor], coding: Coding, analyse: Analyse) -> list[CodedPhoto]:
     """Codes photos of one size, bytes [3, H, W], as far as whole blocks cover them.
 
     They go through the networks side by side, as one would take about as long as eight: the base of one sees the next
@@ -69,7 +69,7 @@ def coded(photos: Sequence[Tensor], coding: Coding, transform: Transform) -> lis
     whole = [photo[:, : rows * BLOCK, : columns * BLOCK] for photo in photos]
     colours = [Colours.of(photo.permute(1, 2, 0).numpy()) for photo in photos]
     turned = [c.turned(w[None].float() / 255) for c, w in zip(colours, whole, strict=True)]
-    latent = [torch.cat(scale, 3) for scale in zip(*map(transform.analyse, turned), strict=True)]
+    latent = [torch.cat(scale, 3) for scale in zip(*map(analyse, turned), strict=True)]
     target = Target(latent, Choices(latent[0], 0.0, coding.tables, coding.points))
     state, meter = (
         TileState(rows, columns * len(photos), coding),
@@ -91,15 +91,15 @@ class CodedPool:
         photos: bytes [3, H, W], each side at least that of the crops.
         count: of crops, one of each photo before the second of any.
         side: of the crops in pixels, a multiple of 64.
-        coding, transform: how.
+        coding, analyse: how.
         seed: of where the crops are.
     """
 
     def __init__(
-        self, photos: list[Tensor], count: int, side: int, coding: Coding, transform: Transform, seed: int
+        self, photos: list[Tensor], count: int, side: int, coding: Coding, analyse: Analyse, seed: int
     ) -> None:
         self._photos, self._count, self._side, self._seed = photos, count, side, seed
-        self.how = coding, transform
+        self.how = coding, analyse
         self._coded: dict[int, CodedPhoto] = {}
 
     def draw(self, rng: np.random.Generator, count: int) -> list[CodedPhoto]:

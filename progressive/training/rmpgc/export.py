@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from progressive.codecs.rmpgc.backbones.multiscale import model
+from progressive.codecs.rmpgc.backbones.multiscale.analysis import Analysis
 from progressive.codecs.rmpgc.backbones.multiscale.calibration import fit
 from progressive.codecs.rmpgc.backbones.multiscale.model import POINT_NAMES, TABLE_NAMES, Coding
 from progressive.codecs.rmpgc.backbones.multiscale.probability import ProbabilityNetworks
@@ -20,17 +21,25 @@ from progressive.exact.layers import integers_of, layers_of
 from progressive.exact.weights import weight_file
 from progressive.files import write_atomically
 
+Analyse = Callable[[Tensor], list[Tensor]]
+"""Photos in their colours, 0..1 [N, 3, H, W] -> their latents, all scales."""
 
-def fitted_coding(networks: ProbabilityNetworks, transform: Transform, photos: Iterable[Tensor]) -> Coding:
+
+def fitted_coding(networks: ProbabilityNetworks, analyse: Analyse, photos: Iterable[Tensor]) -> Coding:
     """Rounds the probability networks and counts their tables over photos in their colours (0..1, [1, 3, H, W])."""
     exact = model.exact_networks(integers_of(networks))
     model.choose_kernel(exact, model.known_answer(exact), "auto")
     with torch.inference_mode():
-        return fit(exact, [transform.analyse(photo) for photo in photos])
+        return fit(exact, [analyse(photo) for photo in photos])
 
 
 def write_model(
-    out: Path, networks: ProbabilityNetworks, coding: Coding, transform: Transform, synthesis: Synthesis
+    out: Path,
+    networks: ProbabilityNetworks,
+    coding: Coding,
+    transform: Transform,
+    synthesis: Synthesis,
+    analysis: Analysis,
 ) -> None:
     """Writes the weight file: the networks, what `fitted_coding` found for them, and what makes pictures."""
     integers = integers_of(networks)
@@ -42,13 +51,13 @@ def write_model(
         tensors[model.POINTS + name] = torch.from_numpy(coding.points[name])
     for plane in range(1, PLANES + 1):
         tensors[f"{model.TIERS_OF_ROWS}{plane}"] = torch.from_numpy(coding.tier_of_row[plane])
-    for prefix, module in ((model.TRANSFORM, transform), (model.SYNTHESIS, synthesis)):
+    for prefix, module in ((model.TRANSFORM, transform), (model.SYNTHESIS, synthesis), (model.ANALYSIS, analysis)):
         tensors |= {prefix + name: t.detach().cpu() for name, t in module.state_dict().items()}
     write_atomically(out, weight_file(tensors, {"architecture": model.ARCHITECTURE, "synthesis": SHAPE}))
 
 
-def read_model(path: Path) -> tuple[ProbabilityNetworks, Transform, Synthesis]:
-    """The modules of a weight file, ready to be trained on.
+def read_model(path: Path) -> tuple[ProbabilityNetworks, Transform, Synthesis, Analysis]:
+    """The modules of a weight file, ready to be trained on; an analysis that it does not have is new.
 
     Transform and synthesis may have grown since (`take_over`). Raises UsageError if it is not a file of rmpgc, or has
     other probability networks.
@@ -62,7 +71,15 @@ def read_model(path: Path) -> tuple[ProbabilityNetworks, Transform, Synthesis]:
         layer.restore(weight, bias, shift)
     for prefix, module in ((model.TRANSFORM, transform), (model.SYNTHESIS, synthesis)):
         take_over(module, {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)})
-    return networks, transform, synthesis
+    analysis = Analysis()
+    if own := {n.removeprefix(model.ANALYSIS): t for n, t in tensors.items() if n.startswith(model.ANALYSIS)}:
+        take_over(analysis, own)
+    return networks, transform, synthesis, analysis
+
+
+def coding_of(path: Path) -> Coding:
+    """What decides the latents of a weight file, as it is there; raises UsageError if it is no file of rmpgc."""
+    return model.Model(model.load_tensors(path, any_synthesis=True)).coding
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from progressive.codecs.rmpgc.backbones.multiscale.analysis import Analysis
 from progressive.codecs.rmpgc.backbones.multiscale.probability import ProbabilityNetworks
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import Synthesis
 from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
@@ -25,13 +26,20 @@ class Trainee(nn.Module):
         networks: ProbabilityNetworks | None = None,
         transform: Transform | None = None,
         synthesis: Synthesis | None = None,
+        analysis: Analysis | None = None,
     ) -> None:
         super().__init__()
         self.networks = networks or ProbabilityNetworks()
         self.transform = transform or Transform()
         self.synthesis = synthesis or Synthesis()
         self.context = Context()
+        self.analysis = analysis or Analysis()
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def analyse(self, photos: Tensor) -> list[Tensor]:
+        """What the codec codes of photos in their colours, RGB in 0..1 [N, 3, H, W]: all scales."""
+        added = self.analysis(photos)
+        return [y + more for y, more in zip(self.transform.analyse(photos), added, strict=True)]
 
 
 class Semantics(nn.Module):

@@ -3,6 +3,7 @@
     context    a context model of the same strength as the codec's, which stands for it while the transform is trained
     transform  lifting steps, against that model, which is trained along
     entropy    probability networks, the transform fixed; rounded to integers towards the end
+    analysis   what an encoder adds for the synthesis, and that along with it, the coding fixed
     synthesis  the decoder's network, on photos as the codec codes them, under all conditions
 
 Legend: N photos of a batch; R x K blocks.
@@ -11,34 +12,24 @@ Legend: N photos of a batch; R x K blocks.
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
-from collections.abc import Sequence
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from progressive.codecs.rmpgc.backbones.multiscale.colours import Colours
 from progressive.codecs.rmpgc.backbones.multiscale.quantiser import STEP
 from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS, PLANES, plane_and_tier
-from progressive.training.phase import Loss, Phase
+from progressive.codecs.rmpgc.backbones.multiscale.tradeoff import BITS_OF_ERROR, LEAST_BITS
+from progressive.training.phase import Loss
+from progressive.training.rmpgc.analysing import Analysing
 from progressive.training.rmpgc.coded import CodedPhoto, CodedPool
 from progressive.training.rmpgc.context import cost_of, index_of
-from progressive.training.rmpgc.export import fitted_coding
-from progressive.training.rmpgc.model import Semantics, Trainee
-from progressive.training.rmpgc.photos import PhotoPool
+from progressive.training.rmpgc.model import Trainee
 from progressive.training.rmpgc.rate import bits_of_planes, rate_of
 from progressive.training.rmpgc.received import Reception
-from progressive.training.rmpgc.settings import PhaseSettings, Settings
+from progressive.training.rmpgc.stage import ERROR_FLOOR, FIRST_LOOK, Stage, turned
 from progressive.training.rmpgc.start import start_from_marginals
-
-FIRST_LOOK = 32
-"""Crops that starting values are taken from."""
-
-ERROR_FLOOR = 1e-6
-"""Mean squared error below which nothing is gained (60 dB)."""
 
 TYPICAL_BITS = (0.036, 0.083, 0.204, 0.393, 0.954)
 """Bits a pixel of the base and of each plane: all count alike in the loss."""
@@ -49,56 +40,8 @@ LEVEL_SHARES = tuple(share / 2 for share in (0.28, 0.3, 0.27, 0.15) for _ in ran
 FINENESS = (-0.3, 3.4)
 """Range of the halvings of the base's step that the transform is trained at."""
 
-BITS_OF_ERROR = 13.0
-"""Bits for a unit of squared error, with bins of width one: the slope that the codec's own rate-distortion curve has at
-each plane. At high rates it would be 6 / ln 2 = 8.7; with that a transform gives up details for bits at a loss."""
-
-LEAST_BITS = 200.0
-
 FIRST_FILTERS = 0.002
 """Standard deviation of the lifting filters to begin with: opacities learn nothing from none."""
-
-
-class Stage(Phase[Trainee]):
-    """A phase of the codec; photos are RGB in 0..1, [N, 3, H, W].
-
-    Args:
-        semantics: what pictures are compared by.
-        pool: photos to train on.
-        held_out: to watch, as `photos.watched` gives them.
-    """
-
-    stage: ClassVar[str]
-    own: PhaseSettings
-
-    def __init__(
-        self,
-        model: Trainee,
-        semantics: Semantics,
-        settings: Settings,
-        pool: PhotoPool,
-        held_out: Sequence[Tensor] = (),
-    ) -> None:
-        super().__init__(self.stage, model, settings.phase(self.stage))
-        self.semantics, self.settings, self.pool, self.held_out = semantics, settings, pool, held_out
-
-    def configure(self, model: Trainee, step: int) -> None:
-        model.networks.set_rounding(self.rounding(step))
-
-    def rounding(self, step: int) -> str:
-        """How the probability networks compute at a step (`Conv.rounding`)."""
-        return "none"
-
-    @torch.no_grad()
-    def report(self, model: Trainee) -> str:
-        return self.quality(model) if self.held_out else ""
-
-    @abstractmethod
-    def quality(self, model: Trainee) -> str:
-        """How good the model is on the photos set aside, of which there are some."""
-
-    def _mixed(self, device: torch.device) -> torch.autocast:
-        return torch.autocast(device.type, torch.bfloat16, enabled=self.settings.mixed_precision)
 
 
 class Contexts(Stage):
@@ -140,7 +83,7 @@ class Contexts(Stage):
         lines = []
         for fineness in range(PLANES):
             level = torch.full((1,), float(fineness), device=self.pool.device)
-            found = [(*self._costs(model, x, level), x) for x in map(_turned, self.held_out)]
+            found = [(*self._costs(model, x, level), x) for x in map(turned, self.held_out)]
             bpp = sum(float(b) for b, *_ in found) / sum(x[0, 0].numel() for *_, x in found)
             psnr = np.mean([-10 * math.log10(float(e) / x.numel() + ERROR_FLOOR) for _, _, e, x in found])
             lines.append(f"{bpp:.4f} bpp {psnr:.2f} dB")
@@ -198,7 +141,7 @@ class Entropy(Stage):
         photos = self.pool.draw(rng, self.own.batch, self.own.crop)
         level = int(rng.choice(LEVELS, p=LEVEL_SHARES)) + 1
         with torch.no_grad():
-            latent = self.model.transform.analyse(photos)
+            latent = self.model.analyse(photos)
         with self._mixed(photos.device):
             rate = rate_of(self.model.networks, latent, level)
         pixels, plane = photos[:, 0].numel(), plane_and_tier(level)[0]
@@ -208,7 +151,7 @@ class Entropy(Stage):
         return Loss(total, {"base bpp": base.detach(), f"level {level} bpp": coded_bits.detach()})
 
     def quality(self, model: Trainee) -> str:
-        latents = [model.transform.analyse(_turned(photo)) for photo in self.held_out]
+        latents = [model.analyse(turned(photo)) for photo in self.held_out]
         total = torch.stack([bits_of_planes(model.networks, latent) for latent in latents]).sum(0)
         planes = (total.sum(1) / sum(photo[0, 0].numel() for photo in self.held_out)).tolist()
         return f"bpp {' + '.join(f'{bits:.4f}' for bits in planes)} = {sum(planes):.4f}"
@@ -248,11 +191,9 @@ class Decoding(Stage):
 
     @cached_property
     def _reception(self) -> Reception:
-        photos = self.pool.whole(self.settings.calibration_photos)
-        coding = fitted_coding(self.model.networks, self.model.transform, photos)
         count, side = self.settings.coded_crops, self.own.crop
-        crops = CodedPool(self.pool.photos, count, side, coding, self.model.transform, seed=0)
-        return Reception(crops, self.semantics.importance, self.pool.device)
+        crops = CodedPool(self.pool.photos, count, side, self.coding(), self.model.analyse, seed=0)
+        return Reception(crops, self.model.transform, self.semantics.importance, self.pool.device)
 
     def quality(self, model: Trainee) -> str:
         gains = torch.zeros(LEVELS + 1)
@@ -278,9 +219,6 @@ def _logarithm(bits: Tensor) -> Tensor:
     return torch.log(bits + LEAST_BITS).mean()
 
 
-def _turned(photo: Tensor) -> Tensor:
-    """A photo [1, 3, H, W] in its colours."""
-    return Colours.of((photo[0] * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()).turned(photo)
-
-
-PHASES: dict[str, type[Stage]] = {stage.stage: stage for stage in (Contexts, Transforming, Entropy, Decoding)}
+PHASES: dict[str, type[Stage]] = {
+    stage.stage: stage for stage in (Contexts, Transforming, Entropy, Analysing, Decoding)
+}

@@ -28,14 +28,18 @@ class PhotoPool:
 
     def draw(self, rng: np.random.Generator, count: int, side: int) -> Tensor:
         """Random square crops, half of them mirrored, turned to their photos' colours: 0..1, [count, 3, side, side]."""
+        return torch.cat([colours.turned(crop) for crop, colours in self.draw_each(rng, count, side)])
+
+    def draw_each(self, rng: np.random.Generator, count: int, side: int) -> list[tuple[Tensor, Colours]]:
+        """The same as they are, RGB in 0..1 [1, 3, side, side], each with its photo's colours."""
         crops = []
         for _ in range(count):
             number = int(rng.integers(len(self.photos)))
             photo = self.photos[number]
             top, left = (int(rng.integers(n - side + 1)) for n in photo.shape[1:])
             crop = photo[None, :, top : top + side, left : left + side].float() / 255
-            crops.append(self.colours[number].turned(crop.flip(3) if rng.random() < 0.5 else crop))
-        return torch.cat(crops)
+            crops.append((crop.flip(3) if rng.random() < 0.5 else crop, self.colours[number]))
+        return crops
 
     def whole(self, count: int) -> list[Tensor]:
         """The first photos in their colours, as far as whole blocks go: 0..1 on the CPU, [1, 3, H, W]."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import state_of
+from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.codecs.rmpgc.layout import BLOCK
 from progressive.training.rmpgc.coded import CodedPhoto, CodedPool, coded
 from progressive.training.rmpgc.conditions import BASE, Importance, draw_states
@@ -39,12 +40,13 @@ class Reception:
 
     Args:
         pool: crops, coded once.
+        transform: what makes linear pictures of them.
         importance: what a mask would rank their blocks by.
         device: where batches are wanted.
     """
 
-    def __init__(self, pool: CodedPool, importance: Importance, device: torch.device) -> None:
-        self._pool, self._importance, self._device = pool, importance, device
+    def __init__(self, pool: CodedPool, transform: Transform, importance: Importance, device: torch.device) -> None:
+        self._pool, self._transform, self._importance, self._device = pool, transform, importance, device
 
     def draw(self, rng: np.random.Generator, count: int, *, highest: int = LEVELS) -> Received:
         """So many crops under the conditions of `draw_states`."""
@@ -68,6 +70,6 @@ class Reception:
     def _received(self, drawn: list[CodedPhoto], photos: Tensor, states: Tensor) -> Received:
         each = [crop.at(state) for crop, state in zip(drawn, states.cpu(), strict=True)]
         values = [torch.cat(scale).to(self._device) for scale in zip(*each, strict=True)]
-        turned = self._pool.how[1].synthesise(values)
+        turned = self._transform.synthesise(values)
         linear = torch.cat([crop.colours.restored(y[None]) for crop, y in zip(drawn, turned, strict=True)])
         return Received(photos, linear, states)

@@ -15,7 +15,8 @@ from progressive.codecs.rmpgc.backbones.lsgan.contexts import ROWS_OF_CHANNEL, S
 from progressive.codecs.rmpgc.backbones.lsgan.layers import base_of, decomposed, to_layers
 from progressive.codecs.rmpgc.backbones.lsgan.quantiser import LEVELS, nearest
 from progressive.codecs.rmpgc.backbones.lsgan.variants import VARIANTS, Variant
-from progressive.codecs.rmpgc.backbones.masked.latent import mapped, to_blocks
+from progressive.codecs.rmpgc.backbones.masked.latent import mapped
+from progressive.codecs.rmpgc.blocks import to_blocks
 from progressive.codecs.rmpgc.layout import BLOCK
 from progressive.errors import UsageError
 from progressive.exact.coders import CountCollector

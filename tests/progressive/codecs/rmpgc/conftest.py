@@ -38,7 +38,7 @@ def photo() -> Photo:
 def latent(model: Model, photo: Photo) -> list[Tensor]:
     """Of the photo, in the usual colours."""
     with torch.inference_mode():
-        return latent_of(photo, layout_of(photo.shape[1], photo.shape[0]), model.transform.analyse)
+        return latent_of(photo, layout_of(photo.shape[1], photo.shape[0]), model.analyse)
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ def as_tensor(photo: np.ndarray) -> Tensor:
 @pytest.fixture(scope="module")
 def known() -> CodedPhoto:
     model = frozen_model()
-    return coded([as_tensor(PHOTO)], model.coding, model.transform)[0]
+    return coded([as_tensor(PHOTO)], model.coding, model.analyse)[0]
 
 
 def everywhere(state: int) -> Tensor:
@@ -74,7 +74,7 @@ def test_photos_that_are_coded_side_by_side_are_each_their_own() -> None:
     """Cut to whole blocks, in their own colours, nearer to themselves than to each other."""
     model = frozen_model()
     photos = [as_tensor(sample_photo(name)[20:150, 60:130].copy()) for name in ("coffee", "astronaut")]
-    found = coded(photos, model.coding, model.transform)
+    found = coded(photos, model.coding, model.analyse)
     latents = []
     for photo, one in zip(photos, found, strict=True):
         assert torch.equal(one.photo, photo[:, :128, :64])
@@ -83,7 +83,7 @@ def test_photos_that_are_coded_side_by_side_are_each_their_own() -> None:
         shapes = [(2, c, s, s) for c, s in zip(CHANNELS, BLOCK_SIDES, strict=True)]
         assert all([tuple(v.shape) for v in values] == shapes for values in one.values)
         with torch.inference_mode():
-            latents.append(model.transform.analyse(one.colours.turned(one.photo[None].float() / 255)))
+            latents.append(model.analyse(one.colours.turned(one.photo[None].float() / 255)))
     for one, own, other in zip(found, latents, reversed(latents), strict=True):
         values = one.at(torch.full((2, 1), state_of(SCALES, LEVELS)))
         error, beside = (
@@ -105,7 +105,7 @@ def test_a_pool_codes_crops_together_when_one_is_first_drawn_and_keeps_them(monk
     photos = [ramp, 1000 + torch.zeros(3, BLOCK, BLOCK, dtype=torch.long)]
 
     def pool(seed: int) -> CodedPool:
-        return CodedPool(photos, count, BLOCK, model.coding, model.transform, seed)
+        return CodedPool(photos, count, BLOCK, model.coding, model.analyse, seed)
 
     drawn = pool(0).draw(np.random.default_rng(0), 200)
     assert sorted(len(crops) for crops in seen) == [3, AT_ONCE]

@@ -85,7 +85,7 @@ def tensors() -> dict[str, Tensor]:
 
 def test_the_weights_of_a_file_are_those_that_training_begins_with() -> None:
     stored = load_file(WEIGHTS)
-    _, transform, synthesis = read_model(WEIGHTS)
+    _, transform, synthesis, _ = read_model(WEIGHTS)
     for prefix, module in ((model_module.TRANSFORM, transform), (model_module.SYNTHESIS, synthesis)):
         for name, tensor in module.state_dict().items():
             assert torch.equal(tensor, stored[prefix + name]), name
@@ -99,7 +99,7 @@ def test_the_file_of_a_smaller_synthesis_is_taken_over(
     before = {name: t for name, t in tensors.items() if name.startswith("synthesis.")}
     size = synthesis_module.EXPANDED
     monkeypatch.setattr(synthesis_module, "EXPANDED", size + 32)
-    _, transform, synthesis = read_model(saved(tensors, tmp_path / "small.safetensors"))
+    _, transform, synthesis, _ = read_model(saved(tensors, tmp_path / "small.safetensors"))
     assert isinstance(transform, Transform)
     widened = synthesis.state_dict()["body.0.narrow.weight"]
     assert torch.equal(widened[:, :size], before["synthesis.body.0.narrow.weight"])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from progressive.__main__ import main
+from progressive.codecs.rmpgc.backbones.multiscale.model import WEIGHTS, Coding, Model
 from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS, PLANES, SCALES
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import state_of
 from progressive.errors import RunError, UsageError
@@ -25,11 +26,13 @@ from progressive.training.fit import Fit
 from progressive.training.loop import Training
 from progressive.training.recipe import run
 from progressive.training.rmpgc.conditions import BASE, draw_states
+from progressive.training.rmpgc.export import fitted_coding
 from progressive.training.rmpgc.model import Semantics, Trainee
 from progressive.training.rmpgc.phases import PHASES
 from progressive.training.rmpgc.photos import PhotoPool, watched
 from progressive.training.rmpgc.recipe import Rmpgc, train
 from progressive.training.rmpgc.settings import SHIPPED, PhaseSettings, Settings
+from progressive.training.rmpgc.stage import Stage
 from progressive.training.settings import read_settings
 from progressive.training.workers import Worker
 
@@ -48,6 +51,7 @@ QUICK = replace(
     context=PHASE,
     transform=PHASE,
     entropy=PHASE,
+    analysis=PHASE,
     synthesis=PHASE,
 )
 
@@ -72,12 +76,21 @@ def pool() -> PhotoPool:
     return PhotoPool([sample_photo("astronaut")[:128, 64:256]], CPU)
 
 
+def staged(
+    name: str, model: Trainee, settings: Settings, pool: PhotoPool, held_out: Sequence[torch.Tensor] = ()
+) -> Stage:
+    def coding() -> Coding:
+        return fitted_coding(model.networks, model.analyse, pool.whole(settings.calibration_photos))
+
+    return PHASES[name](model, Semantics(), settings, pool, coding, held_out)
+
+
 def training(
     state: Path, pool: PhotoPool, plan: Agenda, settings: Settings, log: Callable[[str], None], *, seed: int = 0
 ) -> Training[Trainee]:
     torch.manual_seed(seed)
-    model, semantics = Trainee(), Semantics()
-    phases = {name: partial(stage, model, semantics, settings, pool) for name, stage in PHASES.items()}
+    model = Trainee()
+    phases = {name: partial(staged, name, model, settings, pool) for name in PHASES}
     checkpoints = Checkpoints(state, "rmpgc")
     return Training(model, phases, plan, settings, worker=ALONE, checkpoints=checkpoints, log=log)
 
@@ -95,7 +108,7 @@ def test_a_phase_changes_what_it_trains_and_its_loss_falls_on_a_fixed_batch(name
     torch.manual_seed(0)
     own = replace(PHASE, steps=8)
     settings = replace(QUICK, **{name: own}, rounded_share=0.0, averaging=0.5)
-    phase = PHASES[name](Trainee(), Semantics(), settings, pool)
+    phase = staged(name, Trainee(), settings, pool)
     phase.prepare(np.random.default_rng(0), fresh=True)
     fit = Fit(phase, settings)
     before = weights_of(phase.model)
@@ -106,6 +119,7 @@ def test_a_phase_changes_what_it_trains_and_its_loss_falls_on_a_fixed_batch(name
         "context": {"context"},
         "transform": {"context", "transform"},
         "entropy": {"networks"},
+        "analysis": {"analysis", "synthesis"},
         "synthesis": {"synthesis"},
     }
     assert changed == expected[name]
@@ -115,7 +129,7 @@ def test_a_phase_changes_what_it_trains_and_its_loss_falls_on_a_fixed_batch(name
 
 @pytest.mark.parametrize(
     ("name", "figures"),
-    [("context", PLANES), ("entropy", PLANES + 1), ("synthesis", LEVELS + 1)],
+    [("context", PLANES), ("entropy", PLANES + 1), ("analysis", PLANES + 1), ("synthesis", LEVELS + 1)],
 )
 def test_a_phase_reports_how_good_the_model_is_at_every_plane_or_level(
     name: str, figures: int, pool: PhotoPool
@@ -123,12 +137,12 @@ def test_a_phase_reports_how_good_the_model_is_at_every_plane_or_level(
     """Better the finer; an untrained synthesis gains nothing."""
     torch.manual_seed(0)
     watched = [pool.photos[0][None, :, :128, :64].float() / 255]
-    phase = PHASES[name](Trainee(), Semantics(), QUICK, pool, watched)
+    phase = staged(name, Trainee(), QUICK, pool, watched)
     phase.prepare(np.random.default_rng(0), fresh=True)
     line = phase.report(phase.model)
     assert "\n" not in line
     found = [float(x) for x in re.findall(r"(?<![(\d.+-])\d+\.\d+", line)]
-    if name == "context":
+    if name in ("context", "analysis"):
         bits, quality = found[::2], found[1::2]
         assert len(bits) == figures
         assert quality == sorted(quality)
@@ -175,9 +189,9 @@ def test_an_interrupted_run_that_goes_on_ends_as_one_that_was_not(
 
 
 def test_networks_are_rounded_in_the_last_steps_of_their_phase_alone(pool: PhotoPool) -> None:
-    model, semantics = Trainee(), Semantics()
+    model = Trainee()
     settings = replace(QUICK, rounded_share=0.25, entropy=replace(PHASE, steps=100))
-    phases = {name: PHASES[name](model, semantics, settings, pool) for name in PHASES}
+    phases = {name: staged(name, model, settings, pool) for name in PHASES}
     found = [phases["entropy"].rounding(step) for step in (0, 74, 75, 99)]
     assert found == ["none", "none", *["straight-through"] * 2]
     assert {phases[name].rounding(99) for name in ("context", "transform", "synthesis")} == {"none"}
@@ -185,7 +199,7 @@ def test_networks_are_rounded_in_the_last_steps_of_their_phase_alone(pool: Photo
 
 def test_filters_start_small_where_the_transform_knows_nothing(pool: PhotoPool) -> None:
     """Of none at all, opacities would learn nothing."""
-    phase = PHASES["transform"](Trainee(), Semantics(), QUICK, pool)
+    phase = staged("transform", Trainee(), QUICK, pool)
     weight = phase.model.transform.update.filters.weight
     phase.prepare(np.random.default_rng(0), fresh=False)
     assert not weight.any()
@@ -233,6 +247,19 @@ def test_a_loss_that_is_no_number_ends_the_run_in_one_line(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_run_of_the_encoder_and_the_decoder_alone_keeps_how_they_are_coded(folder: Path, tmp_path: Path) -> None:
+    """What the weights before have coded opens with those after, whose encoder and synthesis have changed."""
+    out = tmp_path / "weights.safetensors"
+    out.write_bytes(WEIGHTS.read_bytes())
+    settings = replace(QUICK, resumed_phases=("analysis", "synthesis"), keep_coding=True)
+    run(recipe(settings, out, silent), [folder], resume=True)
+    before, after = Model.load(), Model.load(out)
+    assert (after.id, after.linear_id) == (before.id, before.linear_id)
+    assert after.synthesis_id != before.synthesis_id
+    assert after.analysis is not None
+    assert any(weight.any() for weight in after.analysis.leave.parameters())
+
+
 def test_states_are_drawn_over_all_conditions(pool: PhotoPool) -> None:
     photos = pool.draw(np.random.default_rng(0), 1, 128).expand(400, -1, -1, -1)
     states = draw_states(photos, Semantics().importance, np.random.default_rng(1))
@@ -271,7 +298,7 @@ def test_both_profiles_are_shipped_and_can_be_limited() -> None:
     assert all(gpu.phase(name).batch > cpu.phase(name).batch for name in PHASES)
     limited = cpu.limited(photos=7, steps=0)
     assert limited.photos == 7
-    assert [limited.phase(name).steps for name in PHASES] == [0, 0, 0, 0]
+    assert [limited.phase(name).steps for name in PHASES] == [0] * len(PHASES)
     assert limited.entropy.batch == cpu.entropy.batch
 
 
@@ -288,7 +315,8 @@ def test_both_profiles_are_shipped_and_can_be_limited() -> None:
         ("coded_crops = 1500", "coded_crops = 0", "numbers of photos must be above 0"),
         ("look_weight = 0.1", "look_weight = -0.1", "weights must not be negative"),
         ("rounded_share = 0.3", "rounded_share = 1.3", "rounded_share must lie in"),
-        ('"synthesis"]', '"joint"]', "resumed_phases are some of context, transform, entropy, synthesis"),
+        ('"synthesis"]', '"joint"]', "resumed_phases are some of context, transform, entropy, analysis, synthesis"),
+        ("keep_coding = false", "keep_coding = true", "keep_coding: entropy would change it"),
         ("learning_rate = 5e-3", "learning_rate = 0.0", "learning rates must be above 0"),
         ("[cpu]", "[cpu", "cannot read the settings"),
     ],

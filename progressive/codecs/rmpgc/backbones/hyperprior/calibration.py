@@ -24,7 +24,8 @@ from progressive.codecs.rmpgc.backbones.hyperprior.tables import (
     with_escape,
 )
 from progressive.codecs.rmpgc.backbones.hyperprior.tables import ENHANCE as OTHERS
-from progressive.codecs.rmpgc.backbones.masked.latent import Layer, mapped, to_blocks
+from progressive.codecs.rmpgc.backbones.masked.latent import Layer, mapped
+from progressive.codecs.rmpgc.blocks import to_blocks
 from progressive.exact.coders import CountCollector, SymbolCoder
 from progressive.exact.laplace import ESCAPE, MAX_INDEX, assumed_rows
 from progressive.exact.tables import FrequencyTable, frequencies_from_counts

@@ -25,7 +25,8 @@ from progressive.codecs.rmpgc.backbones.hyperprior.choices import BRIGHTNESS_PRI
 from progressive.codecs.rmpgc.backbones.hyperprior.coding import Coding
 from progressive.codecs.rmpgc.backbones.hyperprior.quantiser import Quantiser
 from progressive.codecs.rmpgc.backbones.hyperprior.tables import BASE_TABLES, ENHANCE_TABLES
-from progressive.codecs.rmpgc.backbones.masked.latent import Layer, from_blocks, to_blocks
+from progressive.codecs.rmpgc.backbones.masked.latent import Layer
+from progressive.codecs.rmpgc.blocks import from_blocks, to_blocks
 from progressive.runtime.precision import fast_floats
 from progressive.transforms.cells import CellTransform
 

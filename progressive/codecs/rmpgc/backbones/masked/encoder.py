@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from progressive.codec import Photo
 from progressive.codecs.rmpgc.backbone import CodedTile
-from progressive.codecs.rmpgc.backbones.masked.latent import Layer, cut, mapped, to_blocks
+from progressive.codecs.rmpgc.backbones.masked.latent import Layer, cut, mapped
 from progressive.codecs.rmpgc.backbones.masked.model import Model
 from progressive.codecs.rmpgc.backbones.masked.picture import latent_of, picture_of
 from progressive.codecs.rmpgc.backbones.masked.tile import TileState
+from progressive.codecs.rmpgc.blocks import to_blocks
 from progressive.codecs.rmpgc.layout import BLOCK, Layout, Window
 from progressive.exact.records import Recorder
 from progressive.semantics.complexity import latent_complexity

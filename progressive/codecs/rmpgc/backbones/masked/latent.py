@@ -42,17 +42,3 @@ def mapped(
         [change(part, side) for part, (_, side) in zip(layer, shape, strict=True)]
         for layer, shape in zip(layers, shapes, strict=True)
     ]
-
-
-def to_blocks(values: Tensor, side: int) -> Tensor:
-    """[1, C, R s, K s] -> [R K, C, s, s]."""
-    _, channels, height, width = values.shape
-    grid = values.reshape(channels, height // side, side, width // side, side)
-    return grid.permute(1, 3, 0, 2, 4).reshape(-1, channels, side, side)
-
-
-def from_blocks(blocks: Tensor, rows: int, columns: int) -> Tensor:
-    """[R K, C, s, s] -> [1, C, R s, K s]."""
-    _, channels, side, _ = blocks.shape
-    grid = blocks.reshape(rows, columns, channels, side, side).permute(2, 0, 3, 1, 4)
-    return grid.reshape(1, channels, rows * side, columns * side)

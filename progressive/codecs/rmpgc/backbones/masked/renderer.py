@@ -11,10 +11,11 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from progressive.codec import Photo
-from progressive.codecs.rmpgc.backbones.masked.latent import Layer, from_blocks, mapped, to_blocks, zeros
+from progressive.codecs.rmpgc.backbones.masked.latent import Layer, mapped, zeros
 from progressive.codecs.rmpgc.backbones.masked.model import Model
 from progressive.codecs.rmpgc.backbones.masked.picture import picture_of
 from progressive.codecs.rmpgc.backbones.masked.tile import TileState
+from progressive.codecs.rmpgc.blocks import from_blocks, to_blocks
 from progressive.codecs.rmpgc.layout import Layout
 from progressive.runtime.stopping import Stop, never
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from progressive.codecs.rmpgc.backbones.masked.latent import Layer, mapped, to_blocks, zeros
+from progressive.codecs.rmpgc.backbones.masked.latent import Layer, mapped, zeros
 from progressive.codecs.rmpgc.backbones.masked.model import Coding
+from progressive.codecs.rmpgc.blocks import to_blocks
 from progressive.exact.coders import RangeSymbolDecoder, SymbolCoder
 
 

@@ -67,7 +67,7 @@ class Multiscale(Model):
     def code(self, photo: Photo, layout: Layout) -> Coded:
         colours = Colours.of(photo)
         with torch.inference_mode(), one_thread():
-            latent = latent_of(photo, layout, lambda rgb: self.transform.analyse(colours.turned(rgb)))
+            latent = latent_of(photo, layout, lambda rgb: self.analyse(colours.turned(rgb)))
             return Coded(colours.to_bytes(), code_tiles(latent, layout, self.coding))
 
     def weights(self, coded: Coded, layout: Layout, meaning: CoarseMap | None, context: str) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 import progressive.exact.known_answer as exact
 from progressive.codec import FAITHFUL
 from progressive.codecs.rmpgc.backbones.multiscale import quantiser, scales
+from progressive.codecs.rmpgc.backbones.multiscale.analysis import Analysis
 from progressive.codecs.rmpgc.backbones.multiscale.coding import ESCAPE_TABLE, PLANE_ROWS, REACHES, look_of, table_of
 from progressive.codecs.rmpgc.backbones.multiscale.natural import load_natural
 from progressive.codecs.rmpgc.backbones.multiscale.points import PointTables
@@ -42,6 +43,7 @@ ARCHITECTURE = "multiscale-2"
 
 NETWORKS, TABLES, TIERS_OF_ROWS = "probability.", "tables.", "tiers."
 POINTS, TRANSFORM, SYNTHESIS = "points.", "transform.", "synthesis."
+ANALYSIS = "analysis."
 KNOWN_ANSWER = "known_answer"
 
 M = TypeVar("M", bound=nn.Module)
@@ -83,7 +85,7 @@ class Model:
     Args:
         tensors: as in the weight file. `probability.*` (integers), `tables.*` (frequencies) and `tiers.*` (of each
             row of a plane's look) decide the latents, `known_answer` proves them; `points.*`, `transform.*` and
-            `synthesis.*` make pictures of them.
+            `synthesis.*` make pictures of them. `analysis.*` is the encoder's alone, and may be missing.
         kernel: how the networks compute (`layers.KERNELS`); "auto" takes the fastest that is exact here.
 
     Raises UsageError if tensors are missing or have the wrong shape, or if the networks are not exact here.
@@ -94,6 +96,8 @@ class Model:
         try:
             self.transform = _restored(Transform(), _below(self._tensors, TRANSFORM))
             self.synthesis = _restored(Synthesis(), _below(self._tensors, SYNTHESIS))
+            analysis = _below(self._tensors, ANALYSIS)
+            self.analysis = _restored(Analysis(), analysis) if analysis else None
             self.known_answer = self._tensors[KNOWN_ANSWER]
             self._integers = _below(self._tensors, NETWORKS)
             networks = exact_networks(self._integers)
@@ -111,6 +115,13 @@ class Model:
     def __reduce__(self) -> tuple[type[Self], tuple[dict[str, Tensor]]]:
         """Pickles are of the tensors alone: how to compute is chosen anew where they are read."""
         return type(self), (self._tensors,)
+
+    def analyse(self, photos: Tensor) -> list[Tensor]:
+        """The latent that an encoder begins with, all scales, of photos in their colours, 0..1 [N, 3, 64 R, 64 K]."""
+        latent = self.transform.analyse(photos)
+        if self.analysis is None:
+            return latent
+        return [y + more for y, more in zip(latent, self.analysis(photos), strict=True)]
 
     def coding_on(self, device: str) -> Coding:
         """What decides the latents, on a device; raises UsageError if it does not compute them exactly."""

@@ -26,6 +26,7 @@ from progressive.codecs.rmpgc.backbones.multiscale.scales import (
     TIERS,
     plane_and_tier,
 )
+from progressive.codecs.rmpgc.blocks import to_blocks
 from progressive.exact.coders import RangeSymbolDecoder, SymbolCoder
 
 if TYPE_CHECKING:
@@ -228,14 +229,6 @@ def code_everything(state: TileState, target: Target, coder: SymbolCoder) -> Ite
 def padded_count(blocks: int) -> int:
     """How many blocks are computed for so many: a power of two, or a multiple of 16 beyond."""
     return 1 << (blocks - 1).bit_length() if blocks <= 16 else -(-blocks // 16) * 16
-
-
-def to_blocks(values: Tensor, side: int) -> Tensor:
-    """[1, C, rows * side, columns * side] -> [rows * columns, C, side, side], channels_last."""
-    _, channels, height, width = values.shape
-    grid = values.reshape(channels, height // side, side, width // side, side)
-    blocks = grid.permute(1, 3, 0, 2, 4).reshape(-1, channels, side, side)
-    return blocks.contiguous(memory_format=torch.channels_last)
 
 
 _copied = partial(torch.clone, memory_format=torch.channels_last)

@@ -12,7 +12,8 @@ from progressive.codecs.rmpgc.backbones.hyperprior.choices import Choices
 from progressive.codecs.rmpgc.backbones.hyperprior.encoder import Wanted, layers_of
 from progressive.codecs.rmpgc.backbones.hyperprior.model import Model
 from progressive.codecs.rmpgc.backbones.hyperprior.tables import ENHANCE as OTHERS
-from progressive.codecs.rmpgc.backbones.masked.latent import mapped, to_blocks
+from progressive.codecs.rmpgc.backbones.masked.latent import mapped
+from progressive.codecs.rmpgc.blocks import to_blocks
 from progressive.exact.coders import CostMeter
 from progressive.exact.laplace import LEAST_SCALE, STEPS
 

@@ -10,7 +10,8 @@ from progressive.codecs.rmpgc.backbones.hyperprior.channels import ENHANCE
 from progressive.codecs.rmpgc.backbones.hyperprior.coding import Coding
 from progressive.codecs.rmpgc.backbones.hyperprior.model import Model
 from progressive.codecs.rmpgc.backbones.hyperprior.tables import SHAPES, with_escape
-from progressive.codecs.rmpgc.backbones.masked.latent import Layer, mapped, to_blocks
+from progressive.codecs.rmpgc.backbones.masked.latent import Layer, mapped
+from progressive.codecs.rmpgc.blocks import to_blocks
 from progressive.exact.coders import CostMeter, RangeSymbolDecoder, RangeSymbolEncoder
 from progressive.exact.laplace import ESCAPE, MAX_INDEX
 from progressive.exact.tables import FrequencyTable

@@ -18,7 +18,8 @@ from frozen_hyperprior import frozen_model
 from skimage import data
 
 from progressive.codecs.rmpgc.backbones.hyperprior.channels import ENHANCE, HYPER_CHANNELS, HYPER_REACH, PARTS
-from progressive.codecs.rmpgc.backbones.masked.latent import Layer, mapped, to_blocks
+from progressive.codecs.rmpgc.backbones.masked.latent import Layer, mapped
+from progressive.codecs.rmpgc.blocks import to_blocks
 from progressive.exact.coders import RangeSymbolDecoder, RangeSymbolEncoder
 from progressive.exact.layers import int8_is_fast
 

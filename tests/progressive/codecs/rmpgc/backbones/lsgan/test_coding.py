@@ -11,7 +11,8 @@ from progressive.codecs.rmpgc.backbones.lsgan.coding import TableCoding
 from progressive.codecs.rmpgc.backbones.lsgan.contexts import SHAPES, TABLE, passes, rows_of
 from progressive.codecs.rmpgc.backbones.lsgan.quantiser import REACH
 from progressive.codecs.rmpgc.backbones.lsgan.variants import SIDE, VARIANTS
-from progressive.codecs.rmpgc.backbones.masked.latent import Layer, to_blocks
+from progressive.codecs.rmpgc.backbones.masked.latent import Layer
+from progressive.codecs.rmpgc.blocks import to_blocks
 from progressive.errors import BitstreamError
 from progressive.exact.coders import CostMeter, RangeSymbolDecoder, RangeSymbolEncoder
 from progressive.exact.tables import FrequencyTable

@@ -20,8 +20,9 @@ from progressive.codecs.rmpgc.backbones.lsgan.backbone import Lsgan
 from progressive.codecs.rmpgc.backbones.lsgan.model import Model
 from progressive.codecs.rmpgc.backbones.lsgan.quantiser import REACH
 from progressive.codecs.rmpgc.backbones.lsgan.variants import SIDE, VARIANTS
-from progressive.codecs.rmpgc.backbones.masked.latent import Layer, from_blocks, mapped, to_blocks
+from progressive.codecs.rmpgc.backbones.masked.latent import Layer, mapped
 from progressive.codecs.rmpgc.backbones.masked.tile import TileState
+from progressive.codecs.rmpgc.blocks import from_blocks, to_blocks
 from progressive.codecs.rmpgc.codec import Rmpgc
 from progressive.codecs.rmpgc.decoder import RmpgcDecoder
 from progressive.codecs.rmpgc.layout import Layout

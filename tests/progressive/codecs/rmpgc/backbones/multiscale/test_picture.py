@@ -94,10 +94,10 @@ def test_a_latent_made_in_pieces_is_the_whole_one(model: Model, stripe: Photo, m
     layout = layout_of(stripe.shape[1], stripe.shape[0])
     with torch.inference_mode():
         assert len(list(pieces(layout, MARGIN))) == 1
-        whole = latent_of(stripe, layout, model.transform.analyse)
+        whole = latent_of(stripe, layout, model.analyse)
         monkeypatch.setattr(photo_pieces, "PIECE", 1)
         assert len(list(pieces(layout, MARGIN))) == 16
-        parts = latent_of(stripe, layout, model.transform.analyse)
+        parts = latent_of(stripe, layout, model.analyse)
     for part, expected in zip(parts, whole, strict=True):
         torch.testing.assert_close(part, expected, atol=2e-3, rtol=0)
 

@@ -27,8 +27,8 @@ from progressive.codecs.rmpgc.backbones.multiscale.tile import (
     Target,
     TileState,
     code_everything,
-    to_blocks,
 )
+from progressive.codecs.rmpgc.blocks import to_blocks
 from progressive.exact.coders import CostMeter, RangeSymbolDecoder, RangeSymbolEncoder
 from progressive.exact.tables import TOTAL, FrequencyTable
 

@@ -1,0 +1,24 @@
+"""Coefficients of photos by blocks, and back.
+
+Legend: N photos of R x K blocks; C coefficients a position; s x s positions in a block.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def to_blocks(values: Tensor, side: int) -> Tensor:
+    """[N, C, R * s, K * s] -> [N * R * K, C, s, s], channels_last: a photo's blocks row by row."""
+    count, channels, height, width = values.shape
+    grid = values.reshape(count, channels, height // side, side, width // side, side)
+    blocks = grid.permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, side, side)
+    return blocks.contiguous(memory_format=torch.channels_last)
+
+
+def from_blocks(blocks: Tensor, rows: int, columns: int) -> Tensor:
+    """The inverse of `to_blocks`, for photos of so many blocks."""
+    _, channels, side, _ = blocks.shape
+    grid = blocks.reshape(-1, rows, columns, channels, side, side).permute(0, 3, 1, 4, 2, 5)
+    return grid.reshape(-1, channels, rows * side, columns * side)
