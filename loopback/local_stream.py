@@ -24,7 +24,7 @@ from progressive.transport.drive import drive
 from progressive.transport.memory import memory_pair
 from progressive.units import format_bandwidth
 from receiver.canvases import Canvases
-from receiver.events import ReceiverEvent, SegmentReceived, StreamStarted
+from receiver.events import QualityTold, ReceiverEvent, SegmentReceived, StreamStarted
 from receiver.reception import Reception
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
@@ -32,6 +32,7 @@ from sender.events import PacketSent, SenderEvent
 from sender.options import SenderOptions
 from sender.prepare import PreparedPhoto
 from sender.session import SenderSession
+from sender.telling import tell_at_once, telling
 
 Clock = Callable[[], float]
 
@@ -69,6 +70,7 @@ class LocalStream:
     """One photo from a sender session to a receiver session, and what the receiver makes of it.
 
     Fields:
+        prepared: the photo.
         sender, receiver: the two sessions.
         wire_bytes: bytes of all datagrams sent so far.
     """
@@ -99,7 +101,7 @@ class LocalStream:
             canvases: pictures of the earlier frames of the sequence, in each look.
         """
         self._canvases = canvases or canvases_for(options)
-        self._prepared, self._options, self._folder, self._display = prepared, options, folder, display
+        self.prepared, self._options, self._folder, self._display = prepared, options, folder, display
         self._clock, self._one_of_several, self._worker = clock, one_of_several, worker
         self._started_s = clock()
         self.sender = SenderSession(
@@ -117,7 +119,7 @@ class LocalStream:
     @property
     def refinement_s(self) -> float:
         """How long, on a virtual clock, a receiver is busy with one picture."""
-        height, width = self._prepared.original.shape[:2]
+        height, width = self.prepared.original.shape[:2]
         return float(REFINEMENT_S_PER_MEGAPIXEL * height * width / 1e6)
 
     def on_sender_event(self, event: SenderEvent) -> None:
@@ -131,17 +133,19 @@ class LocalStream:
             case StreamStarted(placement=placement):
                 self._reception = Reception(
                     event.header,
-                    self._prepared.name,
+                    self.prepared.name,
                     self._folder,
                     self._display,
                     elapsed_s=lambda: self._clock() - self._started_s,
                     figures=lambda: self.receiver.statistics,
-                    original=self._prepared.original,
+                    original=self.prepared.original if self._options.measured else None,
                     frame=lambda look, picture: self._canvases[look].show(event.stream_id, placement, picture),
                     looks=self._options.looks,
                     one_of_several=self._one_of_several,
                     worker=self._worker,
                 )
+            case QualityTold() if self._reception is not None:
+                self._reception.expect(event.expectation)
             case SegmentReceived() if self._reception is not None:
                 self._reception.take(event.segment_id, event.payload)
 
@@ -157,8 +161,8 @@ class LocalStream:
     def finish(self) -> None:
         """Completes the output folder and closes the photo on the display; an interrupted stream keeps what came."""
         values = self._options.in_values()
-        height, width = self._prepared.photo.shape[:2]
-        values |= {"photo": self._prepared.name, "width": width, "height": height}
+        height, width = self.prepared.photo.shape[:2]
+        values |= {"photo": self.prepared.name, "width": width, "height": height}
         if self._reception is None:
             self._folder.finish(values, self.wire_bytes)
             return
@@ -167,12 +171,12 @@ class LocalStream:
 
     def _title(self) -> str:
         bandwidth = format_bandwidth(self._options.settings.bandwidth_bps)
-        return f"{self._prepared.name} · {bandwidth} · channel {self._options.channel}"
+        return f"{self.prepared.name} · {bandwidth} · channel {self._options.channel}"
 
     def check_base(self) -> None:
         """Raises RunError unless the whole base arrived."""
         if self._reception is None:
-            raise RunError(f"{self._prepared.name}: nothing of the base arrived: use a channel that loses less")
+            raise RunError(f"{self.prepared.name}: nothing of the base arrived: use a channel that loses less")
         self._reception.check_base()
 
 
@@ -207,6 +211,7 @@ def completed(stream: LocalStream) -> Iterator[None]:
 
 def run_on_virtual_clock(stream: LocalStream, links: Links, clock: VirtualClock) -> None:
     busy_until_s = -inf
+    tell_at_once(stream.prepared, stream.sender)
 
     def on_event(now: float, session: Session, event: object) -> None:
         nonlocal busy_until_s
@@ -233,7 +238,8 @@ async def run_in_real_time(stream: LocalStream, links: Links) -> None:
     receiving = asyncio.create_task(drive(stream.receiver, far, stream.on_receiver_event))
 
     async def send() -> None:
-        await drive(stream.sender, near, stream.on_sender_event)
+        async with telling(stream.prepared, stream.sender):
+            await drive(stream.sender, near, stream.on_sender_event)
         while not receiving.done():
             await asyncio.wait({receiving}, timeout=LAST_ARRIVAL_S)
             if stream.receiver.next_timer() is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from typing import Literal, Protocol, cast
 
@@ -99,6 +99,11 @@ class ProgressiveDecoder(Protocol):
 
     @property
     def header(self) -> StreamHeader: ...
+
+    @property
+    def shown(self) -> Set[int]:
+        """Ids of the segments that the picture shows, `status.decoded` of them."""
+        ...
 
     @property
     def status(self) -> DecoderStatus: ...

@@ -71,10 +71,12 @@ class PhotoView:
 
 
 def quality_words(refinement: Refinement, status: DecoderStatus) -> list[str]:
-    """The layer, whatever was measured, and what of the picture is missing, in words."""
+    """The layer, whatever was measured or else is expected, and what of the picture is missing, in words."""
     words = ["base" if refinement.layer == 0 else f"layer {refinement.layer}"]
     if refinement.psnr is not None:
         words.append(f"PSNR {refinement.psnr:.2f} dB" if math.isfinite(refinement.psnr) else "equal to the original")
+    elif refinement.expected_psnr is not None:
+        words.append(f"about {refinement.expected_psnr:.0f} dB")
     if refinement.ms_ssim is not None:
         words.append(f"MS-SSIM {refinement.ms_ssim:.3f}")
     if gaps := status.gaps_in_words():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from progressive.stream import StreamHeader
+from progressive.wire.expected_quality import Expectation
 from progressive.wire.packet import Kind, Packet
 from progressive.wire.placement import Placement
 from progressive.wire.stripes import parse_stripes
@@ -51,6 +52,14 @@ class StreamEnded:
     more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class QualityTold:
+    """The sender of a started stream said how good pictures of its segments are, once a stream."""
+
+    stream_id: int
+    expectation: Expectation
+
+
 PacketKind = Literal["source", "parity", "stripes", "control"]
 
 
@@ -62,7 +71,7 @@ class PacketReceived:
         stream_id: of the stream, whose header may not be known yet.
         time_s: when, on the session's clock.
         sequence: its number among the sender's datagrams of this stream.
-        kind: what it holds.
+        kind: what it holds; a manifest counts as control.
         blocks: the Reed-Solomon blocks that it is of, each with its number of source packets; none for control.
         index: its place in them.
         size: in bytes.
@@ -88,7 +97,7 @@ class PacketReceived:
         blocks: tuple[tuple[int, int], ...] = ((packet.block, packet.k),)
         if packet.kind is Kind.STRIPES:
             kind, blocks = "stripes", tuple((stripe.block, stripe.k) for stripe in parse_stripes(packet.payload))
-        elif packet.kind is Kind.CONTROL:
+        elif packet.kind in {Kind.CONTROL, Kind.MANIFEST}:
             kind, blocks = "control", ()
         return cls(
             packet.stream,
@@ -129,7 +138,14 @@ class CannotOpen:
 
 
 ReceiverEvent = (
-    StreamStarted | SegmentReceived | StreamEnded | PacketReceived | PacketRecovered | DatagramDropped | CannotOpen
+    StreamStarted
+    | QualityTold
+    | SegmentReceived
+    | StreamEnded
+    | PacketReceived
+    | PacketRecovered
+    | DatagramDropped
+    | CannotOpen
 )
 
 

@@ -15,6 +15,7 @@ from progressive.registry import codec_name, load_codec
 from progressive.runtime.background import Background
 from progressive.shell.display import Display
 from progressive.stream import StreamHeader
+from progressive.wire.expected_quality import Expectation
 from receiver.display import Figures, PhotoView, closing_words
 from receiver.refinement import RefinementLoop, Refiner, SegmentPayload
 
@@ -123,7 +124,7 @@ class Reception:
             None if worker is None else RefinementLoop(self.refiner, worker, self._show, on_looks=self._show_looks)
         )
         self._waiting: list[SegmentPayload] = []
-        self._taken = 0
+        self._taken = self._received_bytes = 0
         display.observe(PhotoStarted(name, self.refiner.looks))
 
     def take(self, segment_id: int, payload: bytes) -> None:
@@ -133,12 +134,17 @@ class Reception:
             self._loop.push((segment_id, payload), self.figures().bytes)
         else:
             self._waiting.append((segment_id, payload))
+            self._received_bytes = self.figures().bytes
         self.show_packets()
+
+    def expect(self, expectation: Expectation) -> None:
+        """From now on pictures are shown with what the sender expects of them."""
+        self.refiner.expectation = expectation
 
     def refine(self) -> bool:
         """Without a worker: shows what was taken since the last call; False if there is no new picture."""
         waiting, self._waiting = self._waiting, []
-        refinement = self.refiner.refine(waiting, self.figures().bytes)
+        refinement = self.refiner.refine(waiting, self._received_bytes)
         if refinement is not None:
             self._show(refinement)
             self._show_looks(self.refiner.further_looks())

@@ -9,15 +9,16 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from progressive import metrics
 from progressive.codec import FAITHFUL, DecoderStatus, Photo, ProgressiveDecoder
 from progressive.looks import picture_in
 from progressive.output.folder import OutputFolder
 from progressive.output.refinement import Refinement
+from progressive.photos import resized
 from progressive.runtime.background import Background
 from progressive.runtime.stopping import StoppedError
+from progressive.wire.expected_quality import Expectation
 
 SegmentPayload = tuple[int, bytes]
 """A segment's id and its payload."""
@@ -36,6 +37,7 @@ class Refiner:
         latest: the last refinement; None before the first.
         status: how far the decoder was when it was made.
         path: of its file; None before the first.
+        expectation: what the sender expects of pictures; None until it has said so; may be set from another thread.
         took_s: how long it took to decode, measure and store, in seconds.
         stopped: nothing more is decoded, and what is being decoded is not shown; may be set from another thread.
     """
@@ -67,6 +69,7 @@ class Refiner:
         self.status: DecoderStatus = decoder.status
         self.path: Path | None = None
         self.took_s = 0.0
+        self.expectation: Expectation | None = None
         self.stopped = False
         self._elapsed_s = elapsed_s
         self._frame = frame
@@ -90,7 +93,7 @@ class Refiner:
         shown_s = self._elapsed_s()
         if self.stopped:
             return None
-        refinement = Refinement(shown_s, received_bytes, status.layer, *self._measure(picture))
+        refinement = Refinement(shown_s, received_bytes, status.layer, *self._measure(picture), self._expected())
         path = self.folder.add_refinement(picture, refinement)
         if path is None:
             return None
@@ -122,10 +125,14 @@ class Refiner:
             changed |= pushed.changed
         return changed
 
+    def _expected(self) -> float | None:
+        """What the sender expects of what is decoded, in dB."""
+        return None if self.expectation is None else round(self.expectation.psnr(self.decoder.shown), 2)
+
     def _measure(self, picture: Photo) -> tuple[float | None, float | None]:
         if self._original is None:
             return None, None
-        picture = _resized(picture, self._original.shape)
+        picture = resized(picture, self._original.shape)
         return metrics.psnr(picture, self._original), metrics.ms_ssim(picture, self._original)
 
 
@@ -198,10 +205,3 @@ def warm_up_metrics() -> None:
     """Loads what measuring needs, which takes a second or two, before the first picture waits for it."""
     grey = np.zeros((161, 161, 3), np.uint8)
     metrics.ms_ssim(grey, grey)
-
-
-def _resized(photo: Photo, shape: tuple[int, ...]) -> Photo:
-    """The photo at the size of one of this shape, [H, W, 3]."""
-    if photo.shape == shape:
-        return photo
-    return np.asarray(Image.fromarray(photo).resize((shape[1], shape[0]), Image.Resampling.LANCZOS))

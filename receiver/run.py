@@ -23,6 +23,7 @@ from receiver.canvases import Canvases
 from receiver.events import (
     CannotOpen,
     PacketStatistics,
+    QualityTold,
     ReceiverEvent,
     SegmentReceived,
     StreamEnded,
@@ -232,6 +233,8 @@ class _Run:
             case StreamStarted():
                 self._wait_at_most(None)
                 self._start(event)
+            case QualityTold() if self._reception is not None:
+                self._reception.expect(event.expectation)
             case SegmentReceived() if self._reception is not None:
                 self._take(event)
             case StreamEnded():

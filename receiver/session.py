@@ -9,6 +9,8 @@ from math import inf
 from progressive.errors import WireError
 from progressive.wire.control import MAX_RECENT, End, Report, parse_message
 from progressive.wire.envelope import Envelope, PlainEnvelope, Replayed, SealMismatch
+from progressive.wire.expected_quality import Expectation
+from progressive.wire.manifest import Manifest, parse_manifest
 from progressive.wire.packet import Kept, Kind, Packet
 from receiver.events import (
     CannotOpen,
@@ -17,6 +19,7 @@ from receiver.events import (
     PacketReceived,
     PacketRecovered,
     PacketStatistics,
+    QualityTold,
     ReceiverEvent,
     SegmentReceived,
     StreamEnded,
@@ -85,7 +88,9 @@ class _Stream:
     first_packet_at: float
     last_packet_at: float
     tracker: SequenceTracker = field(default_factory=SequenceTracker)
+    manifest: Manifest = field(default_factory=Manifest)
     started: bool = False
+    quality_told: bool = False
     joined_late: bool = False
     more: bool = False
     closes_at: float = inf
@@ -229,6 +234,7 @@ class ReceiverSession:
         if packet.kind is Kind.FEEDBACK:
             raise WireError("feedback, but this is the receiver")
         end = _parse_end(packet) if packet.kind is Kind.CONTROL else None
+        manifest = parse_manifest(packet.payload) if packet.kind is Kind.MANIFEST else None
         late = self._ended.get(packet.stream)
         if late is not None:
             if end is not None:
@@ -236,7 +242,7 @@ class ReceiverSession:
             else:
                 self._events.append(DatagramDropped("after the end"))
             return
-        if kept:
+        if kept and manifest is None:
             self._receive_kept(packet, size, now, is_end=end is not None)
             return
         if end is not None and self._current is not None and self._current.id != packet.stream:
@@ -255,6 +261,8 @@ class ReceiverSession:
         self._events.append(PacketReceived.of(packet, size, now, stream.tracker, late=packet.sequence < latest))
         if end is not None:
             self._take_end(stream, end, now)
+        elif manifest is not None:
+            self._take_manifest(stream, manifest)
         else:
             self._take_data(stream, packet, now)
 
@@ -265,6 +273,8 @@ class ReceiverSession:
             return self._current
         if packet.sequence > LAST_SEQUENCE:
             raise WireError(f"stream that begins with packet {packet.sequence}")
+        if packet.kind is Kind.MANIFEST:
+            raise WireError("what is told of a stream of which nothing came")
         if not end:
             Reassembler(self._settings).add(packet)  # what is nonsense ends no photo
         elif self._current is None and not self._ended:
@@ -313,6 +323,7 @@ class ReceiverSession:
             stream.started = True
             placement = stream.reassembler.placement
             self._events.append(StreamStarted(stream.id, header, stream.first_packet_at, placement))
+            self._tell_quality(stream)
         self._events.extend(PacketRecovered(stream.id, *place) for place in stream.reassembler.restored)
         self._events.extend(SegmentReceived(stream.id, a.segment_id, a.payload, a.recovered) for a in arrivals)
         lacks_base = stream.tracker.lost and not stream.reassembler.base_complete
@@ -322,6 +333,16 @@ class ReceiverSession:
             stream.reporter.ask(now if stream.reassembler.complete else now + REPORT_INTERVAL_S)
         if stream.reassembler.complete and stream.closes_at < inf:
             self._end(stream, "ended")
+
+    def _take_manifest(self, stream: _Stream, manifest: Manifest) -> None:
+        stream.manifest = manifest
+        self._tell_quality(stream)
+
+    def _tell_quality(self, stream: _Stream) -> None:
+        """Once, as soon as there is a photo to tell it of."""
+        if stream.started and not stream.quality_told and stream.manifest.quality is not None:
+            stream.quality_told = True
+            self._events.append(QualityTold(stream.id, Expectation(stream.manifest.quality)))
 
     def _take_end(self, stream: _Stream, end: End, now: float) -> None:
         stream.more = end.more

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -46,6 +47,14 @@ python -m sender photo.jpg --to udp://192.0.2.7:9000 --deadline 30s
 
 python -m sender photos/ --every 5s --to mqtt://broker.example/cliff --key-file key
 """
+
+
+class Against(StrEnum):
+    """What pictures are measured against."""
+
+    ORIGINAL = "original"
+    NOTHING = "nothing"
+
 
 COUNTERS = ("sender.counters:SenderCounters", "receiver.counters:ReceiverCounters")
 
@@ -231,6 +240,13 @@ def send(
             show_default=FAITHFUL,
         ),
     ] = None,
+    against: Annotated[
+        Against | None,
+        typer.Option(
+            help="Measure the pictures received in here against the original, or show what the sender expects of them.",
+            show_default=Against.ORIGINAL,
+        ),
+    ] = None,
     log: Log = None,
     metrics: Metrics = None,
     _settings: SettingsFile = None,
@@ -264,6 +280,7 @@ def send(
                 "--deliver-damaged": deliver_damaged or None,
                 "--view": view,
                 "--look": look,
+                "--against": against,
             }
         )
     options = SenderOptions(
@@ -287,6 +304,7 @@ def send(
         deliver_damaged=deliver_damaged,
         fast=fast,
         output=folder_of_run(output or Path("out")),
+        measured=against is not Against.NOTHING,
         looks=wanted_looks(look or FAITHFUL, all_of_them=view is not None),
     )
     if not to:

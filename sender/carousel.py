@@ -15,6 +15,9 @@ from sender.events import CannotOpen, PacketSent, ReportReceived, SenderEvent, S
 from sender.pacing import TokenBucket
 from sender.session import END_INTERVAL_S, SenderSession
 
+MANIFEST_SHARE = 0.01
+"""Of the bytes, for what is told of the stream."""
+
 BASE_SHARE = 0.2
 """Of the bytes, for the base: who comes later waits five times as long for it as it takes, and who has it loses a
 fifth."""
@@ -63,7 +66,7 @@ class CarouselSession:
         enhance = [packet for packet in packets if packet.block >= first.base_blocks]
         self._base = cycle(base if enhance else ())
         self._round = cycle(enhance or base)
-        self._base_bytes = self._bytes = 0
+        self._base_bytes = self._manifest_bytes = self._bytes = 0
         self._ends_left: int | None = None
         self._end_due = now + END_EVERY_S
         self._next = self._choose(now)
@@ -112,6 +115,10 @@ class CarouselSession:
         """The next packet."""
         if self._ends_left is not None or now >= self._end_due:
             return self._end(repeats=self._ends_left is None)
+        manifests = self._first.manifests
+        if manifests.size and self._manifest_bytes <= MANIFEST_SHARE * self._bytes:
+            self._manifest_bytes += manifests.size
+            return manifests.repeated(0)
         if self._base_bytes <= BASE_SHARE * self._bytes:
             packet = next(self._base, None)
             if packet is not None:
@@ -138,8 +145,9 @@ class CarouselSession:
         self._bytes += size
         self._sequence += 1
         control = packet.kind is Kind.CONTROL
-        block = None if control else packet.block
-        self._events.append(PacketSent(packet.sequence, "control" if control else "source", block, len(datagram)))
+        told = control or packet.kind is Kind.MANIFEST
+        block = None if told else packet.block
+        self._events.append(PacketSent(packet.sequence, "control" if told else "source", block, len(datagram)))
         self._note_end(now, control=control)
         if not self.done:
             self._next = self._choose(now)

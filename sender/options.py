@@ -30,6 +30,7 @@ class SenderOptions:
         deliver_damaged: packets that the link damages arrive with their bit errors rather than not at all.
         fast: on a virtual clock.
         output: folder for the pictures received in this process.
+        measured: those pictures are measured against the original.
         looks: of those pictures, where the codec has them; the first is what is measured and kept.
     """
 
@@ -47,6 +48,7 @@ class SenderOptions:
     deliver_damaged: bool = False
     fast: bool = False
     output: Path = Path("out")
+    measured: bool = True
     looks: tuple[str, ...] = (FAITHFUL,)
 
     def __post_init__(self) -> None:
@@ -77,6 +79,7 @@ class SenderOptions:
         clock = "virtual clock" if self.fast else "real time"
         return words | {
             "channel": f"{self.channel}: {channel_words}, seed {self.seed}, {clock}",
+            **({} if self.measured else {"against": "nothing"}),
             **({} if self.looks[0] == FAITHFUL else {"look": self.looks[0]}),
             "output": str(self.output),
         }

@@ -19,6 +19,7 @@ from progressive.shell.display import once
 from progressive.stream import LayeredStream
 from progressive.units import counted, format_bandwidth, format_percent, format_size, format_time
 from progressive.wire.placement import Placement
+from sender.expectation import Expected
 from sender.settings import SenderSettings
 
 SAMPLE = "astronaut"
@@ -71,6 +72,7 @@ class PreparedPhoto:
         photo: as encoded, [H, W, 3].
         packed: its code, or that of a part of it, as it is sent.
         note: what was changed, in one line; empty if nothing was.
+        expected: tells how good its pictures will be; None where nobody asks for that.
     """
 
     name: str
@@ -78,6 +80,7 @@ class PreparedPhoto:
     photo: Photo
     packed: PackedStream
     note: str
+    expected: Expected | None = None
 
     @property
     def stream(self) -> LayeredStream:
@@ -154,7 +157,8 @@ def prepare_photo(
         packed = encode(photo := downscale(original, factor))
     _check_base(name, photo, packed, settings, advice=" or leave --full-size out" if full_size else "")
     note = "" if photo is original else _note(name, original, photo, packed, codec, settings)
-    return PreparedPhoto(name, original, photo, packed, note)
+    expected = Expected(packed, codec, original, budget)
+    return PreparedPhoto(name, original, photo, packed, note, expected)
 
 
 def encode_part(

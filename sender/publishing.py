@@ -33,6 +33,7 @@ from sender.photos import Photos
 from sender.prepare import PreparedPhoto, find_sources
 from sender.session import SenderSession
 from sender.settled import settled
+from sender.telling import telling
 
 SERVED_SHARE = 0.95
 """The share of the receivers to plan for unless `--serve` names another."""
@@ -123,7 +124,7 @@ class _Publisher:
             session = await self._send(current, view, last=following is None)
             self._display.summary(view.closing_words())
             if following is None:
-                await self._repeat(session, view)
+                await self._repeat(current, session, view)
             else:
                 current, following = following, await coming
 
@@ -153,14 +154,17 @@ class _Publisher:
             repeats=last,
         )
         await self._transport.begin_stream(session.base_blocks)
-        await drive(session, self._transport, self._handler(session, view))
+        async with telling(prepared, session):
+            await drive(session, self._transport, self._handler(session, view))
         self._losses = session.losses
         return session
 
-    async def _repeat(self, session: SenderSession, view: SendingView) -> None:
+    async def _repeat(self, prepared: PreparedPhoto, session: SenderSession, view: SendingView) -> None:
         """Again and again, until the sequence numbers are used up."""
         self._display.note("repeating it for receivers that come later: Ctrl-C stops")
-        await drive(CarouselSession(session, now=self._clock()), self._transport, self._handler(session, view))
+        async with telling(prepared, session):
+            carousel = CarouselSession(session, now=self._clock())
+            await drive(carousel, self._transport, self._handler(session, view))
 
     def _handler(self, session: SenderSession, view: SendingView) -> Callable[[SenderEvent], None]:
         """Shows events, of reports no more than a person can follow."""

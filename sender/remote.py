@@ -33,6 +33,7 @@ from sender.sequence import FrameSequence, Turn
 from sender.session import END_INTERVAL_S, SenderSession
 from sender.settings import SenderSettings
 from sender.settled import settled
+from sender.telling import telling
 
 SILENCE_S = 3.0
 """A receiver reports twice a second while packets come: one that does not for this long has gone."""
@@ -208,7 +209,8 @@ async def _send_to_all(
             envelope=access.envelope(),
         )
         show = view.follow(target.address, len(session.stream.segments))
-        await drive(session, target.transport, _handler(target, show, display.note))
+        async with telling(prepared, session):
+            await drive(session, target.transport, _handler(target, show, display.note))
         target.losses = session.losses
         return session
 

@@ -8,11 +8,11 @@ from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from progressive.codec import Photo, ProgressiveCodec
 from progressive.errors import RunError, UsageError
 from progressive.packing.packed import PackedStream
+from progressive.photos import resized
 from progressive.stream import LayeredStream
 from progressive.units import counted, format_time
 from progressive.wire.placement import CANVASES, Placement
@@ -209,7 +209,7 @@ class FrameSequence:
         canvas = self._canvas
         if canvas is None or canvas.size != photo.shape[:2] or canvas.age >= CANVASES - 1:
             return self._prepare_whole(name, photo)
-        scaled = _scaled(photo, canvas.picture.shape)
+        scaled = resized(photo, canvas.picture.shape)
         region = changed_region(scaled, canvas.picture, canvas.attainable)
         if region is None:
             return None if self._clock() - self._latest_s < REFRESH_S else self._prepare_whole(name, photo)
@@ -242,10 +242,3 @@ def _region_of(prepared: PreparedPhoto) -> Region:
     if placement is None:
         return Region(0, 0, width, height)
     return Region(placement.left, placement.top, header.width, header.height)
-
-
-def _scaled(photo: Photo, shape: tuple[int, ...]) -> Photo:
-    """The photo at the size of one of this shape, [H, W, 3]."""
-    if photo.shape == shape:
-        return photo
-    return np.asarray(Image.fromarray(photo).resize((shape[1], shape[0]), Image.Resampling.LANCZOS))

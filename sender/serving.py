@@ -32,6 +32,7 @@ from sender.rounds import Course
 from sender.session import SenderSession
 from sender.settings import SenderSettings
 from sender.settled import settled
+from sender.telling import telling
 
 BUFFERED_S = 0.25
 """What may wait to be sent to a receiver, in time: more than that comes too late to be worth its place."""
@@ -162,7 +163,8 @@ class _Served:
         )
         try:
             show = view.follow(receiver.name, len(session.stream.segments))
-            await drive(session, receiver.transport, show)
+            async with telling(prepared, session):
+                await drive(session, receiver.transport, show)
             return session.losses
         finally:
             view.leave()

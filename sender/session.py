@@ -16,6 +16,7 @@ from progressive.stream import LayeredStream
 from progressive.wire.control import Busy, End, Report, parse_message
 from progressive.wire.envelope import Envelope, PlainEnvelope, SealMismatch
 from progressive.wire.fec import BlockEncoder
+from progressive.wire.manifest import Manifest
 from progressive.wire.packet import MAX_INDEX, Kind, Packet
 from progressive.wire.protection import BlockShape, Goal, Plan, Progress, Slot, plan_protection, replan
 from progressive.wire.stripes import Stripe, encoder_of_class, write_stripes
@@ -31,6 +32,7 @@ from sender.events import (
     StreamFinished,
 )
 from sender.loss_estimate import unanswered
+from sender.manifests import Manifests
 from sender.pacing import TokenBucket
 from sender.repair import packets_to_repeat
 from sender.sent_packets import Known, SentPackets
@@ -131,6 +133,8 @@ class SenderSession:
         self._encoders = _encoders(self._blocks, self._plan)
         self._planned = [0] * len(self._encoders)
         self._base = [number for number, block in enumerate(self._blocks) if block.layer == 0]
+        base_bytes = sum(sum(self._shapes[number].sizes) for number in self._base)
+        self.manifests = Manifests(stream_id, settings, base_bytes=base_bytes)
         self._follow(self._plan)
 
     @property
@@ -158,6 +162,10 @@ class SenderSession:
         """Ids of the segments that every receiver that reported has, as far as the reports tell; none before."""
         known = [self._segments_of(listener) for listener in self._audience.listeners]
         return frozenset.intersection(*known) if known else frozenset()
+
+    def tell(self, manifest: Manifest) -> None:
+        """Lets receivers know what is now known of the stream: while its base leaves, and some times later."""
+        self.manifests.tell(manifest)
 
     def receive_datagram(self, data: bytes, now: float) -> None:
         """Takes a datagram of a receiver's; anything but a report about this stream that can be true, or the word that
@@ -193,7 +201,12 @@ class SenderSession:
         self._advance(now)
         datagrams = []
         while not self.done and now >= self._next_send():
-            datagrams.append(self._send_end(now) if self._ending else self._send_slot(now))
+            if self._ending:
+                datagrams.append(self._send_end(now))
+            elif self._manifest_is_due():
+                datagrams.append(self._send(self.manifests.packet(len(self._sent)), "control", now))
+            else:
+                datagrams.append(self._send_slot(now))
             self._advance(now)
         return datagrams
 
@@ -254,11 +267,16 @@ class SenderSession:
             return inf
         return max(self._end_due, self._bucket.ready_at(self.settings.wire_size_of_payload(len(self._end_message()))))
 
+    def _manifest_is_due(self) -> bool:
+        return self.manifests.is_due(self._sent.bytes)
+
     def _is_all_sent(self) -> bool:
         return not self._repairs and self._position == len(self._rest.slots)
 
     def _next_size(self) -> int:
         """Bytes on the wire of the packet that is next."""
+        if self._manifest_is_due():
+            return self.manifests.size
         if not self._repairs:
             return self._rest.sizes[self._position]
         slot = self._repairs[0]

@@ -97,7 +97,7 @@ class ThumbnailDecoder:
         self.header = header
         self._samples: list[bytearray] = []
         self._known: list[int] = []
-        self._ids: set[int] = set()
+        self.shown: set[int] = set()
         for layer in range(len(FACTORS)):
             width, height = thumbnail_size(header.width, header.height, layer)
             self._samples.append(bytearray([128]) * (width * height * 3))
@@ -107,16 +107,16 @@ class ThumbnailDecoder:
     def status(self) -> DecoderStatus:
         layer = max((layer for layer, known in enumerate(self._known) if known), default=-1)
         missing = 1 - self._known[0] / len(self._samples[0])
-        return DecoderStatus(not missing, layer, len(self._ids), 0, grey=missing, coarse=0)
+        return DecoderStatus(not missing, layer, len(self.shown), 0, grey=missing, coarse=0)
 
     def push(self, segment_id: int, payload: bytes) -> bool:
-        if segment_id in self._ids:
+        if segment_id in self.shown:
             return False
         if len(payload) <= _PLACE.size or payload[0] >= len(FACTORS):
             raise BitstreamError("damaged thumbnail")
         layer, start = _PLACE.unpack_from(payload)
         data = payload[_PLACE.size :]
-        self._ids.add(segment_id)
+        self.shown.add(segment_id)
         self._samples[layer][start : start + len(data)] = data
         self._known[layer] += len(data)
         return True

@@ -8,8 +8,10 @@ from streams import make_stream
 from channel_sim.link import Link, LinkSettings
 from channel_sim.simulate import Route, simulate
 from progressive.loss_model import LossModel
+from progressive.wire.expected_quality import Curve
+from progressive.wire.manifest import Manifest
 from progressive.wire.protection import POLICIES
-from receiver.events import SegmentReceived, StreamEnded
+from receiver.events import QualityTold, SegmentReceived, StreamEnded, StreamStarted
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.events import PacketSent, StreamFinished
@@ -22,16 +24,18 @@ START = 1000.0
 class Run:
     """One stream over a link and back."""
 
-    def __init__(self, stream, sender_settings, link, *, back=None, seed=0):
+    def __init__(self, stream, sender_settings, link, *, back=None, seed=0, prepare=lambda sender: None):
         parity = sender_settings.inner_parity
         self.sender = SenderSession(stream, sender_settings, stream_id=5, now=START)
         self.receiver = ReceiverSession(ReceiverSettings(inner_parity=parity), now=START)
-        self.received, self.ends, self.sent = {}, [], 0
+        self.received, self.ends, self.sent, self.events = {}, [], 0, []
+        prepare(self.sender)
         there, again = Link(link, seed=seed), Link(back or link, seed=seed + 1)
         routes = [Route(self.sender, there, self.receiver), Route(self.receiver, again, self.sender)]
         self.duration_s = simulate(routes, start_s=START, on_event=self.take, limit_s=START + 60) - START
 
     def take(self, now, session, event):
+        self.events.append(event)
         if isinstance(event, SegmentReceived):
             assert event.segment_id not in self.received
             self.received[event.segment_id] = event.payload
@@ -66,6 +70,18 @@ def test_over_any_link_what_arrives_is_right_and_both_ends_stop(
     assert run.duration_s < (10 + 1 + 3 + 2 if run.receiver.statistics.received > 1 else 10 + 30)
     # A burst may take every packet; otherwise the receiver ends as well.
     assert run.receiver.done or run.receiver.statistics.received == 0
+
+
+@pytest.mark.parametrize("protection", sorted(POLICIES))
+@pytest.mark.parametrize("loss", [0.0, 0.2])
+def test_a_receiver_learns_what_quality_to_expect_once_there_is_a_photo(protection, loss):
+    curve = Curve.of(4, 24, 1, [8, 20, 30])
+    settings_ = SenderSettings(50_000, protection=protection)
+    link = LinkSettings(loss=LossModel(loss, 1.25), delay_s=0.05)
+    run = Run(make_stream(enhance=20), settings_, link, prepare=lambda sender: sender.tell(Manifest(curve)), seed=3)
+    told = [event for event in run.events if isinstance(event, StreamStarted | QualityTold | StreamEnded)]
+    assert [type(event) for event in told] == [StreamStarted, QualityTold, StreamEnded]
+    assert told[1].expectation.curve == curve
 
 
 @pytest.mark.parametrize("protection", sorted(POLICIES))

@@ -14,6 +14,7 @@ class Refinement:
         bytes: all bytes of the stream's datagrams received until then.
         layer: the highest layer that the picture shows; 0 is the base.
         psnr: in dB; None without the original, infinite if the picture equals it.
+        expected_psnr: what the sender said of it, in dB; None if it has not, or said it after the picture was made.
         ms_ssim: 0..1; None without the original or for a picture below 161 pixels.
     """
 
@@ -22,3 +23,9 @@ class Refinement:
     layer: int
     psnr: float | None = None
     ms_ssim: float | None = None
+    expected_psnr: float | None = None
+
+    @property
+    def decibels(self) -> float | None:
+        """PSNR as measured, or else as expected."""
+        return self.expected_psnr if self.psnr is None else self.psnr

@@ -68,8 +68,8 @@ def choose_pictures(refinements: Sequence[Refinement], count: int) -> list[int]:
 
 
 def _finite_psnr(refinements: Sequence[Refinement]) -> NDArray[np.float64]:
-    """The PSNR of each in dB, NaN where there is none to draw."""
-    values = (refinement.psnr for refinement in refinements)
+    """The PSNR of each in dB, measured or expected, NaN where there is none to draw."""
+    values = (refinement.decibels for refinement in refinements)
     return np.array([v if v is not None and math.isfinite(v) else math.nan for v in values])
 
 
@@ -86,7 +86,8 @@ def _draw_picture(axes: Axes, picture: Photo, refinement: Refinement, number: in
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
     axes.set_anchor("S")
-    quality = "" if refinement.psnr is None else f"  {refinement.psnr:.1f} dB"
+    about = "about " if refinement.psnr is None else ""
+    quality = "" if refinement.decibels is None else f"  {about}{refinement.decibels:.1f} dB"
     below: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top"}
     axes.annotate(
         f"{number}",
@@ -121,7 +122,8 @@ def _draw_curves(axes: Axes, refinements: Sequence[Refinement], chosen: Sequence
         axes.set_zorder(byte_axes.get_zorder() + 1)
         axes.patch.set_visible(False)
         byte_axes.set_ylabel("received", color=_MUTED, size=10)
-        axes.set_ylabel("PSNR (dB)", color=_QUALITY, size=10)
+        measured = any(refinement.psnr is not None for refinement in refinements)
+        axes.set_ylabel("PSNR (dB)" if measured else "expected PSNR (dB)", color=_QUALITY, size=10)
         low, high = np.nanmin(psnr), np.nanmax(psnr)
         margin = max(high - low, 1.0) * 0.18
         axes.set_ylim(low - margin, high + margin)

@@ -1,5 +1,6 @@
 """Photos as files and arrays: read in sRGB whatever they were, found, shrunk, written."""
 
+from progressive.photos.images import resized
 from progressive.photos.photo_files import (
     SAMPLES,
     SUFFIXES,
@@ -18,6 +19,7 @@ __all__ = [
     "find_photos",
     "png_bytes",
     "read_photo",
+    "resized",
     "sample_photo",
     "write_png",
 ]

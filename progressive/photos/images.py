@@ -32,6 +32,13 @@ def to_photo(image: Image.Image, *, path: Path | str | None = None, tell: Tell |
     return _to_rgb(ImageOps.exif_transpose(to_srgb(image, path, tell or silent)))
 
 
+def resized(photo: Photo, shape: tuple[int, ...]) -> Photo:
+    """The photo at the size of one of this shape, [H, W, 3]."""
+    if photo.shape[:2] == shape[:2]:
+        return photo
+    return np.asarray(Image.fromarray(photo).resize((shape[1], shape[0]), Image.Resampling.LANCZOS))
+
+
 def with_right_samples(image: Image.Image) -> Image.Image:
     """Of 16 bits, where Pillow leaves something to do; raises ValueError if that cannot be done."""
     if image.mode.startswith("I;16") and isinstance(image, TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == 0:

@@ -45,12 +45,13 @@ SEALED_OVERHEAD = HEADER_SIZE + SALT_SIZE + TAG_SIZE
 
 class Kind(IntEnum):
     """What a packet carries: `DATA` source or parity of a block; `CONTROL` a message of the sender; `FEEDBACK` one of
-    the receiver; `STRIPES` a stripe of every class."""
+    the receiver; `STRIPES` a stripe of every class; `MANIFEST` what is told once of a stream."""
 
     DATA = 0
     CONTROL = 1
     FEEDBACK = 2
     STRIPES = 3
+    MANIFEST = 4
 
 
 @dataclass(frozen=True, slots=True)

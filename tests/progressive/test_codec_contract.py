@@ -147,7 +147,7 @@ def test_a_segment_that_waited_and_proves_damaged_does_not_keep_its_good_copy_ou
             decoder.push(segment.id, segment.payload)
     decoder.push(waited.id, waited.payload)
     assert decoder.status.waiting == 0
-    assert decoder.status.decoded == len(stream.segments)
+    assert decoder.shown == {segment.id for segment in stream.segments}
     assert np.array_equal(decoder.picture(), decoded(codec, stream.header, list(stream.segments)))
 
 
@@ -155,6 +155,7 @@ def test_pictures_between_segments_do_not_disturb_the_decoder(codec: Progressive
     decoder = codec.decoder(stream.header)
     for segment in stream.segments:
         decoder.push(segment.id, segment.payload)
+        assert len(decoder.shown) == decoder.status.decoded
         decoder.picture()
     assert np.array_equal(decoder.picture(), decoded(codec, stream.header, list(stream.segments)))
 

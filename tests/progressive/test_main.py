@@ -1,7 +1,7 @@
 """The command line over a codec of four flat quarters, small enough to foretell every picture."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -46,6 +46,10 @@ class QuartersDecoder:
     def __init__(self, header: StreamHeader) -> None:
         self.header = header
         self.means: dict[int, int] = {}
+
+    @property
+    def shown(self) -> Set[int]:
+        return self.means.keys()
 
     @property
     def status(self) -> DecoderStatus:

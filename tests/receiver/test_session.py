@@ -7,8 +7,10 @@ from streams import make_stream
 
 from progressive.errors import UsageError
 from progressive.wire.control import End, parse_message
+from progressive.wire.expected_quality import Curve
 from progressive.wire.fec import BlockEncoder
 from progressive.wire.inner_parity import add_inner_parity, correct_datagram
+from progressive.wire.manifest import Manifest
 from progressive.wire.packet import Kind, Packet, parse_packet
 from progressive.wire.placement import Placement, header_data
 from progressive.wire.records import HEADER_ID, Record, write_records
@@ -16,6 +18,7 @@ from receiver.events import (
     DatagramDropped,
     PacketReceived,
     PacketRecovered,
+    QualityTold,
     SegmentReceived,
     StreamEnded,
     StreamStarted,
@@ -400,3 +403,16 @@ def test_after_a_stall_silence_is_silence_a_moment_later():
     session.datagrams_to_send(timer)
     session.handle_timer(timer)
     assert events_of(session) == [StreamEnded(STREAM_ID, "silence", more=False)]
+
+
+def test_what_is_told_of_another_stream_begins_none_and_ends_none():
+    session = ReceiverSession(SETTINGS, now=0.0)
+    session.receive_datagram(datagrams_of()[0], 0.0)
+    told = Manifest(Curve.of(2, 6, 1, [8, 20, 30])).to_bytes()
+    session.receive_datagram(Packet(Kind.MANIFEST, STREAM_ID + 1, 0, told).to_bytes(), 0.1)
+    session.receive_datagram(Packet(Kind.MANIFEST, STREAM_ID, 1, told[:-1]).to_bytes(), 0.1)
+    assert session.statistics.damaged == 2
+    assert not [event for event in all_events_of(session) if isinstance(event, StreamEnded | QualityTold)]
+    session.receive_datagram(Packet(Kind.MANIFEST, STREAM_ID, 2, told).to_bytes(), 0.2)
+    session.receive_datagram(Packet(Kind.MANIFEST, STREAM_ID, 3, told).to_bytes(), 0.3)
+    assert len([event for event in all_events_of(session) if isinstance(event, QualityTold)]) == 1

@@ -48,9 +48,11 @@ def test_a_run_leaves_pictures_timeline_and_report(call: CommandLine, photo: Pat
     assert {file.name for file in out.iterdir()} == {*pictures, "final.png", "timeline.png", "report.json"}
     assert read_photo(out / "final.png").shape == (128, 128, 3)
     for event in events:
-        assert event.keys() == {"time_s", "bytes", "layer", "psnr", "ms_ssim"}
+        assert event.keys() == {"time_s", "bytes", "layer", "psnr", "ms_ssim", "expected_psnr"}
         assert event["ms_ssim"] is None
         assert event["psnr"] > 5
+    for event in events[1:]:  # the first may come before the sender has told
+        assert abs(event["expected_psnr"] - event["psnr"]) < 1
     for event in events:  # no byte arrives before the link has had the time to carry it
         assert event["bytes"] * 8 <= 20_000 * event["time_s"] + 1e-6
     for name in ("time_s", "bytes", "layer"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Set
 
 from progressive.codec import DecoderStatus, Photo, Pushed, pushed_one_by_one
 from progressive.codecs.dual_autoencoder.layout import Layout
@@ -41,7 +41,7 @@ class DualAutoencoderDecoder:
         self._state: list[Component] | None = None
         self._intake = Intake(header.segment_count)
         self._waiting: Waiting[tuple[int, Contents]] = Waiting()
-        self._decoded = 0
+        self._shown: set[int] = set()
         self._layer = -1
 
     @property
@@ -49,16 +49,20 @@ class DualAutoencoderDecoder:
         return self._header
 
     @property
+    def shown(self) -> Set[int]:
+        return self._shown
+
+    @property
     def status(self) -> DecoderStatus:
         complete = self._state is not None and all(bool(c.known.all()) for c in self._state)
-        return DecoderStatus(complete, self._layer, self._decoded, self._waiting.count, *self._gaps())
+        return DecoderStatus(complete, self._layer, len(self._shown), self._waiting.count, *self._gaps())
 
     @neutral()
     def push(self, segment_id: int, payload: bytes) -> bool:
         if not self._intake.wants(segment_id):
             return False
         contents = Contents.from_bytes(payload, self._layout)
-        decoded = self._try(contents)
+        decoded = self._try(segment_id, contents)
         self._intake.take(segment_id)
         if not decoded:
             self._wait(segment_id, contents)
@@ -79,7 +83,7 @@ class DualAutoencoderDecoder:
 
     @neutral()
     def picture(self, *, stop: Stop = never) -> Photo:
-        if self._state is None or not self._decoded:
+        if self._state is None or not self._shown:
             return grey_picture(self._layout)
         return self._synthesis.picture(self._state, self._layout, stop)
 
@@ -117,14 +121,14 @@ class DualAutoencoderDecoder:
             for key in self._moved_on(moved.pop()):
                 for (segment_id, contents), _ in self._waiting.take(key):
                     try:
-                        if self._try(contents):
+                        if self._try(segment_id, contents):
                             moved.append(contents)
                         else:
                             self._wait(segment_id, contents)
                     except BitstreamError:
                         self._intake.give_back(segment_id)
 
-    def _try(self, contents: Contents) -> bool:
+    def _try(self, segment_id: int, contents: Contents) -> bool:
         """Decodes a segment if all it needs is here; raises BitstreamError, with nothing changed, if it is damaged."""
         if self._state is None:
             self._state = empty_state(self._layout)
@@ -141,7 +145,7 @@ class DualAutoencoderDecoder:
         coder.finish()
         for component, result in zip(tile, work, strict=True):
             component.assign(result)
-        self._decoded += 1
+        self._shown.add(segment_id)
         self._layer = max(self._layer, contents.layer)
         return True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Set
 
 import numpy as np
 import torch
@@ -43,12 +43,17 @@ class HierarchicalVaeDecoder:
         self._tiles: dict[int, TileState] = {}
         self._intake = Intake(header.segment_count)
         self._waiting: Waiting[tuple[int, Contents]] = Waiting()
-        self._decoded, self._layer = 0, -1
+        self._shown: set[int] = set()
+        self._layer = -1
         self._picture: Photo | None = None
 
     @property
     def header(self) -> StreamHeader:
         return self._header
+
+    @property
+    def shown(self) -> Set[int]:
+        return self._shown
 
     @property
     def status(self) -> DecoderStatus:
@@ -57,7 +62,7 @@ class HierarchicalVaeDecoder:
         coarse = sum(int(np.count_nonzero(tile.levels < BASE_LATENTS)) for tile in self._tiles.values())
         complete = known == blocks and not coarse
         grey = (blocks - known) / blocks
-        return DecoderStatus(complete, self._layer, self._decoded, self._waiting.count, grey, coarse / blocks)
+        return DecoderStatus(complete, self._layer, len(self._shown), self._waiting.count, grey, coarse / blocks)
 
     @neutral()
     def push(self, segment_id: int, payload: bytes) -> bool:
@@ -110,7 +115,8 @@ class HierarchicalVaeDecoder:
         coder.finish()
         tile.keep(found)
         self._tiles[contents.tile] = tile
-        self._decoded, self._layer = self._decoded + 1, max(self._layer, layer_of(contents.latent))
+        self._shown.add(segment_id)
+        self._layer = max(self._layer, layer_of(contents.latent))
         self._picture = None
         return True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Set
 
 import numpy as np
 import torch
@@ -45,7 +45,8 @@ class LabelGuidedDecoder:
         self._tiles: dict[int, TileState] = {}
         self._intake = Intake(header.segment_count)
         self._waiting: Waiting[tuple[int, Contents]] = Waiting()
-        self._decoded, self._layer = 0, -1
+        self._shown: set[int] = set()
+        self._layer = -1
         self._picture: Photo | None = None
 
     @property
@@ -53,11 +54,15 @@ class LabelGuidedDecoder:
         return self._header
 
     @property
+    def shown(self) -> Set[int]:
+        return self._shown
+
+    @property
     def status(self) -> DecoderStatus:
         blocks = self._layout.whole.blocks
         known = sum(tile.blocks for tile in self._tiles.values())
         grey = (blocks - known) / blocks
-        return DecoderStatus(known == blocks, self._layer, self._decoded, self._waiting.count, grey, 0.0)
+        return DecoderStatus(known == blocks, self._layer, len(self._shown), self._waiting.count, grey, 0.0)
 
     @property
     def labels(self) -> NDArray[np.int8]:
@@ -123,7 +128,8 @@ class LabelGuidedDecoder:
         for each in found:
             tile.keep(each)
         self._tiles[contents.tile] = tile
-        self._decoded, self._layer = self._decoded + 1, max(self._layer, contents.groups[-1])
+        self._shown.add(segment_id)
+        self._layer = max(self._layer, contents.groups[-1])
         self._picture = None
         return True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -124,11 +124,16 @@ class RecurrentDecoder:
         self._remembered: dict[int, None] = {}
         self._intake = Intake(header.segment_count)
         self._waiting: Waiting[Arrived] = Waiting()
-        self._decoded, self._layer = 0, -1
+        self._shown: set[int] = set()
+        self._layer = -1
 
     @property
     def header(self) -> StreamHeader:
         return self._header
+
+    @property
+    def shown(self) -> Set[int]:
+        return self._shown
 
     @property
     def status(self) -> DecoderStatus:
@@ -142,7 +147,7 @@ class RecurrentDecoder:
         )
         complete = known == total
         grey, coarse = 1 - begun / total, (begun - known) / total
-        return DecoderStatus(complete, self._layer, self._decoded, self._waiting.count, grey, coarse)
+        return DecoderStatus(complete, self._layer, len(self._shown), self._waiting.count, grey, coarse)
 
     @neutral()
     def push(self, segment_id: int, payload: bytes) -> bool:
@@ -270,7 +275,7 @@ class RecurrentDecoder:
         for arrived, own in found:
             tile.take(arrived.contents.tier, own)
             self._tiles[number] = tile
-            self._decoded += 1
+            self._shown.add(arrived.id)
             self._layer = max(self._layer, iteration)
         return errors
 

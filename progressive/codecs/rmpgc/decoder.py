@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 import torch
 
@@ -49,6 +49,10 @@ class RmpgcDecoder:
     @property
     def header(self) -> StreamHeader:
         return self._header
+
+    @property
+    def shown(self) -> Set[int]:
+        return self._listed.keys()
 
     @property
     def status(self) -> DecoderStatus:

@@ -24,11 +24,18 @@ export function layer(number) {
   return number <= 0 ? "base" : `layer ${number}`;
 }
 
-// The quality of a picture in words: measured if the original is known, otherwise how much of the stream it shows.
+// PSNR in dB, measured or else as the sender expects it; null if neither is known.
+export function decibels(picture) {
+  return picture.psnr ?? picture.expected_psnr ?? null;
+}
+
+// The quality of a picture in words: measured if the original is known, otherwise as the sender expects it, otherwise
+// how much of the stream it shows.
 export function quality(picture, segments) {
   const words = [];
   if (picture.exact) words.push("equal to the original");
   if (picture.psnr !== null) words.push(`${picture.psnr.toFixed(2)} dB`);
+  else if (!picture.exact && decibels(picture) !== null) words.push(`about ${Math.round(decibels(picture))} dB`);
   if (picture.ms_ssim !== null) words.push(`MS-SSIM ${picture.ms_ssim.toFixed(3)}`);
   if (!words.length && segments) words.push(`${percent(picture.segments / segments)} of the stream`);
   return words.join(", ");

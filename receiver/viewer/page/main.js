@@ -105,11 +105,8 @@ function drawPhoto(photo) {
 
 function drawFigures(photo) {
   const { received, lost, recovered, late, bytes, time_s: time } = photo.figures;
-  const last = photo.pictures.at(-1);
-  const measured = last && (last.psnr !== null || last.exact);
   const figures = [
-    ["quality", "Quality", !last ? "–" : measured ? (last.exact ? "exact" : `${last.psnr.toFixed(2)} dB`) : format.percent(last.segments / photo.facts.segments),
-      !last ? "" : measured ? (last.ms_ssim === null ? "" : `MS-SSIM ${last.ms_ssim.toFixed(3)}`) : "of the stream shown"],
+    ["quality", "Quality", ...qualityOf(photo, photo.pictures.at(-1))],
     ["bytes", "Bytes", format.bytes(bytes), `last packet at ${format.seconds(time)}`],
     ["received", "Received", received, late ? `${late} late` : "packets"],
     ["lost", "Lost", lost, format.percent(lost / Math.max(1, received + lost))],
@@ -128,13 +125,24 @@ function drawFigures(photo) {
   }
 }
 
+// The figure for the quality of a picture, and the note under it.
+function qualityOf(photo, picture) {
+  if (!picture) return ["–", ""];
+  const similarity = picture.ms_ssim === null ? "" : `MS-SSIM ${picture.ms_ssim.toFixed(3)}`;
+  if (picture.exact) return ["exact", similarity];
+  if (picture.psnr !== null) return [`${picture.psnr.toFixed(2)} dB`, similarity];
+  const expected = format.decibels(picture);
+  if (expected !== null) return [`about ${Math.round(expected)} dB`, "as the sender expects"];
+  return [format.percent(picture.segments / photo.facts.segments), "of the stream shown"];
+}
+
 function drawCharts(photo) {
   const { samples, pictures: shown, facts, figures } = photo;
   const end = Math.max(figures?.time_s ?? 0, shown.at(-1)?.time_s ?? 0);
   const at = stage.following ? null : stage.chosen?.time_s ?? null;
-  const measured = shown.filter((picture) => picture.psnr !== null);
+  const measured = shown.filter((picture) => format.decibels(picture) !== null);
   const quality = measured.length
-    ? { points: measured.map((picture) => [picture.time_s, picture.psnr]), label: (value) => `${value} dB` }
+    ? { points: measured.map((picture) => [picture.time_s, format.decibels(picture)]), label: (value) => `${value} dB` }
     : { points: shown.map((picture) => [picture.time_s, picture.segments / facts.segments]), from: 0, to: 1, label: format.percent };
   const latest = shown.at(-1);
   charts.quality.draw({ ...quality, step: true, end, at, what: "Quality", now: latest ? format.quality(latest, facts.segments) : "" });

@@ -28,7 +28,7 @@ def names(folder: Path) -> set[str]:
 def test_a_run_leaves_its_pictures_a_timeline_and_a_report(tmp_path: Path) -> None:
     output = OutputFolder(tmp_path / "new" / "out")
     output.add_refinement(grey(10), Refinement(0.5, 1100, 0, 20.5, None))
-    output.add_refinement(grey(20), Refinement(1.25, 4400, 2, math.inf, 0.5))
+    output.add_refinement(grey(20), Refinement(1.25, 4400, 2, math.inf, 0.5, 30.25))
     output.finish({"bandwidth": "50 kbit/s"}, 6000, title="grey")
 
     assert names(output.path) == {"refinement_00.png", "refinement_01.png", "final.png", "timeline.png", "report.json"}
@@ -38,8 +38,8 @@ def test_a_run_leaves_its_pictures_a_timeline_and_a_report(tmp_path: Path) -> No
         "settings": {"bandwidth": "50 kbit/s"},
         "wire_bytes": 6000,
         "events": [
-            {"time_s": 0.5, "bytes": 1100, "layer": 0, "psnr": 20.5, "ms_ssim": None},
-            {"time_s": 1.25, "bytes": 4400, "layer": 2, "psnr": None, "ms_ssim": 0.5},
+            {"time_s": 0.5, "bytes": 1100, "layer": 0, "psnr": 20.5, "ms_ssim": None, "expected_psnr": None},
+            {"time_s": 1.25, "bytes": 4400, "layer": 2, "psnr": None, "ms_ssim": 0.5, "expected_psnr": 30.25},
         ],
     }
 

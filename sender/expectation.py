@@ -1,0 +1,96 @@
+"""How good the pictures of a stream will be: decoded here, at a few points, and measured against the original."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from progressive.codec import Photo, ProgressiveCodec
+from progressive.metrics.pixelwise import psnr
+from progressive.packing.packed import PackedStream
+from progressive.photos import resized
+from progressive.runtime.stopping import Stop, StoppedError, never
+from progressive.stream import Segment
+from progressive.wire.expected_quality import Curve, places
+
+MOST_POINTS = 12
+"""Points of a curve, each a picture to make."""
+
+MOST_PIXELS = 24_000_000
+"""Of all pictures that are made for a curve: a large photo has fewer points, and one of more than half of this none,
+as it would be late."""
+
+
+def measured_curve(
+    packed: PackedStream,
+    codec: ProgressiveCodec,
+    original: Photo,
+    *,
+    budget_bytes: int | None = None,
+    stop: Stop = never,
+) -> Curve | None:
+    """The quality of a stream as far as a sender can send it.
+
+    Args:
+        packed: the stream.
+        codec: that made it.
+        original: what pictures are measured against, [H, W, 3], at its own size.
+        budget_bytes: of payloads that can be sent; None for all.
+        stop: asked between pictures; raises StoppedError if it says so.
+
+    None for a stream without a base, and for a photo so large that its pictures would take too long.
+    """
+    segments = _affordable(packed.stream.segments, budget_bytes)
+    base = max((s.id for s in segments if s.layer == 0), default=0)
+    header = packed.stream.header
+    points = min(MOST_POINTS, MOST_PIXELS // max(header.width * header.height, 1))
+    if not base or points < 2:
+        return None
+    last = max(base, *(s.id for s in segments))
+    beyond = min(last - base, points - points // 4)
+    base_points = min(base, max(1, points // 4))
+    decoder = codec.decoder(header, device="cpu")
+    measured = [psnr(resized(decoder.picture(), original.shape), original)]
+    shown = 0
+    for place in places(base, last, base_points, base_points + beyond):
+        if stop():
+            raise StoppedError
+        decoder.push_all((s.id, s.payload) for s in segments if shown < s.id <= place)
+        measured.append(psnr(resized(decoder.picture(stop=stop), original.shape), original))
+        shown = place
+    return Curve.of(base, last, base_points, measured)
+
+
+class Expected:
+    """The curve of a photo, measured when it is first asked for; the original is let go of then."""
+
+    def __init__(
+        self, packed: PackedStream, codec: ProgressiveCodec, original: Photo, budget_bytes: int | None = None
+    ) -> None:
+        self._work: tuple[PackedStream, ProgressiveCodec, Photo, int | None] | None = (
+            packed,
+            codec,
+            original,
+            budget_bytes,
+        )
+        self._curve: Curve | None = None
+        self._lock = threading.Lock()
+
+    def curve(self) -> Curve | None:
+        """May be called by several threads; all but the first wait."""
+        with self._lock:
+            if self._work is not None:
+                packed, codec, original, budget = self._work
+                self._curve, self._work = measured_curve(packed, codec, original, budget_bytes=budget), None
+            return self._curve
+
+
+def _affordable(segments: Sequence[Segment], budget_bytes: int | None) -> list[Segment]:
+    """The base, and what else of the order of sending the budget pays for."""
+    taken, size = [], 0
+    for segment in segments:
+        size += len(segment.payload)
+        if budget_bytes is not None and size > budget_bytes and segment.layer > 0:
+            break
+        taken.append(segment)
+    return sorted(taken, key=lambda segment: segment.id)

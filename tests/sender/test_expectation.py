@@ -1,0 +1,65 @@
+"""What the sender expects of pictures, beside what they are."""
+
+from dataclasses import replace
+
+import numpy as np
+from fake_codec import ThumbnailCodec
+
+from progressive.metrics import psnr
+from progressive.packing.packed import PackedStream
+from progressive.photos import downscale, resized, sample_photo
+from progressive.registry import load_codec
+from progressive.wire.expected_quality import Expectation
+from sender.expectation import MOST_PIXELS, Expected, measured_curve
+
+PHOTO = np.ascontiguousarray(sample_photo()[:256, :256])
+
+
+def test_under_losses_the_expected_quality_is_within_half_a_decibel_on_average() -> None:
+    codec, rng = load_codec("rmpgc"), np.random.default_rng(1)
+    stream = codec.encode(PHOTO, max_payload=200)
+    curve = measured_curve(PackedStream.of(stream, 260), codec, PHOTO)
+    assert curve is not None
+    expectation = Expectation(curve)
+    misses = []
+    for part in (0.1, 0.5):
+        for loss in (0.0, 0.1):
+            end = curve.base + part * (curve.last - curve.base)
+            decoder = codec.decoder(stream.header)
+            kept = [s for s in stream.segments if s.id <= end and (s.layer == 0 or rng.random() >= loss)]
+            decoder.push_all((s.id, s.payload) for s in kept)
+            misses.append(abs(expectation.psnr(decoder.shown) - psnr(decoder.picture(), PHOTO)))
+    assert np.mean(misses) < 0.5
+
+
+def test_a_downscaled_photo_is_measured_at_the_size_of_the_original() -> None:
+    codec, small = ThumbnailCodec(), downscale(PHOTO, 4)
+    stream = codec.encode(small, max_payload=500)
+    curve = measured_curve(PackedStream.of(stream, 600), codec, PHOTO)
+    assert curve is not None
+    decoder = codec.decoder(stream.header)
+    decoder.push_all((s.id, s.payload) for s in stream.segments)
+    expected = Expectation(curve).psnr(decoder.shown)
+    assert abs(expected - psnr(resized(decoder.picture(), PHOTO.shape), PHOTO)) < 0.2
+
+
+def test_only_what_can_be_sent_is_measured_and_only_once() -> None:
+    codec = ThumbnailCodec()
+    stream = codec.encode(PHOTO, max_payload=500)
+    expected = Expected(PackedStream.of(stream, 600), codec, PHOTO, budget_bytes=1200)
+    curve = expected.curve()
+    whole = measured_curve(PackedStream.of(stream, 600), codec, PHOTO)
+    assert curve is not None
+    assert whole is not None
+    assert curve.levels[:3] == whole.levels[:3]
+    assert curve.levels[-1] < whole.levels[-1]
+    assert expected.curve() is curve
+
+
+def test_of_a_huge_photo_nothing_is_measured() -> None:
+    side = int((MOST_PIXELS / 2) ** 0.5) + 64
+    huge = np.zeros((side, side, 3), np.uint8)
+    codec = ThumbnailCodec()
+    stream = codec.encode(huge[:64, :64], max_payload=500)
+    wide = replace(stream, header=replace(stream.header, width=side, height=side))
+    assert measured_curve(PackedStream.of(wide, 600), codec, huge) is None
