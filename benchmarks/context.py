@@ -86,7 +86,7 @@ def print_differences(results: Results, seed: int) -> None:
         differences = pooled[CONTEXTS.index(first)] - pooled[CONTEXTS.index(second)]
         for index, measure in enumerate(MEASURES):
             found = estimate(differences[:, index], seed)
-            print(f"  {measure:22}{found.mean:+.2f} ({found.low:+.2f} to {found.high:+.2f})")
+            print(f"  {measure:22}{found.in_words('+.2f')}")
 
 
 def benchmark() -> None:

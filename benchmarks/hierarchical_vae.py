@@ -84,7 +84,7 @@ def print_rates(found: Sequence[Measured], rates: Sequence[float]) -> None:
             gain = estimate(meant - plain)
             size = values[:, rate, :, 0].mean()
             means = f"{plain.mean():10.4f}{meant.mean():10.4f}"
-            print(f"{bpp:8.3f} ({size:.4f}){means}{gain.mean:+10.4f} ({gain.low:+.4f} to {gain.high:+.4f})")
+            print(f"{bpp:8.3f} ({size:.4f}){means}  {gain.in_words('+.4f')}")
 
 
 def print_latents(found: Sequence[Measured], bpp: float) -> None:

@@ -156,7 +156,7 @@ def benchmark() -> None:
         found = compared(after, before)
         print(f"{len(after)} photos; bytes at equal PSNR, {args.compare[1]} beside {args.compare[0]}")
         for layer, mean in found.items():
-            print(f"  {layer:10}{mean.mean:+7.2f} % ({mean.low:+.2f} to {mean.high:+.2f})")
+            print(f"  {layer:10}{mean.in_words('+.2f', ' %')}")
         return
     model = Model.load(args.weights)
     paths = find_photos(str(_data.checked_folder(args.photos or args.data / "kodak")))

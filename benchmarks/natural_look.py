@@ -85,7 +85,7 @@ def print_table(found: Sequence[Numbers], rates: Sequence[float]) -> None:
             known = ~np.isnan(faithful + natural)
             change = estimate((natural - faithful)[known])
             means = f"{faithful[known].mean():10.4f}{natural[known].mean():10.4f}"
-            print(f"{bpp:10.3f} bpp{means}{change.mean:+10.4f} ({change.low:+.4f} to {change.high:+.4f})")
+            print(f"{bpp:10.3f} bpp{means}  {change.in_words('+.4f')}")
 
 
 def benchmark() -> None:

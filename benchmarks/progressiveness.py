@@ -79,7 +79,7 @@ class Prices:
         if not reached:
             return f"{np.mean(self.bpp):>10.3f}{np.mean(self.db):>10.2f}{'out of reach':>28}"
         price = estimate(reached)
-        percent = f"{price.mean:+.1f} ({price.low:+.1f} to {price.high:+.1f})"
+        percent = price.in_words("+.1f")
         return f"{np.mean(self.bpp):>10.3f}{np.mean(self.db):>10.2f}{percent:>28}"
 
 

@@ -130,7 +130,7 @@ def print_shared(found: Sequence[Measured]) -> None:
             uniform, shared = values[:, 0, rate, number], values[:, 1, rate, number]
             gain = estimate(shared - uniform)
             means = f"{uniform.mean():10.4f}{shared.mean():10.4f}"
-            print(f"{bpp:10.3f} bpp{means}{gain.mean:+10.4f} ({gain.low:+.4f} to {gain.high:+.4f})")
+            print(f"{bpp:10.3f} bpp{means}  {gain.in_words('+.4f')}")
 
 
 def benchmark() -> None:

@@ -105,7 +105,7 @@ def print_difference(names: tuple[str, str], first: Numbers, second: Numbers) ->
         for own, other in zip(a[1:], b[1:], strict=True):
             known = ~np.isnan(own + other)
             change = estimate((own - other)[known]) if known.any() else None
-            cells.append("" if change is None else f"{change.mean:+.4f} ({change.low:+.4f} to {change.high:+.4f})")
+            cells.append("" if change is None else change.in_words("+.4f"))
         print(f"| {names[0]} - {names[1]}, {a[0].mean():.3f} bpp | " + " | ".join(cells) + " |")
 
 

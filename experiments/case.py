@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Objective = Literal["area", "final"]
+Measure = Literal["lpips", "top1"]
 Floats = NDArray[np.float64]
 
 TIMES = 101
@@ -87,6 +88,7 @@ class Case:
         conditions: the same for all that are compared.
         trials: independent runs.
         seed: of the packets' fates; systems with the same seed and conditions meet the same ones.
+        measures: what is measured beside PSNR and MS-SSIM, by networks.
     """
 
     photo: str
@@ -95,6 +97,7 @@ class Case:
     parameters: Parameters
     trials: int
     seed: int
+    measures: tuple[Measure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,8 @@ class Outcome:
         sent_bytes: of all datagrams, all included.
         redundancy: bytes beyond those of the source packets / bytes of the source packets, mean.
         psnr_over_time: mean over the trials at `TIMES` moments from 0 to the deadline, [TIMES].
+        lpips, top1: perceptual distance of that picture, zero or more, and whether it is recognised, 0..1; None where
+            they were not asked for, nan where they could not be measured.
     """
 
     psnr: Floats
@@ -126,3 +131,5 @@ class Outcome:
     sent_bytes: Floats
     redundancy: float
     psnr_over_time: Floats
+    lpips: Floats | None = None
+    top1: Floats | None = None

@@ -57,6 +57,7 @@ def our_laboratory() -> Laboratory:
         base_probability=systems.base_probability,
         broadcast=broadcast.try_broadcast,
         compare=validation.compare_photo,
+        judges=systems.judges_for,
     )
 
 

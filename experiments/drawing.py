@@ -39,7 +39,7 @@ LABEL_HEIGHT = 0.058
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A curve with its interval, [n] each; nan where there is nothing."""
+    """A curve with its interval, [n] each; nan where there is nothing, as of the interval of one photo."""
 
     name: str
     x: ArrayLike
@@ -74,7 +74,8 @@ def draw_lines(axes: Axes, lines: Sequence[Line], *, names: bool = True, marked:
     """Curves with their bands, and each one's name at its right end in its colour."""
     for line in lines:
         marker = "o" if marked else ""
-        axes.fill_between(line.x, line.low, line.high, color=line.colour, alpha=0.13, linewidth=0)
+        if np.isfinite(line.low).any():
+            axes.fill_between(line.x, line.low, line.high, color=line.colour, alpha=0.13, linewidth=0)
         axes.plot(
             line.x, line.y, color=line.colour, linestyle=line.style, linewidth=line.width, marker=marker, markersize=3
         )

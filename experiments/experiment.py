@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from experiments.case import Conditions, Objective, System
+from experiments.case import Conditions, Measure, Objective, System
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class Experiment:
         seeds: of the packets' fates, one group of trials each.
         outage_below_db: PSNR at the deadline below which a trial is an outage.
         over_time: channels, some of the panels', for which quality over time is drawn.
+        measures: what is measured beside PSNR and MS-SSIM, by networks.
     """
 
     title: str
@@ -72,6 +73,7 @@ class Experiment:
     seeds: tuple[int, ...]
     outage_below_db: float
     over_time: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = ()
 
     @property
     def sources(self) -> list[str]:

@@ -32,7 +32,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 from pydantic_core import ErrorDetails
 
 from channel_sim.spec import parse_channel
-from experiments.case import Objective, System
+from experiments.case import Measure, Objective, System
 from experiments.experiment import Experiment, Panel, Point
 from experiments.laboratory import Laboratory
 from experiments.photo_names import find_names, spread
@@ -124,6 +124,7 @@ class SweepFile(PhotosFile):
     objective: Objective = "area"
     outage_below: Text = "25dB"
     over_time: list[Text] = []
+    measures: list[Measure] = []
 
 
 FileModel = TypeVar("FileModel", bound=PhotosFile)
@@ -174,6 +175,7 @@ def _experiment(file: SweepFile, folder: Path, laboratory: Laboratory) -> Experi
     tuning = photos_of("tuning_photos", file.tuning_photos, folder)
     if both := set(photos) & set(tuning):
         raise UsageError(f"tuning_photos: {min(both)} is one of the photos too: choose parameters on others")
+    read("measures", laboratory.judges, file.measures)
     panels = tuple(_panel(number, panel) for number, panel in enumerate(file.panels, 1))
     channels = {point.channel for panel in panels for point in panel.points}
     if unknown := [channel for channel in file.over_time if channel not in channels]:
@@ -193,6 +195,7 @@ def _experiment(file: SweepFile, folder: Path, laboratory: Laboratory) -> Experi
         seeds=once("seeds", file.seeds),
         outage_below_db=read("outage_below", parse_decibel, file.outage_below),
         over_time=once("over_time", file.over_time),
+        measures=once("measures", file.measures),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.case import Case, Conditions, Objective, Outcome, Parameters, System
+from experiments.case import Case, Conditions, Measure, Objective, Outcome, Parameters, System
 
 if TYPE_CHECKING:
     from experiments.broadcast import Broadcast
@@ -28,6 +28,7 @@ class Laboratory:
         base_probability: that the base of a case is there by the deadline, exactly.
         broadcast: what `try_broadcast` returns, from (broadcast, channel, photo, seed, folder).
         compare: estimates beside real pictures, from (photo, receptions, seed, folder).
+        judges: of measures: what names the networks that they need; raises UsageError if these are not there.
     """
 
     check_system: Callable[[System], None]
@@ -38,6 +39,7 @@ class Laboratory:
     base_probability: Callable[[Case, Path], float]
     broadcast: Callable[[Broadcast, str, str, int, Path], dict[str, Any]]
     compare: Callable[[str, int, int, Path], Comparison]
+    judges: Callable[[Sequence[Measure]], str] = lambda _measures: ""
 
     def identities(self, sources: Iterable[str]) -> dict[str, str]:
         """Of each source, once."""

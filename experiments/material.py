@@ -145,6 +145,11 @@ def tier_lengths(base: int, packets: int, first: int) -> list[int]:
     return lengths
 
 
+def even_steps(packets: int, most: int) -> Ints:
+    """Numbers of first packets from 0 to all, at most so many, evenly apart."""
+    return np.unique(np.linspace(0, packets, min(most, packets + 1)).round().astype(np.intp))
+
+
 def chain_needs(pieces: int) -> Ints:
     """Each packet needs the one before, the first none, [S, 1]."""
     needs = np.arange(-1, pieces - 1, dtype=np.intp)

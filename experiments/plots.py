@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TITLES = {"area": "PSNR until the deadline (dB)", "psnr": "PSNR at the deadline (dB)"}
+FURTHER = {
+    "ms_ssim": "MS-SSIM at the deadline",
+    "lpips": "LPIPS at the deadline, lower is better",
+    "top1": "share recognised at the deadline (top-1)",
+}
+"""Figures that are drawn where they were measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +98,15 @@ def timelines(experiment: Experiment) -> list[Conditions]:
 
 
 def draw_quality(systems: Sequence[System], axis: Axis, results: Results) -> bytes:
-    """PSNR until the deadline and at it, beside each other."""
+    """PSNR until the deadline and at it, beside each other; below them the further figures that were measured."""
     looks = looks_of(systems)
-    figure = new_figure(10.5, 4.2)
-    for axes, (figure_name, title) in zip(figure.subplots(1, 2), TITLES.items(), strict=True):
+    titles = TITLES | {name: title for name, title in FURTHER.items() if results.measured(name)}
+    rows = -(-len(titles) // 2)
+    figure = new_figure(10.5, 4.2 * rows)
+    panels = figure.subplots(rows, 2).flatten()
+    for empty in panels[len(titles) :]:
+        empty.set_axis_off()
+    for axes, (figure_name, title) in zip(panels, titles.items(), strict=False):
         found = zip(*(results.compared(systems, c, figure_name) for c in axis.conditions), strict=True)
         lines = [_line(str(s), axis, own, *looks[s]) for s, own in zip(systems, found, strict=True)]
         _set_axis(axes, axis)

@@ -42,6 +42,8 @@ class Figures:
         recognised: share that reach it; None for small photos.
         sent_bytes: mean, everything included.
         redundancy: bytes beyond those of the source packets / bytes of the source packets.
+        lpips, top1: mean at the deadline: perceptual distance, and the share that is recognised; None where they were
+            not measured.
     """
 
     psnr: float
@@ -57,6 +59,8 @@ class Figures:
     recognised: float | None
     sent_bytes: float
     redundancy: float
+    lpips: float | None = None
+    top1: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,10 @@ def figures_of(outcome: Outcome, deadline_s: float, outage_below_db: float) -> F
     def by_deadline(times_s: Floats) -> float:
         return float(np.minimum(times_s, deadline_s).mean())
 
-    ms_ssim = float(outcome.ms_ssim.mean())
     return Figures(
         psnr=float(outcome.psnr.mean()),
         psnr_low=float(np.quantile(outcome.psnr, LOW)),
-        ms_ssim=None if np.isnan(ms_ssim) else ms_ssim,
+        ms_ssim=_mean(outcome.ms_ssim),
         area=float(outcome.area.mean()),
         area_low=float(np.quantile(outcome.area, LOW)),
         outage=float((~outcome.shown | (outcome.psnr < outage_below_db)).mean()),
@@ -89,6 +92,8 @@ def figures_of(outcome: Outcome, deadline_s: float, outage_below_db: float) -> F
         recognised=float((outcome.recognisable_s <= deadline_s).mean()),
         sent_bytes=float(outcome.sent_bytes.mean()),
         redundancy=float(outcome.redundancy),
+        lpips=_mean(outcome.lpips),
+        top1=_mean(outcome.top1),
     )
 
 
@@ -116,6 +121,10 @@ class Results:
         photos = self._by_subject[system, conditions].values()
         return np.array([np.mean([_number(getattr(row.figures, figure)) for row in rows]) for rows in photos])
 
+    def measured(self, figure: str) -> bool:
+        """Whether a figure is known of all cases."""
+        return all(getattr(row.figures, figure) is not None for row in self.rows)
+
     def mean(self, system: System, conditions: Conditions, figure: str) -> Estimate:
         """Over the photos, with its interval."""
         return estimate(self.values(system, conditions, figure))
@@ -138,6 +147,9 @@ class Results:
 
     @staticmethod
     def _band(values: Floats) -> tuple[Floats, Floats, Floats]:
+        if len(values) == 1:
+            nothing = np.full(values.shape[1:], np.nan)
+            return values[0], nothing, nothing
         draws = np.random.default_rng(0).multinomial(len(values), np.full(len(values), 1 / len(values)), DRAWS)
         low, high = np.quantile(draws @ values / len(values), ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2), axis=0)
         return values.mean(axis=0), low, high
@@ -167,6 +179,11 @@ def csv_of(rows: Sequence[Row]) -> bytes:
             + ["" if value is None else value for value in values]
         )
     return file.getvalue().encode()
+
+
+def _mean(values: Floats | None) -> float | None:
+    """None for what was not, or could not be, measured."""
+    return None if values is None or np.isnan(values).any() else float(values.mean())
 
 
 def _number(value: float | None) -> float:

@@ -57,7 +57,7 @@ def run_sweep(experiment: Experiment, laboratory: Laboratory, workers: Workers, 
     tuned = {subject: Parameters(**record) for subject, record in zip(subjects, found, strict=True)}
 
     cases = [
-        Case(photo, system, conditions, tuned[system, conditions], experiment.trials, seed)
+        Case(photo, system, conditions, tuned[system, conditions], experiment.trials, seed, experiment.measures)
         for system, conditions in subjects
         for photo in experiment.photos
         for seed in experiment.seeds
@@ -73,6 +73,7 @@ class _Keys:
     def __init__(self, experiment: Experiment, laboratory: Laboratory) -> None:
         self._experiment = experiment
         self._identities = laboratory.identities(experiment.sources)
+        self._judges = laboratory.judges(experiment.measures)
         self._tuning_photos = [photo_digest(name) for name in experiment.tuning_photos]
 
     def prepared(self, source: str, photo: str, cache: Path) -> str:
@@ -84,6 +85,9 @@ class _Keys:
 
     def tried(self, case: Case) -> str:
         told = asdict(case) | {"photo": photo_digest(case.photo)}
+        told["measures"] = [self._judges, *case.measures]
+        if not case.measures:
+            del told["measures"]
         return key_of(VERSION, "tried", self._identities[case.system.source], told, self._experiment.outage_below_db)
 
 

@@ -8,6 +8,7 @@ All systems of the same conditions have the same bytes, packet headers, deadline
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from numpy.random import SeedSequence
 from experiments.assumed_losses import believed_losses, link_of
 from experiments.case import Case, Conditions, Outcome, Parameters, System
 from experiments.deliveries import DELIVERIES
+from experiments.judged import judged, judges_for
 from experiments.links import Links, open_links
 from experiments.material import Material
 from experiments.photo_names import load_photo
@@ -28,7 +30,7 @@ from progressive.suggestions import use_one_of
 from progressive.wire.protection import Goal, plan_protection, probability_of_block
 
 SOURCES = source_names()
-__all__ = ["DELIVERIES", "SOURCES", "base_probability", "check_system", "identity", "prepare", "run"]
+__all__ = ["DELIVERIES", "SOURCES", "base_probability", "check_system", "identity", "judges_for", "prepare", "run"]
 
 PACKET_SIZES = (1100, 550)
 """Datagrams that may be chosen, in bytes."""
@@ -74,7 +76,13 @@ def run(case: Case, cache: Path) -> Outcome:
         trials = min(TRIALS_AT_ONCE, case.trials - first)
         links = open_links(link, trials, most_packets, seed=SeedSequence([case.seed, number]))
         parts.append(attempt(case.system.delivery, material, case.conditions, case.parameters, links, trials))
-    return joined(parts)
+    outcome = joined(parts)
+    if not case.measures:
+        return outcome
+    rate_bpp, _ = _coded(case.system.source, case.photo, case.parameters.rate_bpp, case.parameters.packet_size, cache)
+    found = judged(case.system.source, case.photo, rate_bpp, case.parameters.packet_size, case.measures, cache)
+    lpips, top1 = found.at(outcome.psnr)
+    return replace(outcome, lpips=lpips, top1=top1)
 
 
 def attempt(
@@ -91,18 +99,25 @@ def _material(case: Case, cache: Path) -> Material:
     return material_of(case.system.source, case.photo, case.parameters.rate_bpp, case.parameters.packet_size, cache)
 
 
-@lru_cache(maxsize=512)
 def material_of(source: str, photo: str, rate_bpp: float | None, packet_size: int, cache: Path) -> Material:
     """The packets of a photo; where no file is as small as the rate asks for, those of the smallest one there is.
 
     Raises UsageError if there is no file at any rate.
     """
+    return _coded(source, photo, rate_bpp, packet_size, cache)[1]
+
+
+@lru_cache(maxsize=512)
+def _coded(
+    source: str, photo: str, rate_bpp: float | None, packet_size: int, cache: Path
+) -> tuple[float | None, Material]:
+    """The rate of the file, and its packets."""
     found, pixels = find_source(source), load_photo(photo)
     rates = [rate for rate in found.rates_bpp if rate is None or rate >= (rate_bpp or 0.0)]
     for rate in rates:
         material = found.material(pixels, rate, packet_size, cache)
         if material is not None:
-            return material
+            return rate, material
     raise UsageError(f"{source} has no file of {photo} at {rate_bpp} bits a pixel or more: use larger photos")
 
 

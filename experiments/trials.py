@@ -72,7 +72,7 @@ def joined(parts: list[Outcome]) -> Outcome:
     fields = {
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in Outcome.__dataclass_fields__
-        if name not in {"redundancy", "psnr_over_time"}
+        if name not in {"redundancy", "psnr_over_time", "lpips", "top1"}
     }
     return Outcome(
         **fields,

@@ -303,6 +303,21 @@ def codecs() -> None:
 
 
 @app.command()
+def download(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="classifier, lpips; both if left out."),
+    ] = None,
+) -> None:
+    """Fetch the weights that others publish and metrics use; nothing else of this project ever downloads anything."""
+    from progressive.semantics.downloads import PUBLISHED
+    from progressive.semantics.downloads import download as fetch
+
+    for name in names or PUBLISHED:
+        say(f"{name}: {fetch(name)}")
+
+
+@app.command()
 def keygen(file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")]) -> None:
     """Make a key for --key-file: both ends need a copy, nobody else may have one."""
     write_new_key(file)

@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from channel_sim.spec import parse_channel
+from progressive import __version__
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -67,6 +68,17 @@ CALLS = sorted({(page.relative_to(ROOT).as_posix(), call) for page in PAGES for 
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_bytes()) <= 8000
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = (ROOT / "CITATION.cff").read_text()
+    top = dict(re.findall(r"^([a-z-]+):(.*)$", citation, re.MULTILINE))
+    assert {"cff-version", "message", "title", "authors"} <= set(top)
+    assert top["version"].strip() == __version__
+    dois = re.findall(r"doi: (\S+)", citation)
+    papers = (ROOT / "docs/explanation/papers.md").read_text()
+    assert dois
+    assert all(doi in papers for doi in dois)
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])

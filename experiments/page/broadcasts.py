@@ -40,8 +40,7 @@ def _sentence(results: BroadcastResults, channel: str) -> str:
     return (
         target(
             "mean gap to each receiver's own stream at most 0.7 dB, goal 0.4 dB; at most 45 % of the simulcast's bytes",
-            f"{gap.mean:.2f} dB ({gap.low:.2f} to {gap.high:.2f}) with {percent(results.share_of_simulcast(channel))} "
-            "of the bytes",
+            f"{gap.in_words('.2f', ' dB')} with {percent(results.share_of_simulcast(channel))} of the bytes",
         )
         + f" The simulcast, with all of its bytes, is {simulcast.mean:+.2f} dB from the broadcast. Protection of "
         f"the broadcast, chosen photo by photo: {', '.join(policies)}. Gap between ideal codes: "

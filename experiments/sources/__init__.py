@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -36,6 +37,12 @@ class Source(Protocol):
 
     def material(self, photo: Photo, rate_bpp: float | None, packet_size: int, folder: Path) -> Material | None:
         """The packets of a photo at one of the rates, kept in a folder; None if no file is as small."""
+        ...
+
+    def pictures(
+        self, photo: Photo, rate_bpp: float | None, packet_size: int, folder: Path, count: int
+    ) -> Sequence[Photo]:
+        """What the first packets of `material` show, from none (mid-grey) to all, `count` pictures at most."""
         ...
 
 

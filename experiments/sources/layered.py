@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.cache import Arrays, cached, digest_of
-from experiments.material import Material, Pieces
+from experiments.material import Material, Pieces, even_steps
 from experiments.sources.decode_times import decode_seconds
 from experiments.sources.measure import squared_error
 from progressive import metrics
@@ -122,6 +122,13 @@ class LayeredSource:
             samples=photo.size,
             decode_s=decode_seconds(self.name, photo),
         )
+
+    def pictures(self, photo: Photo, rate_bpp: float | None, packet_size: int, folder: Path, count: int) -> list[Photo]:
+        """What the first packets show, from none to all, `count` pictures at most."""
+        packed = PackedPhoto.of(load_codec(self.name), photo, packet_size)
+        ends = even_steps(len(packed.packets), count)[1:]
+        receptions = np.arange(len(packed.packets)) < ends[:, None]
+        return [np.full_like(photo, GREY), *packed.pictures(receptions)]
 
 
 def _measured(packed: PackedPhoto, photo: Photo) -> Arrays:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.cache import Arrays, cached, digest_of
-from experiments.material import Material, Pieces, chain_needs
+from experiments.material import Material, Pieces, chain_needs, even_steps
 from experiments.sources.decode_times import decode_seconds
 from experiments.sources.measure import similarities, squared_error
 from progressive import metrics
@@ -98,6 +98,13 @@ class PrefixSource:
             decode_s=decode_seconds(self.name, photo),
         )
 
+    def pictures(self, photo: Photo, rate_bpp: float | None, packet_size: int, folder: Path, count: int) -> list[Photo]:
+        """What the first packets show, from none to all, `count` pictures at most."""
+        coded, payload, grey = self._files_of(photo, folder)[f"{rate_bpp}"], packet_size - OVERHEAD, _grey(photo)
+        packets = -(-len(coded.data) // payload)
+        ends = [min(payload * number, len(coded.data)) for number in even_steps(packets, count)[1:].tolist()]
+        return [grey if picture is None else picture for picture in self._pictures(coded, ends, photo)]
+
     def _measured(self, photo: Photo, rate_bpp: float | None, payload: int, folder: Path) -> Arrays:
         coded = self._files_of(photo, folder).get(f"{rate_bpp}")
         if coded is None:
@@ -105,7 +112,7 @@ class PrefixSource:
         ends = [*range(payload, len(coded.data), payload), len(coded.data)]
         pictures = self._pictures(coded, ends, photo)
         shown = [number for number, picture in enumerate(pictures) if picture is not None]
-        grey = np.full_like(photo, 128)
+        grey = _grey(photo)
         seen = [grey if picture is None else picture for picture in pictures]
         return {
             "sizes": np.diff(ends, prepend=0),
@@ -172,6 +179,10 @@ def utilities(left: Floats, sizes: Ints) -> Floats:
         slopes = (best[here] - best[here + 1 :]) / (ends[here + 1 :] - ends[here])
         corners.append(here + 1 + int(len(slopes) - 1 - slopes[::-1].argmax()))
     return np.asarray(-np.diff(np.interp(ends, ends[corners], best[corners])))
+
+
+def _grey(photo: Photo) -> Photo:
+    return np.full_like(photo, 128)
 
 
 def _base(left: Floats) -> int:

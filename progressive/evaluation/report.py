@@ -47,7 +47,7 @@ def bd_rate_table(summary: Summary) -> str:
         cells = [peer]
         for quality in ("psnr", "ms_ssim"):
             mean = summary.bd_rates.get((peer, quality))
-            cells += [_interval(mean, "+.1f", " %"), str(mean.photos)] if mean else ["-", "0"]
+            cells += [mean.in_words("+.1f", " %"), str(mean.photos)] if mean else ["-", "0"]
         lines.append(cells)
     return _markdown(header, lines)
 
@@ -58,8 +58,8 @@ def recognition_table(summary: Summary) -> str:
     header = ("bpp", "system", "top-1, %", "true class, %", f"top-1 of {ours} more", "true class more", "photos")
     lines = []
     for r in summary.recognition:
-        values = [_interval(_scaled(e), ".1f") for e in (r.top1, r.probability)]
-        gains = [_interval(_scaled(e), "+.1f") if e else "" for e in (r.top1_gain, r.probability_gain)]
+        values = [_scaled(e).in_words(".1f") for e in (r.top1, r.probability)]
+        gains = [_scaled(e).in_words("+.1f") if e else "" for e in (r.top1_gain, r.probability_gain)]
         where = "pooled" if r.bpp is None else f"{r.bpp:.4g}"
         lines.append([where, r.system, *values, *gains, str(r.top1.photos)])
     return _markdown(header, lines)
@@ -92,10 +92,6 @@ def _cells(row: Row) -> list[str]:
         missing = f"{reached} of {row.photos}" if 0 < reached < row.photos else "-"
         cells.append(" ".join(f"{value:{form}}" for value, form in values if value is not None) or missing)
     return cells
-
-
-def _interval(estimate: Estimate, form: str, unit: str = "") -> str:
-    return f"{estimate.mean:{form}}{unit} ({estimate.low:{form}} to {estimate.high:{form}})"
 
 
 def _scaled(estimate: Estimate) -> Estimate:

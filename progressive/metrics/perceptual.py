@@ -7,6 +7,7 @@ import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from progressive.files import read_bytes
 from progressive.metrics.pairs import check_pair
 from progressive.runtime.torch_state import neutral
 from progressive.semantics.classifier import VARIABLE as CLASSIFIER_VARIABLE
-from progressive.semantics.classifier import Classifier, cache_folder, load_classifier
+from progressive.semantics.classifier import Classifier, load_classifier
+from progressive.semantics.downloads import PUBLISHED, cache_folder
 from progressive.semantics.preprocessing import as_rgb
 
 VARIABLE = "PROGRESSIVE_LPIPS"
@@ -98,7 +100,8 @@ def load_perceptual_distance(
 
 
 def find_linear_weights(given: Path | None = None, classifier_weights: Path | None = None) -> Path:
-    """The file given, else what PROGRESSIVE_LPIPS names, else one beside the classifier's weights or in the cache.
+    """The file given, else what PROGRESSIVE_LPIPS names, else one beside the classifier's weights, else what was
+    downloaded on request, else that of the package lpips if it is installed.
 
     Raises UsageError if it is nowhere.
     """
@@ -107,12 +110,18 @@ def find_linear_weights(given: Path | None = None, classifier_weights: Path | No
         places = [named]
     else:
         classifier = classifier_weights or _from_environment(CLASSIFIER_VARIABLE)
-        folders = [*([classifier.parent] if classifier else []), cache_folder()]
-        places = [folder / FILE for folder in folders]
+        beside = [classifier.parent / FILE] if classifier else []
+        places = [*beside, cache_folder() / FILE, PUBLISHED["lpips"].path, *_of_the_package()]
     for path in places:
         if path.is_file():
             return path
     raise UsageError(f"no weights of LPIPS at {' or '.join(map(str, places))}: {_HOW_TO_GET}")
+
+
+def _of_the_package() -> list[Path]:
+    """The published file in the package lpips, without importing it; none if it is not installed."""
+    package = find_spec("lpips")
+    return [Path(package.origin).parent / "weights" / "v0.1" / "squeeze.pth"] if package and package.origin else []
 
 
 def _from_environment(variable: str) -> Path | None:
@@ -120,8 +129,9 @@ def _from_environment(variable: str) -> Path | None:
 
 
 _HOW_TO_GET = (
-    f"give the linear layers of LPIPS v0.1 for SqueezeNet (squeeze.pth of the lpips package, or the same tensors as "
-    f".safetensors) by --lpips-weights or {VARIABLE}, or put them beside the classifier's as {FILE}"
+    "run 'python -m progressive download lpips', or give the linear layers of LPIPS v0.1 for SqueezeNet (squeeze.pth "
+    f"of the package lpips, or the same tensors as .safetensors) by --lpips-weights or {VARIABLE}, or put them beside "
+    f"the classifier's as {FILE}"
 )
 
 

@@ -1,12 +1,10 @@
-"""The classifier that tells what a photo shows: SqueezeNet 1.1 with weights from a path, a cache or the download."""
+"""The classifier that tells what a photo shows: SqueezeNet 1.1 with weights from a path or the cache."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import pickle
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,23 +17,20 @@ from safetensors.torch import load
 from torch import Tensor
 
 from progressive.codec import Photo
-from progressive.errors import ProgressiveError, UsageError
-from progressive.files import read_bytes, write_atomically
+from progressive.errors import UsageError
+from progressive.files import read_bytes
 from progressive.runtime.torch_state import neutral
+from progressive.semantics.downloads import PUBLISHED
 from progressive.semantics.preprocessing import Preprocessing, describe
 from progressive.semantics.squeezenet import CLASSES, SqueezeNet
 
 VARIABLE = "PROGRESSIVE_CLASSIFIER"
 """Environment variable that names the weight file."""
 
-DOWNLOAD_URL = "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth"
-"""The official weights, ImageNet, torchvision; the name ends in the first digits of the content's SHA-256."""
-
 SYNSETS_FILE = "imagenet_synsets.txt"
 """Beside the weights: a line a class, in order, synset and words."""
 
 _MAX_BYTES = 64 * 2**20
-_DOWNLOAD_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +65,7 @@ def load_classifier(weights: Path | None = None) -> Classifier:
 
 
 def find_weights(weights: Path | None = None) -> Path:
-    """The file of weights: the one given, else what PROGRESSIVE_CLASSIFIER names, else the cache, else the download.
+    """The file of weights: the one given, else what PROGRESSIVE_CLASSIFIER names, else what was downloaded on request.
 
     Raises UsageError if it is nowhere; the message says where it was looked for and how to get it.
     """
@@ -79,15 +74,10 @@ def find_weights(weights: Path | None = None) -> Path:
         if not named.is_file():
             raise UsageError(f"no classifier weights at {named}: {_HOW_TO_GET}")
         return named
-    cached = cache_folder() / DOWNLOAD_URL.rpartition("/")[2]
+    cached = PUBLISHED["classifier"].path
     if not cached.is_file():
-        _download(cached)
+        raise UsageError(f"no classifier weights at {cached}: {_HOW_TO_GET}")
     return cached
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: `progressive` below XDG_CACHE_HOME, or below ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "progressive"
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
@@ -101,21 +91,9 @@ def read_class_names(path: Path) -> tuple[str, ...]:
 
 
 _HOW_TO_GET = (
-    f"give a SqueezeNet 1.1 with torchvision's parameter names (.safetensors or .pth), such as {DOWNLOAD_URL}, "
-    f"by --classifier-weights or {VARIABLE}"
+    "run 'python -m progressive download classifier', or give a SqueezeNet 1.1 with torchvision's parameter names "
+    f"(.safetensors or .pth) by --classifier-weights or {VARIABLE}"
 )
-
-
-def _download(path: Path) -> None:
-    try:
-        with urllib.request.urlopen(DOWNLOAD_URL, timeout=_DOWNLOAD_TIMEOUT_S) as response:
-            data = response.read(_MAX_BYTES)
-        if not hashlib.sha256(data).hexdigest().startswith(path.stem.rpartition("-")[2]):
-            raise UsageError("what came is not the official file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, data)
-    except (OSError, ProgressiveError) as error:
-        raise UsageError(f"no classifier weights in {path} and no download ({error}): {_HOW_TO_GET}") from error
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:

@@ -101,6 +101,35 @@ def test_all_is_written_and_a_second_run_finds_it(
     assert contents(tmp_path / "out") == first
 
 
+def test_measures_of_networks_are_in_rows_and_summary_if_asked_for(file: Path, tmp_path: Path) -> None:
+    rows = list(csv.DictReader(rows_of(file, tmp_path / "without").decode().splitlines()))
+    assert {row["lpips"] for row in rows} == {""}
+    file.write_text(EXPERIMENT.replace("trials = 40", 'trials = 40\nmeasures = ["lpips", "top1"]'))
+    sweep_file(SweepOptions(file, tmp_path / "with"), FAKE)
+    found = contents(tmp_path / "with")
+    rows = list(csv.DictReader(found["cases.csv"].decode().splitlines()))
+    assert all(0 < float(row["lpips"]) < 1 and 0.5 < float(row["top1"]) <= 1 for row in rows)
+    assert "| MS-SSIM | LPIPS | top-1 |" in found["summary.md"].decode()
+
+
+def test_what_networks_measure_is_measured_anew_with_other_weights(file: Path, tmp_path: Path) -> None:
+    file.write_text(EXPERIMENT.replace("trials = 40", 'trials = 40\nmeasures = ["lpips"]'))
+    calls: list[str] = []
+    for weights, done in (("one", CASES), ("one", 0), ("another", CASES)):
+        calls.clear()
+        rows_of(file, tmp_path, replace(counting(calls), judges=lambda _, weights=weights: weights))
+        assert len(calls) == done
+
+
+def test_of_one_photo_a_summary_has_no_intervals(file: Path, tmp_path: Path) -> None:
+    file.write_text(EXPERIMENT.replace('"skimage:astronaut", "skimage:coffee"', '"skimage:astronaut"'))
+    sweep_file(SweepOptions(file, tmp_path / "out"), FAKE)
+    summary = contents(tmp_path / "out")["summary.md"].decode()
+    assert "of one photo (n = 1)" in summary
+    assert "95 %" not in summary
+    assert re.search(r"\d \(n = 1\) \|", summary)
+
+
 def test_the_number_of_workers_changes_no_bit(file: Path, tmp_path: Path) -> None:
     assert rows_of(file, tmp_path / "by_1") == rows_of(file, tmp_path / "by_2", workers=2)
 

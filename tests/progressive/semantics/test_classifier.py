@@ -1,4 +1,3 @@
-import io
 import json
 import os
 import urllib.error
@@ -12,8 +11,8 @@ from safetensors.torch import save_file
 
 from progressive.errors import UsageError
 from progressive.photos import sample_photo
-from progressive.semantics import classifier as classifiers
-from progressive.semantics.classifier import DOWNLOAD_URL, VARIABLE, find_weights, load_classifier
+from progressive.semantics.classifier import VARIABLE, find_weights, load_classifier
+from progressive.semantics.downloads import PUBLISHED
 from progressive.semantics.preprocessing import CAFFE, TORCHVISION, Preprocessing
 from progressive.semantics.squeezenet import SqueezeNet
 
@@ -36,10 +35,10 @@ def weights(network: SqueezeNet, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """No weights in the environment, an empty cache, no network; gives the cache folder."""
+    """No weights in the environment, an empty cache, nothing that may be downloaded; gives the cache folder."""
 
     def refuse(*_: object, **__: object) -> None:
-        raise urllib.error.URLError("no network")
+        pytest.fail("nobody asked for a download")
 
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -136,10 +135,10 @@ def test_classes_are_named_by_the_file_beside_the_weights(weights: Path) -> None
         load_classifier(weights)
 
 
-def test_missing_weights_say_where_they_were_looked_for_and_how_to_get_them(offline: Path, tmp_path: Path) -> None:
+def test_missing_weights_are_not_downloaded_unasked_but_say_how_to_get_them(offline: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no classifier weights at .*nowhere.pth.*--classifier-weights") as given:
         load_classifier(tmp_path / "nowhere.pth")
-    with pytest.raises(UsageError, match=f"{offline}.*{DOWNLOAD_URL}.*{VARIABLE}") as nothing:
+    with pytest.raises(UsageError, match=f"{offline}.*progressive download classifier.*{VARIABLE}") as nothing:
         load_classifier()
     assert all("\n" not in str(error.value) for error in (given, nothing))
     assert not offline.exists() or not any(offline.iterdir())
@@ -149,27 +148,12 @@ def test_the_path_given_comes_before_the_environment_before_the_cache(
     offline: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offline.mkdir(parents=True)
-    cached = offline / DOWNLOAD_URL.rpartition("/")[2]
+    cached = PUBLISHED["classifier"].path
     cached.touch()
     assert find_weights() == cached
     monkeypatch.setenv(VARIABLE, str(weights))
     assert find_weights() == weights
     assert find_weights(cached) == cached
-
-
-def test_a_download_is_checked_and_kept(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    served = b"not the official file"
-    monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: io.BytesIO(served))
-    with pytest.raises(UsageError, match="not the official file"):
-        find_weights()
-    assert not offline.exists()
-    monkeypatch.setattr(classifiers, "DOWNLOAD_URL", "https://example.org/squeezenet1_1-b0b8.pth")
-    monkeypatch.setattr(
-        classifiers.hashlib, "sha256", lambda data: type("Hash", (), {"hexdigest": lambda _: "b0b8f"})()
-    )
-    assert find_weights().read_bytes() == served
-    monkeypatch.setattr(urllib.request, "urlopen", None)
-    assert find_weights().parent == offline
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
@@ -181,7 +165,7 @@ def test_truncated_weights_are_refused(network: SqueezeNet, tmp_path: Path, suff
     else:
         save_file(network.state_dict(), path)
     os.truncate(path, size)
-    with pytest.raises(UsageError, match="damaged or no weights at all: give a SqueezeNet"):
+    with pytest.raises(UsageError, match="damaged or no weights at all: run .* or give a SqueezeNet"):
         load_classifier(path)
 
 

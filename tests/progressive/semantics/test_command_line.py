@@ -32,7 +32,6 @@ def no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for variable in ("PROGRESSIVE_CLASSIFIER", "PROGRESSIVE_LPIPS"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("progressive.semantics.classifier.DOWNLOAD_URL", (tmp_path / "none.pth").as_uri())
 
 
 @pytest.fixture
