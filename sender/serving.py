@@ -12,11 +12,14 @@ import secrets
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 from progressive.errors import UsageError
 from progressive.loss_model import LossModel
+from progressive.registry import CODECS, WEIGHTS
 from progressive.runtime.background import in_background
 from progressive.shell.display import Display
+from progressive.stream import StreamHeader
 from progressive.transport.drive import drive
 from progressive.transport.webrtc.peer import MAX_MESSAGE
 from progressive.transport.webrtc.server import Joined, WebRtcServer, open_server
@@ -77,7 +80,8 @@ async def serve_photos(options: SenderOptions, display: Display) -> None:
             photos.check()
             return
         display.note(first.in_words())
-        display.note(f"serving at {server.address}, for browsers at {server.address.http}/")
+        server.page.hand_out(weights_of(codec.name, first.packed.stream.header))
+        display.link(f"serving at {server.address}, for browsers at {server.address.link}", server.invitation)
         with suppress(TimeoutError):
             async with asyncio.timeout(options.serve_for_s):
                 await served.run(server)
@@ -86,6 +90,12 @@ async def serve_photos(options: SenderOptions, display: Display) -> None:
         await server.close()
         display.summary(served.in_words(server))
     photos.check()
+
+
+def weights_of(codec: str, header: StreamHeader) -> dict[str, Path]:
+    """The weight file that browsers need to decode such streams, by its model id; none if the codec has none."""
+    name = CODECS[codec].weights
+    return {header.model_id.hex(): WEIGHTS / name} if name else {}
 
 
 class _Served:

@@ -20,6 +20,7 @@ from progressive.errors import ProgressiveError, RunError, UsageError
 from progressive.photos import read_photo, sample_photo, write_png
 from progressive.shell.display import Display
 from progressive.transport.webrtc import server
+from progressive.transport.webrtc.peer import PeerTransport
 from receiver.run import ReceiverOptions, receive
 from receiver.settings import ReceiverSettings
 from sender.__main__ import main as sender_main
@@ -31,7 +32,11 @@ from sender.settings import SenderSettings
 
 pytestmark = pytest.mark.usefixtures("thumbnails")
 
-STATE, BUTTON = "document.querySelector('#state').textContent", "document.querySelector('#toggle').textContent"
+STATE, BUTTON = "document.querySelector('#status').textContent", "document.querySelector('#toggle').textContent"
+FIGURES = (
+    "Object.fromEntries([...document.querySelectorAll('[data-figure]')]"
+    ".map((entry) => [entry.dataset.figure, entry.children[1].textContent]))"
+)
 CLICK = "document.querySelector('#toggle').click()"
 
 
@@ -93,6 +98,9 @@ class ServingRun:
     def _serve(self) -> None:
         with suppress(asyncio.CancelledError):
             self._loop.run_until_complete(self._task)
+
+    def call(self, work: Callable[[], None]) -> None:
+        self._loop.call_soon_threadsafe(work)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._task.cancel)
@@ -240,21 +248,21 @@ def test_a_wrong_call_is_one_line_and_status_2(
 
 
 @needs_chromium
-async def test_a_browser_joins_and_sees_the_packets_arrive(photos: Path) -> None:
+async def test_a_browser_shows_the_packets_of_photos_that_it_cannot_decode_and_says_so(photos: Path) -> None:
     url, display, run = await asyncio.to_thread(serving, photos / "1.png", bandwidth_bps=200e3)
     async with open_page(url.replace("webrtc", "http", 1)) as page:
-        await page.wait_for("document.getElementById('state').textContent.startsWith('Over')")
-        shown = await page.evaluate(
-            "Object.fromEntries([...document.querySelectorAll('dd')].map((d) => [d.dataset.of, d.textContent]))"
-        )
-        squares = await page.evaluate("document.querySelectorAll('.map .packet:not(.lost)').length")
+        await page.wait_for(f"{STATE} === 'Complete'")
+        shown = await page.evaluate(FIGURES)
+        counted = await page.evaluate("document.querySelector('#packets').ariaLabel")
+        notice = await page.evaluate("document.querySelector('#notice').textContent")
         assert page.errors == []
     await asyncio.to_thread(run.stop)
     last = display.events[-1]
-    assert int(shown["packets"]) == squares == last["packets"]
+    assert shown["received"] == str(last["packets"])
     assert shown["lost"] == "0"
-    assert int(shown["bytes"].replace(",", "")) == last["bytes"]
-    assert shown["segments"] == f"{last['segments']} of {last['segments']}"
+    assert shown["bytes"] == f"{last['bytes'] / 1000:.3g} kB"
+    assert counted == f"{last['packets']} packets received, 0 of them late, 0 lost, 0 recovered"
+    assert notice.startswith("Photos coded by thumbnails are not shown in a browser")
     assert display.notes[-2].endswith("complete")
 
 
@@ -262,7 +270,7 @@ async def test_a_browser_joins_and_sees_the_packets_arrive(photos: Path) -> None
 async def test_a_browser_that_leaves_is_no_longer_served(large_photo: Path) -> None:
     url, display, run = await asyncio.to_thread(serving, large_photo, bandwidth_bps=30e3, deadline_s=60.0)
     async with open_page(url.replace("webrtc", "http", 1)) as page:
-        await page.wait_for("document.querySelectorAll('.map .packet').length > 2")
+        await page.wait_for(f"{FIGURES}.received > 2")
         await page.call("Page.navigate", url="about:blank")
         assert await asyncio.to_thread(display.somebody_left.wait, 10)
     await asyncio.to_thread(run.stop)
@@ -298,7 +306,7 @@ async def test_a_browser_that_leaves_while_it_joins_is_forgotten_and_may_join_ag
         await page.wait_for(f"{BUTTON} === 'Join again'")
         await page.evaluate(CLICK)
         may_answer.set()
-        await page.wait_for(f"{STATE}.startsWith('Over')")
+        await page.wait_for(f"{STATE} === 'Complete'")
         assert await statuses_of_deletes(page) == [200]
         assert page.errors == []
     await asyncio.to_thread(run.stop)
@@ -306,16 +314,40 @@ async def test_a_browser_that_leaves_while_it_joins_is_forgotten_and_may_join_ag
 
 
 @needs_chromium
-async def test_a_browser_that_joins_again_sees_the_photo_anew(large_photo: Path) -> None:
+async def test_a_browser_that_joins_again_sees_the_photo_anew_beside_what_it_had(large_photo: Path) -> None:
     url, display, run = await asyncio.to_thread(serving, large_photo, bandwidth_bps=30e3, deadline_s=60.0)
-    arrived = "[...document.querySelectorAll('.map')].map((map) => map.querySelectorAll('.packet:not(.lost)').length)"
+    photos = "document.querySelectorAll('#strip button').length"
     async with open_page(url.replace("webrtc", "http", 1)) as page:
-        await page.wait_for(f"{arrived}[0] > 2")
-        first = (await page.evaluate(f"{CLICK}; {arrived}"))[0]
+        await page.wait_for(f"{FIGURES}.received > 2")
+        first = await page.evaluate(f"{CLICK}; {FIGURES}.received")
+        await page.wait_for(f"{BUTTON} === 'Join again'")
         await page.evaluate(CLICK)
-        await page.wait_for(f"{arrived}.length === 2 && {arrived}[0] > 2")
-        assert (await page.evaluate(arrived))[1] == first
+        await page.wait_for(f"{photos} === 2 && {FIGURES}.received > 2")
+        await page.evaluate("document.querySelector('#strip button').click()")
+        assert await page.evaluate(f"{FIGURES}.received") == first
         assert await asyncio.to_thread(display.somebody_left.wait, 10)
+    await asyncio.to_thread(run.stop)
+
+
+@needs_chromium
+async def test_a_browser_joins_again_by_itself_when_its_connection_is_lost(
+    monkeypatch: pytest.MonkeyPatch, large_photo: Path
+) -> None:
+    peers, make = list[PeerTransport](), PeerTransport.__init__
+
+    def remember(self: PeerTransport, *arguments: Any, **keywords: Any) -> None:
+        make(self, *arguments, **keywords)
+        peers.append(self)
+
+    monkeypatch.setattr(PeerTransport, "__init__", remember)
+    url, _, run = await asyncio.to_thread(serving, large_photo, bandwidth_bps=30e3, deadline_s=60.0)
+    async with open_page(url.replace("webrtc", "http", 1)) as page:
+        await page.wait_for(f"{FIGURES}.received > 2")
+        run.call(peers[0].close)
+        await page.wait_for(f"{STATE}.startsWith('Connection lost')")
+        await page.wait_for(f"{STATE} === 'Receiving'")
+        assert len(peers) == 2
+        assert page.errors == []
     await asyncio.to_thread(run.stop)
 
 
@@ -328,12 +360,13 @@ async def test_a_browser_whose_packets_find_no_way_is_told_so_and_may_try_again(
         firewall.setattr(StunProtocol, "datagram_received", lambda *_: None)
         async with open_page(url.replace("webrtc", "http", 1) + "/#limit=2") as page:
             await page.wait_for(f"{BUTTON} === 'Try again'")
-            told = await page.evaluate(STATE)
+            told = await page.evaluate("document.querySelector('#notice').textContent")
+            assert await page.evaluate(STATE) == "Not joined"
             assert "packets find no way" in told
             assert "open UDP" in told
             assert await statuses_of_deletes(page) == [200]
             firewall.undo()
-            await page.evaluate(f"location.hash = ''; {CLICK}")
-            await page.wait_for(f"{STATE}.startsWith('Over')")
+            await page.evaluate(CLICK)
+            await page.wait_for(f"{STATE} === 'Complete'")
             assert page.errors == []
     await asyncio.to_thread(run.stop)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from progressive.shell.qr_code import qr_code
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
@@ -84,6 +86,10 @@ class Display:
         """A line that a person should read: what was changed, what is wrong."""
         self._print(text, sys.stdout)
 
+    def link(self, text: str, url: str) -> None:
+        """A line with an address for browsers; on a terminal also as a code for the cameras of phones."""
+        self.note(text)
+
     def event(self, record: Mapping[str, Any], text: str) -> None:
         """Something happened: `record` for programs, `text` for people."""
         self.note(text)
@@ -130,6 +136,10 @@ class Displays(Display):
     def note(self, text: str) -> None:
         for member in self._members:
             member.note(text)
+
+    def link(self, text: str, url: str) -> None:
+        for member in self._members:
+            member.link(text, url)
 
     def event(self, record: Mapping[str, Any], text: str) -> None:
         for member in self._members:
@@ -197,6 +207,13 @@ class LiveDisplay(Display):
         from rich.text import Text
 
         self._live.console.print(Text(printable(text)))
+
+    def link(self, text: str, url: str) -> None:
+        from rich.text import Text
+
+        self.note(text)
+        if code := qr_code(url):
+            self._live.console.print(Text(code, style="black on white"))
 
     def event(self, record: Mapping[str, Any], text: str) -> None:
         """The figures in `progress` say it already."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import secrets
-import socket
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from progressive.errors import UsageError
+from progressive.transport.own_address import reachable_host
 from progressive.transport.webrtc.tokens import SHORTEST
 
 DEFAULT_ADDRESS = "127.0.0.1:8080"
@@ -35,7 +35,7 @@ class ViewAddress:
     @property
     def url(self) -> str:
         """For a browser. The token is in the fragment, which browsers do not send and servers do not log."""
-        place = f"{_bracketed(_host_of_this_machine(self.host))}:{self.port}"
+        place = f"{_bracketed(reachable_host(self.host))}:{self.port}"
         return f"http://{place}/" + (f"#token={self.token}" if self.token else "")
 
     def admits_host(self, header: str) -> bool:
@@ -86,19 +86,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _host_of_this_machine(host: str) -> str:
-    """The host, or where every address is listened at the one that others find this machine under."""
-    if host not in {"0.0.0.0", "::"}:  # noqa: S104
-        return host
-    family, elsewhere = (socket.AF_INET6, "2001:db8::1") if ":" in host else (socket.AF_INET, "192.0.2.1")
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((elsewhere, 9))  # sends nothing: the system only tells which address it would use
-            return str(probe.getsockname()[0])
-        except OSError:
-            return socket.gethostname()
 
 
 def _bracketed(host: str) -> str:

@@ -6,13 +6,13 @@ import asyncio
 import io
 import json
 from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
 from aiohttp import web
 from PIL import Image
 
+from progressive.browser import files_of
 from progressive.transport.http_limits import ConnectionLimits
 from receiver.viewer.address import ViewAddress
 from receiver.viewer.gallery import Gallery, Reader
@@ -47,8 +47,6 @@ KEEP_ALIVE_S = 30.0
 LARGEST_SHOWN = 4_000_000
 """Pixels of the largest picture that a page is sent as it is; larger ones are sent smaller, and whole on download."""
 
-_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-
 
 class PageServer:
     """Serves a gallery to pages, on the event loop of its own thread.
@@ -67,7 +65,7 @@ class PageServer:
         self.app = web.Application(middlewares=[guard(address, self.limits)], client_max_size=4096)
         self.app.on_response_prepare.append(add_headers)
         self.app.router.add_get("/", self._file)
-        self.app.router.add_get("/page/{name}", self._file)
+        self.app.router.add_get("/{folder:page|view}/{name}", self._file)
         self.app.router.add_get("/api/news", self._news)
         self.app.router.add_get("/api/pictures/{receiver:\\d+}/{photo:\\d+}/{number:\\d+}", self._picture)
         self.app.router.add_post("/api/receivers/{receiver:\\d+}/{action}", self._act)
@@ -92,13 +90,12 @@ class PageServer:
             changed.set()
 
     async def _file(self, request: web.Request) -> web.Response:
-        name = request.match_info.get("name", "index.html")
-        known = {entry.name: entry for entry in files("receiver.viewer").joinpath("page").iterdir()}
-        if name not in known:
+        folder, name = request.match_info.get("folder", "page"), request.match_info.get("name", "index.html")
+        package = "progressive.browser" if folder == "view" else "receiver.viewer"
+        file = files_of(package, folder).get(name)
+        if file is None:
             raise web.HTTPNotFound(text="there is no such file\n")
-        return web.Response(
-            body=known[name].read_bytes(), content_type=_TYPES.get(Path(name).suffix, "text/plain"), charset="utf-8"
-        )
+        return web.Response(body=file.content, content_type=file.type, charset="utf-8")
 
     async def _news(self, request: web.Request) -> web.StreamResponse:
         if len(self._pages) >= MOST_PAGES:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from progressive.errors import UsageError
+from progressive.transport.own_address import reachable_host
 
 RUN_HEADER = "Progressive-Run"
 """Of an answer to an offer: which run of a sender this is, so that a receiver that has all of it knows another one."""
@@ -19,6 +20,11 @@ class WebRtcAddress:
 
     host: str
     port: int
+
+    @property
+    def link(self) -> str:
+        """Where browsers of other machines find the page: where every address is listened at, at that of this one."""
+        return WebRtcAddress(reachable_host(self.host), self.port).http + "/"
 
     @property
     def http(self) -> str:

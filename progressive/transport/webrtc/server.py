@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from errno import EADDRINUSE
 from math import inf
 from socket import gaierror
+from urllib.parse import quote
 
 from aiohttp import web
 from aiortc import RTCSessionDescription
@@ -28,7 +29,7 @@ from progressive.transport.webrtc.address import RUN_HEADER, WebRtcAddress, pars
 from progressive.transport.webrtc.connection import check_ice_servers, make_connection
 from progressive.transport.webrtc.description import MAX_BYTES, Description, parse_description
 from progressive.transport.webrtc.gate import MAX_CONNECTION_S, MAX_CONNECTIONS, QUIET, Gate, Refusal
-from progressive.transport.webrtc.page import add_page
+from progressive.transport.webrtc.page import PageFiles
 from progressive.transport.webrtc.peer import PeerTransport
 from progressive.transport.webrtc.tokens import Tokens, read_tokens
 
@@ -77,11 +78,18 @@ class ServerStatistics:
 
 
 class WebRtcServer:
-    """Serves at an address until closed; `next_receiver` gives those that have joined, one after the other."""
+    """Serves at an address until closed; `next_receiver` gives those that have joined, one after the other.
+
+    Fields:
+        statistics: what happened since the start.
+        page: for browsers.
+    """
 
     def __init__(self, tokens: Tokens | None, ice_servers: tuple[str, ...], say: Say, *, buffer_bytes: int) -> None:
         self.statistics = ServerStatistics()
         self._tokens, self._ice_servers, self._say, self._buffer_bytes = tokens, ice_servers, say, buffer_bytes
+        self._limits = ConnectionLimits(MAX_CONNECTIONS, MAX_CONNECTION_S)
+        self.page = PageFiles(admit=self._check_token, lift=self._limits.lift)
         self._joined: Inbox[Joined] = Inbox()
         self._peers: dict[str, PeerTransport] = {}
         self._run_id = secrets.token_hex(8)
@@ -100,6 +108,12 @@ class WebRtcServer:
         return self._address
 
     @property
+    def invitation(self) -> str:
+        """The page's address for whoever may join, the first token included if one is asked for. Browsers do not send
+        what follows the #."""
+        return self.address.link + ("" if self._tokens is None else f"#token={quote(self._tokens.tokens[0].text)}")
+
+    @property
     def receivers(self) -> int:
         """Those that are joining or have joined."""
         return len(self._peers)
@@ -111,18 +125,17 @@ class WebRtcServer:
         app.router.add_post("/whep", self._join)
         app.router.add_delete("/whep/{name}", self._leave)
         app.router.add_get("/run", self._tell_run)
-        add_page(app)
+        self.page.add_to(app)
         self._runner = web.AppRunner(
             app, access_log=None, logger=QUIET, keepalive_timeout=KEEP_ALIVE_S, shutdown_timeout=1.0
         )
         await self._runner.setup()
         served = self._runner.server
         assert served is not None
-        limits = ConnectionLimits(MAX_CONNECTIONS, MAX_CONNECTION_S)
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
-                limits.protocols(served), address.host, address.port, backlog=accepted_at_once()
+                self._limits.protocols(served), address.host, address.port, backlog=accepted_at_once()
             )
         except gaierror:
             raise UsageError(f"{address.host!r} is not a known host: check the address {address}") from None
@@ -130,7 +143,7 @@ class WebRtcServer:
             if isinstance(error, OSError) and error.errno == EADDRINUSE:
                 raise UsageError(f"{address} is in use: stop what serves there, or choose another port") from None
             raise UsageError(f"{address} cannot be served at: {getattr(error, 'strerror', None) or error}") from None
-        self._run(limits.watch(served))
+        self._run(self._limits.watch(served))
         self._address = WebRtcAddress(address.host, self._server.sockets[0].getsockname()[1])
 
     async def next_receiver(self) -> Joined:

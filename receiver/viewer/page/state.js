@@ -1,7 +1,7 @@
 // What the page knows: receivers and their photos, brought up to date by messages.
 
-export const WAITING = "Waiting for a sender", RECEIVING = "Receiving";
-const COMPLETE = "Complete";
+import { COMPLETE, RECEIVING, WAITING, statusOf } from "../view/status.js";
+
 const PHOTOS_KEPT = 24;
 
 export class State {
@@ -48,18 +48,11 @@ export class State {
 
   // What a receiver is at with a photo, in words.
   status(receiver, photo) {
-    if (!photo) return WAITING;
-    if (photo.reason === "complete") return COMPLETE;
-    if (photo.reason === "silence") return "The sender fell silent";
-    return photo.state === "receiving" && this.receivers.get(receiver).state === "here" ? RECEIVING : "Ended";
+    return statusOf(photo, this.receivers.get(receiver).state === "here");
   }
 
   // The photo that a receiver is at, or was at last.
   latest(receiver) {
     return [...(this.receivers.get(receiver)?.photos.values() ?? [])].at(-1);
   }
-}
-
-export function title(photo) {
-  return photo.facts.name ?? `photo ${photo.number}`;
 }

@@ -1,8 +1,7 @@
 // All receivers side by side; one is opened by choosing it.
 
-import * as format from "./format.js";
-import { drawLayers } from "./packets.js";
-import { title } from "./state.js";
+import * as format from "../view/format.js";
+import { drawLayers } from "../view/packets.js";
 
 export class Wall {
   constructor(element, pictures, feed, open) {
@@ -76,7 +75,7 @@ export class Wall {
       const [shown, hidden] = images[0].classList.contains("front") ? images : images.reverse();
       hidden.src = url;
       await hidden.decode();
-      hidden.alt = `${title(photo)} as ${tile.querySelector(".open").textContent} has it`;
+      hidden.alt = `${format.title(photo)} as ${tile.querySelector(".open").textContent} has it`;
       shown.classList.remove("front");
       hidden.classList.remove("shown");
       void hidden.offsetWidth;

@@ -5,7 +5,17 @@ import sys
 
 import pytest
 
-from progressive.shell.display import Display, JsonDisplay, LiveDisplay, Progress, QuietDisplay, make_display, say
+from progressive.shell.display import (
+    Display,
+    Displays,
+    JsonDisplay,
+    LiveDisplay,
+    Progress,
+    QuietDisplay,
+    make_display,
+    say,
+)
+from progressive.shell.qr_code import qr_code
 
 
 class Terminal(io.StringIO):
@@ -73,3 +83,17 @@ def test_escape_sequences_of_names_never_reach_a_terminal(capsys: pytest.Capture
         live.note("a\x1b[31m")
         live.progress([Progress("a\x1b[31m", 0.5, "\x1b[31m")])
     assert not re.findall("\x1b\\[31m|[\x9b\u202e\x07]", capsys.readouterr().out)
+
+
+def test_an_address_is_a_line_and_on_a_terminal_a_code_for_phones(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Displays([Display()]).link("serving at here", "http://10.0.0.1:80/")
+    assert capsys.readouterr().out == "serving at here\n"
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("TERM", "dumb")
+    with LiveDisplay() as live:
+        live.link("serving at here", "http://10.0.0.1:80/")
+    assert "serving at here" in terminal.getvalue()
+    assert qr_code("http://10.0.0.1:80/").split("\n")[1] in terminal.getvalue()

@@ -272,7 +272,7 @@ async def test_a_wall_shows_the_whole_of_a_long_detail():
 
 
 def colours(scheme):
-    style = files("receiver.viewer").joinpath("page/style.css").read_text()
+    style = files("progressive.browser").joinpath("view/style.css").read_text()
     light, dark = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
     found = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", light))
     return found | (dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", dark)) if scheme == "dark" else {})

@@ -93,11 +93,11 @@ async def test_the_page_is_whole_and_uses_nothing_from_elsewhere():
                 assert answer.content_type == "text/html"
                 assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
                 assert answer.headers["X-Content-Type-Options"] == "nosniff"
-            for name in ("style.css", "main.js", "feed.js", "stage.js", "icon.svg"):
-                async with http.get(f"{url}/page/{name}") as answer:
+            for name in ("page/main.js", "page/feed.js", "view/style.css", "view/stage.js", "view/icon.svg"):
+                async with http.get(f"{url}/{name}") as answer:
                     assert answer.status == 200
                     page += await answer.text()
-            for outside in ("/page/..%2fviewer.py", "/page/%2e%2e/viewer.py", "/page/nothing.js", "/etc/passwd"):
+            for outside in ("/page/..%2fviewer.py", "/page/%2e%2e/viewer.py", "/view/nothing.js", "/etc/passwd"):
                 async with http.get(f"{url}{outside}") as answer:
                     assert answer.status == 404
     assert "http" not in page.replace("http://www.w3.org/", "").replace("https://www.w3.org/", "")

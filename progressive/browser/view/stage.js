@@ -1,7 +1,8 @@
 // The picture: fades from each refinement to the next, goes back through its history, shows where meaning is.
 
 import * as format from "./format.js";
-import { title } from "./state.js";
+
+const NOTHING = "Nothing has arrived yet";
 
 export class Stage {
   constructor(pictures) {
@@ -22,6 +23,8 @@ export class Stage {
     this.wanted = null;
     this.loading = false;
     this.onmove = () => {};
+    this.frame.classList.add("waiting");
+    this.frame.querySelector(".empty").textContent = NOTHING;
 
     this.slider.addEventListener("input", () => {
       this.place = Number(this.slider.value);
@@ -84,13 +87,14 @@ export class Stage {
     this.live.setAttribute("aria-pressed", this.following);
     this.download.setAttribute("aria-disabled", this.last < 0);
     this.download.tabIndex = this.last < 0 ? -1 : 0;
-    document.querySelector("#name").textContent = title(photo);
+    document.querySelector("#name").textContent = format.title(photo);
     document.querySelector("#caption").textContent = this.caption();
     this.slider.setAttribute("aria-valuetext", this.chosen ? this.caption() : "nothing yet");
     const { width = 4, height = 3 } = photo.facts;
     this.frame.style.setProperty("--width", width);
     this.frame.style.setProperty("--height", height);
     this.frame.classList.toggle("waiting", this.last < 0);
+    this.frame.querySelector(".empty").textContent = photo.facts.unshown ?? NOTHING;
     this.drawLook();
     this.drawImportance();
     this.load();
@@ -139,7 +143,7 @@ export class Stage {
     const [shown, hidden] = this.layers[0].classList.contains("front") ? this.layers : [...this.layers].reverse();
     hidden.src = url;
     await hidden.decode();
-    hidden.alt = `${title(this.photo)}, picture ${number + 1}`;
+    hidden.alt = `${format.title(this.photo)}, picture ${number + 1}`;
     shown.alt = "";
     shown.classList.remove("front");
     hidden.classList.remove("shown");
@@ -176,11 +180,11 @@ export class Stage {
     const { photo, chosen } = this;
     if (!chosen) return;
     const [number, look] = this.wish;
-    const blob = await this.pictures.feed.picture(photo.receiver, photo.number, number, { look, whole: true })
+    const blob = await this.pictures.source.picture(photo.receiver, photo.number, number, { look, whole: true })
       .catch(async () => (await fetch(await this.pictures.get(photo, number, look))).blob());
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
-    link.download = `${title(photo).replaceAll(" ", "_")}_${String(number).padStart(2, "0")}${look && `_${look}`}.png`;
+    link.download = `${format.title(photo).replaceAll(" ", "_")}_${String(number).padStart(2, "0")}${look && `_${look}`}.png`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }

@@ -3,8 +3,9 @@
 const KEPT = 96;
 
 export class Pictures {
-  constructor(feed) {
-    this.feed = feed;
+  // source: its `picture(receiver, photo, number, { look, whole })` gives a Blob of a picture.
+  constructor(source) {
+    this.source = source;
     this.urls = new Map();
     this.running = 0;
   }
@@ -21,7 +22,7 @@ export class Pictures {
     this.urls.delete(key);
     if (!entry) {
       this.running += 1;
-      entry = this.feed.picture(photo.receiver, photo.number, number, { look }).then((blob) => URL.createObjectURL(blob));
+      entry = this.source.picture(photo.receiver, photo.number, number, { look }).then((blob) => URL.createObjectURL(blob));
       entry.catch(() => this.urls.delete(key)).finally(() => { this.running -= 1; });
     }
     this.urls.set(key, entry);

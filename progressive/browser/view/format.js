@@ -40,3 +40,8 @@ export function quality(picture, segments) {
   if (!words.length && segments) words.push(`${percent(picture.segments / segments)} of the stream`);
   return words.join(", ");
 }
+
+// What a photo is called.
+export function title(photo) {
+  return photo.facts.name ?? `photo ${photo.number}`;
+}

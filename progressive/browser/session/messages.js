@@ -1,0 +1,119 @@
+// Control messages: msgpack maps of a few known fields, written and checked strictly.
+
+import { WireError } from "./errors.js";
+import { viewOf } from "./packets.js";
+
+const MAX_MESSAGE = 256, MAX_TEXT = 32, MAX_FIELDS = 16;
+
+/** A number that travels as a float, whole or not. */
+export class Float {
+  constructor(value) {
+    this.value = value;
+  }
+}
+
+/** The bytes of a map of up to 15 fields: texts and bytes, booleans, whole numbers of 32 bits, `Float`s. */
+export function pack(fields) {
+  const entries = Object.entries(fields);
+  const out = [0x80 | entries.length];
+  for (const [name, value] of entries) {
+    packText(out, name);
+    packValue(out, value);
+  }
+  return Uint8Array.from(out);
+}
+
+function packText(out, text) {
+  const bytes = new TextEncoder().encode(text);
+  out.push(0xa0 | bytes.length, ...bytes);
+}
+
+function packValue(out, value) {
+  if (typeof value === "boolean") out.push(value ? 0xc3 : 0xc2);
+  else if (typeof value === "string") packText(out, value);
+  else if (value instanceof Uint8Array) out.push(0xc4, value.length, ...value);
+  else if (value instanceof Float) out.push(0xcb, ...number(8, (view) => view.setFloat64(0, value.value)));
+  else out.push(0xce, ...number(4, (view) => view.setUint32(0, value)));
+}
+
+function number(size, write) {
+  const bytes = new Uint8Array(size);
+  write(new DataView(bytes.buffer));
+  return bytes;
+}
+
+/** The `end` message { stream, more, repeats } in a control packet's payload. Throws WireError for anything else. */
+export function parseEnd(payload) {
+  const { type, stream, more, repeats = false, ...rest } = unpack(payload);
+  const known = type === "end" && Number.isInteger(stream) && typeof more === "boolean" && typeof repeats === "boolean";
+  if (!known || Object.keys(rest).length) throw new WireError("control message is no end of a stream");
+  return { stream, more, repeats };
+}
+
+/** The fields of a message: texts, booleans and whole numbers; what is of another type is an error. */
+function unpack(payload) {
+  if (payload.length > MAX_MESSAGE) throw new WireError(`control message of ${payload.length} bytes`);
+  const reader = new Reader(payload);
+  const first = reader.uint8();
+  const count = first >> 4 === 0x8 ? first & 15 : first === 0xde ? reader.uint16() : NaN;
+  if (!(count <= MAX_FIELDS)) throw new WireError("control message is not a map of a few fields");
+  const fields = Object.create(null);
+  for (let field = 0; field < count; field++) {
+    const name = reader.value();
+    if (typeof name !== "string" || name in fields) throw new WireError("control message has a wrong field");
+    fields[name] = reader.value();
+  }
+  reader.finish();
+  return fields;
+}
+
+class Reader {
+  #bytes;
+  #view;
+  #position = 0;
+
+  constructor(bytes) {
+    this.#bytes = bytes;
+    this.#view = viewOf(bytes);
+  }
+
+  uint8() {
+    return this.#view.getUint8(this.#advance(1));
+  }
+
+  uint16() {
+    return this.#view.getUint16(this.#advance(2));
+  }
+
+  value() {
+    const first = this.uint8();
+    if (first < 0x80) return first;
+    if (first >> 5 === 0b101) return this.#text(first & 31);
+    switch (first) {
+      case 0xc2: return false;
+      case 0xc3: return true;
+      case 0xcc: return this.uint8();
+      case 0xcd: return this.uint16();
+      case 0xce: return this.#view.getUint32(this.#advance(4));
+      case 0xd9: return this.#text(this.uint8());
+      default: throw new WireError("control message holds what none of ours does");
+    }
+  }
+
+  finish() {
+    if (this.#position !== this.#bytes.length) throw new WireError("control message is followed by something");
+  }
+
+  #text(length) {
+    if (length > MAX_TEXT) throw new WireError(`text of ${length} bytes in a control message`);
+    const start = this.#advance(length);
+    return new TextDecoder().decode(this.#bytes.subarray(start, start + length));
+  }
+
+  #advance(size) {
+    const start = this.#position;
+    if (start + size > this.#bytes.length) throw new WireError("control message is cut short");
+    this.#position += size;
+    return start;
+  }
+}
