@@ -57,7 +57,7 @@ export class Journal {
     return photo;
   }
 
-  /** Takes a picture of a photo: its file, and what is said of it. */
+  /** Takes a picture of a photo: its file, and how far the decoder was. */
   addPicture(photo, file, { layer, decoded: segments, grey, coarse }) {
     if (!this.photos.has(photo.number)) return;
     const number = (photo.pictures.at(-1)?.number ?? -1) + 1;

@@ -70,7 +70,7 @@ export class Receiver {
     if (!placement) photo.facts.importance = importance;
     const refinement = new Refinement(decoder, stream, async (picture) => {
       const file = await pngOf(this.#canvases.show(stream, placement, picture));
-      this.#journal.addPicture(photo, file, picture.status);
+      this.#journal.addPicture(photo, file, { ...picture.status, network: picture.network, ms: picture.ms });
       this.#onChange();
     });
     showing.use(refinement);
