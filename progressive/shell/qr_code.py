@@ -17,6 +17,6 @@ def qr_code(text: str) -> str:
         return ""
     import segno
 
-    rows = list(segno.make(text, error="l", micro=False).matrix_iter(border=BORDER))
-    pairs = zip_longest(rows[::2], rows[1::2], fillvalue=bytes(len(rows[0])))
+    rows = [list(row) for row in segno.make(text, error="l", micro=False).matrix_iter(border=BORDER)]
+    pairs = zip_longest(rows[::2], rows[1::2], fillvalue=[0] * len(rows[0]))
     return "\n".join("".join(_HALVES[high, low] for high, low in zip(*pair, strict=True)) for pair in pairs)
