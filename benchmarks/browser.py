@@ -45,8 +45,9 @@ WATCH = """(async () => {
         addPicture.call(journal, photo, file, made);
         times.pictures.push([made.network, made.ms]);
     };
-    new MutationObserver(() => { if (times.base) times.shown ??= performance.now(); })
-        .observe(document.querySelector("#stage figure"), { attributes: true, attributeFilter: ["data-number"] });
+    const figure = document.querySelector("#stage figure");
+    new MutationObserver(() => { if (times.base && figure.dataset.number) times.shown ??= performance.now(); })
+        .observe(figure, { attributes: true, attributeFilter: ["data-number"] });
 })()"""
 
 OVER = "document.querySelector('#toggle').textContent !== 'Leave'"

@@ -113,9 +113,12 @@ class ServingRun:
             self._loop.close()
 
 
-def options(source: Path, serve_for_s: float | None = None, **settings: Any) -> SenderOptions:
+ANY_PORT = "webrtc://127.0.0.1:0"
+
+
+def options(source: Path, serve_for_s: float | None = None, *, to: str = ANY_PORT, **settings: Any) -> SenderOptions:
     chosen = SenderSettings(**{"bandwidth_bps": 2e6} | settings)
-    return SenderOptions(str(source), "thumbnails", chosen, to=("webrtc://127.0.0.1:0",), serve_for_s=serve_for_s)
+    return SenderOptions(str(source), "thumbnails", chosen, to=(to,), serve_for_s=serve_for_s)
 
 
 def serving(source: Path, **settings: Any) -> tuple[str, Recorder, ServingRun]:
@@ -348,6 +351,19 @@ async def test_a_browser_joins_again_by_itself_when_its_connection_is_lost(
         await page.wait_for(f"{STATE} === 'Receiving'")
         assert len(peers) == 2
         assert page.errors == []
+    await asyncio.to_thread(run.stop)
+
+
+@needs_chromium
+async def test_a_browser_that_has_all_joins_again_when_the_sender_is_started_anew(photos: Path) -> None:
+    url, _, run = await asyncio.to_thread(serving, photos / "1.png")
+    async with open_page(url.replace("webrtc", "http", 1)) as page:
+        await page.wait_for(f"{STATE} === 'Complete'")
+        await asyncio.to_thread(run.stop)
+        _, _, run = await asyncio.to_thread(serving, photos / "2.png", to=url)
+        await page.wait_for("document.querySelectorAll('#strip button').length === 2")
+        await page.wait_for(f"{STATE} === 'Complete'")
+        assert "128×128" in await page.evaluate("document.querySelector('#caption').textContent")
     await asyncio.to_thread(run.stop)
 
 

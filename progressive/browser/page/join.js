@@ -21,7 +21,8 @@ export class NotJoined extends Error {
  *
  * `onDatagram(bytes)` is called for every datagram, a Uint8Array; `onClose(reason)` once when what was joined is over;
  * neither is called after that. Aborting `signal` leaves, at any time.
- * Returns { send(bytes), leave() } once datagrams can come. Rejects with `NotJoined`.
+ * Returns { send(bytes), leave(), run } once datagrams can come; `run` is another one whenever the sender is started.
+ * Rejects with `NotJoined`.
  */
 export async function join({
   url = "/whep", token = "", iceServers = [], limitMs = LIMIT_MS, signal, onDatagram, onClose = () => {},
@@ -33,7 +34,7 @@ export async function join({
   });
   const control = connection.createDataChannel("control", { negotiated: true, id: CONTROL_CHANNEL });
   const over = new AbortController();
-  let session = "";
+  let session = "", run = "";
   let joined = false;
 
   const end = (reason) => over.abort(reason instanceof NotJoined ? reason : new NotJoined(reason));
@@ -68,6 +69,7 @@ export async function join({
     const response = await fetch(url, { method: "POST", headers, body: connection.localDescription.sdp });
     const text = (await response.text()).slice(0, MAX_ANSWER);
     if (response.status !== 201) throw new NotJoined(`the sender refuses: ${text.trim()}`, response.status !== 503);
+    run = response.headers.get("Progressive-Run") ?? "";
     session = new URL(response.headers.get("Location"), new URL(url, document.baseURI)).href;
     if (over.signal.aborted) endSession();
     else await connection.setRemoteDescription({ type: "answer", sdp: text });
@@ -93,6 +95,7 @@ export async function join({
   return {
     send: (bytes) => { if (control.readyState === "open") control.send(bytes); },
     leave,
+    run,
   };
 }
 

@@ -58,13 +58,14 @@ export class Journal {
   }
 
   /** Takes a picture of a photo: its file, and how far the decoder was. */
-  addPicture(photo, file, { layer, decoded: segments, grey, coarse }) {
+  addPicture(photo, file, { layer, decoded: segments, shown, grey, coarse }) {
     if (!this.photos.has(photo.number)) return;
     const number = (photo.pictures.at(-1)?.number ?? -1) + 1;
     const said = { number, layer, segments, gaps: gapsInWords(grey, coarse), bytes: photo.figures.bytes, time_s: photo.clock() };
+    const expected_psnr = shown && photo.expectation ? photo.expectation.psnr(shown) : null;
     this.#files.set(`${photo.number}/${number}`, file);
     this.#bytes += file.size;
-    const gone = append(photo.pictures, { ...said, psnr: null, ms_ssim: null, exact: false }, MOST_PICTURES);
+    const gone = append(photo.pictures, { ...said, psnr: null, expected_psnr, ms_ssim: null, exact: false }, MOST_PICTURES);
     this.#forget(photo, gone);
     this.#makeRoom();
   }
@@ -125,6 +126,7 @@ function newPhoto(number, stream) {
     map,
     get marks() { return map.marks; },
     get blocks() { return map.blocks(); },
+    expectation: null, // how good the sender says that pictures are
     first: null,
     sampled: 0,
     clock() { return performance.now() / 1000 - this.first; },

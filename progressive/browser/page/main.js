@@ -12,6 +12,7 @@ import { Journal } from "./journal.js";
 import { Receiver } from "./receiver.js";
 
 const FIRST_PAUSE_MS = 500, LONGEST_PAUSE_MS = 10000; // between tries to join again
+const WATCH_MS = 3000; // between questions whether the sender was started anew, once all photos are there
 const LEAVE_MS = 1000; // a sender that has sent all ends the connection when it hears so, which must not be cut off
 
 const $ = (selector) => document.querySelector(selector);
@@ -31,6 +32,7 @@ const detail = new Detail($("#detail"), $("#strip"), new Pictures(journal), (pho
 let chosen = null; // number of the photo to show; null for the latest
 let connection = { kind: "waiting", words: "Joining the sender", more: "" }; // null while photos come and go
 let leaving = null; // aborts what is on
+let watching = null; // aborts waiting for another run of the sender
 let scheduled = false;
 
 /** Stays joined until all photos are there, or somebody leaves; a first try that fails is the last one, too. */
@@ -40,9 +42,12 @@ async function enter() {
   let pause = FIRST_PAUSE_MS, everJoined = false;
   say("waiting", "Joining the sender");
   for (;;) {
-    const { joined, over, final, reason } = await receiveOnce(signal);
+    const { joined, over, final, reason, run } = await receiveOnce(signal);
     if (signal.aborted) return rest("done", "Left", "", "Join again");
-    if (over) return rest("", "", "", "Join again");
+    if (over) {
+      rest("", "", "", "Join again");
+      return run && watch(run);
+    }
     if (final || !(everJoined ||= joined)) return rest("lost", "Not joined", reason, "Try again");
     if (joined) pause = FIRST_PAUSE_MS;
     say("lost", "Connection lost, trying again", reason);
@@ -72,12 +77,24 @@ async function receiveOnce(signal) {
         say("waiting", "Waiting for a photo");
       }, reject);
     });
-    return { joined: true, over: session.done, final: false, reason };
+    return { joined: true, over: session.done, final: false, reason, run: connection.run };
   } catch (error) {
     return { joined: false, over: false, final: error.final, reason: error.message };
   } finally {
     driving.stop();
     receiver.breakOff();
+  }
+}
+
+/** Joins again once another run of the sender serves here. */
+async function watch(run) {
+  watching = new AbortController();
+  const { signal } = watching;
+  while (!signal.aborted) {
+    await sleep(WATCH_MS, signal);
+    if (document.hidden) continue;
+    const there = await fetch("/run", { signal }).then((answer) => (answer.ok ? answer.text() : run), () => run);
+    if (!signal.aborted && there !== run) return toggle();
   }
 }
 
@@ -101,6 +118,7 @@ function rest(kind, words, more, next) {
 
 function toggle() {
   if (leaving) return leaving.abort();
+  watching?.abort();
   $("#toggle").textContent = "Leave";
   return enter();
 }

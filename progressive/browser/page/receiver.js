@@ -27,6 +27,7 @@ export class Receiver {
     const showing = this.#unfinished.get(event.stream);
     if (event.type === "started") this.#begin(photo, event);
     else if (event.type === "segment") showing?.push(event.id, event.payload);
+    else if (event.type === "quality") photo.expectation = event.expectation;
     else if (event.type === "ended") this.#finish(event.stream, photo);
     this.#onChange();
   }
@@ -52,7 +53,7 @@ export class Receiver {
     this.#show(photo, showing, stream, header, placement)
       .catch((error) => {
         if (!(error instanceof CannotShow)) reportError(error);
-        photo.facts.trouble = error.message;
+        photo.facts.trouble = error instanceof CannotShow ? error.message : "This page made a mistake with the photo: load it again";
         photo.facts.unshown = "There is no picture: see above";
       })
       .finally(() => {
@@ -66,11 +67,12 @@ export class Receiver {
     photo.facts.codec = await this.#decoders.nameOf(header.codec);
     this.#onChange();
     const decoder = await this.#decoders.for(header);
+    if (showing.isCut) return;
     const { importance } = await decoder.begin(stream, header.bytes);
     if (!placement) photo.facts.importance = importance;
     const refinement = new Refinement(decoder, stream, async (picture) => {
       const file = await pngOf(this.#canvases.show(stream, placement, picture));
-      this.#journal.addPicture(photo, file, { ...picture.status, network: picture.network, ms: picture.ms });
+      this.#journal.addPicture(photo, file, { ...picture.status, shown: picture.shown, network: picture.network, ms: picture.ms });
       this.#onChange();
     });
     showing.use(refinement);

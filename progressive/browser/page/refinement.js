@@ -2,10 +2,13 @@
 
 const SETTLED_MS = 400; // nothing new for so long: time for the synthesis network
 const PROMPT_MS = 150; // a network that takes no longer makes every picture
+const AT_ONCE = 4; // segments that are decoded before something else may be done
+const FIRST_PATIENCE_MS = 300; // of decoding before a picture, until it is known how long one takes
 
 /**
- * The pictures of one stream. At most one is in the making; it serves all segments that came meanwhile. The linear picture
- * is shown at once, that of the synthesis network when things settle, and at the end.
+ * The pictures of one stream. At most one is in the making; it serves the segments that came meanwhile. The linear picture
+ * is shown at once, that of the synthesis network when things settle, and at the end. Where segments come faster than they
+ * are decoded, pictures take half of the time; the first one waits for nothing but the base.
  *
  * `onPicture(picture)` is awaited for each, { width, height, rgba, status, network, ms }.
  */
@@ -18,6 +21,9 @@ export class Refinement {
   #cut = false;
   #wake = () => {};
   #networkMs = Infinity;
+  #pictureMs = FIRST_PATIENCE_MS; // what the latest picture took
+  #decodedMs = 0; // what decoding has taken since then
+  #isFirst = true; // no picture of the whole base has been shown
 
   constructor(decoder, stream, onPicture) {
     this.#decoder = decoder;
@@ -48,18 +54,14 @@ export class Refinement {
   /** Shows all that comes, until the last picture is there. Rejects with `CannotShow`. */
   async run() {
     let lacking = false, rough = false, settled = false; // the picture lacks segments; it is the linear one; nothing new comes
-    for (;;) {
-      const segments = this.#waiting.splice(0);
-      if (segments.length) {
-        const { changed, damaged } = await this.#decoder.push(this.#stream, segments);
-        this.damaged += damaged.length;
-        lacking ||= changed;
-      }
-      if (this.#cut) break;
-      if (lacking || (rough && (settled || this.#over))) {
+    while (!this.#cut) {
+      const isDue = lacking && this.#decodedMs >= this.#pictureMs;
+      if (this.#waiting.length && !isDue) {
+        lacking = (await this.#decode()) || lacking;
+      } else if (lacking || (rough && (settled || this.#over))) {
         rough = !(await this.#show(!lacking || this.#networkMs <= PROMPT_MS));
         lacking = false;
-      } else if (this.#over && !this.#waiting.length) {
+      } else if (this.#over) {
         break;
       } else {
         settled = !(await this.#news(rough ? SETTLED_MS : Infinity));
@@ -68,10 +70,26 @@ export class Refinement {
     this.#decoder.end(this.#stream);
   }
 
+  /** Decodes some of what waits; whether the picture changes. */
+  async #decode() {
+    const begun = performance.now();
+    const { changed, damaged, status } = await this.#decoder.push(this.#stream, this.#waiting.splice(0, AT_ONCE));
+    this.#decodedMs += performance.now() - begun;
+    this.damaged += damaged.length;
+    if (this.#isFirst && status.baseComplete) {
+      this.#isFirst = false;
+      this.#decodedMs = Infinity;
+    }
+    return changed;
+  }
+
   async #show(network) {
+    const begun = performance.now();
     const picture = await this.#decoder.picture(this.#stream, network);
     if (network) this.#networkMs = picture.ms;
     await this.#onPicture(picture);
+    if (!network || picture.ms <= PROMPT_MS) this.#pictureMs = performance.now() - begun;
+    this.#decodedMs = 0;
     return network;
   }
 

@@ -3,7 +3,7 @@
 import { crc32c } from "./crc32c.js";
 import { WireError } from "./errors.js";
 
-export const DATA = 0, CONTROL = 1, FEEDBACK = 2, STRIPES = 3;
+export const DATA = 0, CONTROL = 1, FEEDBACK = 2, STRIPES = 3, MANIFEST = 4;
 
 const VERSION = 1, HEADER = 17, CHECK = 4;
 const MAX_DATAGRAM = 1472, MAX_INDEX = 255;
@@ -43,12 +43,13 @@ export function parsePacket(datagram) {
 }
 
 function checkPlace({ kind, block, index, k, n }) {
-  if (kind > STRIPES) throw new WireError(`packet of unknown kind ${kind}`);
+  if (kind > MANIFEST) throw new WireError(`packet of unknown kind ${kind}`);
   const possible = {
     [DATA]: k >= 1 && k <= MAX_SOURCES && n >= k,
     [STRIPES]: !block && !k && index < MAX_STRIPED,
     [CONTROL]: !(block || index || k || n),
     [FEEDBACK]: !(block || index || k || n),
+    [MANIFEST]: !(block || index || k || n),
   };
   if (!possible[kind]) throw new WireError(`packet of an impossible place: block ${block}, index ${index}, k ${k}, n ${n}`);
 }

@@ -2,8 +2,9 @@
 
 import { WireError } from "./errors.js";
 import { LAST_SEQUENCE, SequenceTracker } from "./losses.js";
+import { parseManifest } from "./manifest.js";
 import { Float, pack, parseEnd } from "./messages.js";
-import { CONTROL, FEEDBACK, STRIPES, feedbackPacket, parsePacket } from "./packets.js";
+import { CONTROL, FEEDBACK, MANIFEST, STRIPES, feedbackPacket, parsePacket } from "./packets.js";
 import { Reassembler } from "./reassembly.js";
 import { parseStripes } from "./records.js";
 
@@ -41,6 +42,8 @@ class Reporter {
 class Stream {
   tracker = new SequenceTracker();
   started = false;
+  quality = null; // as the sender expects it
+  qualityTold = false;
   more = false;
   closesAt = Infinity;
   judgedAt = -Infinity;
@@ -94,6 +97,7 @@ class Stream {
  *                 size, late, received, expected
  *     recovered   a source packet was restored from parity: stream, block, index
  *     started     the header of a stream is known: stream, header, placement, firstAt
+ *     quality     the sender of a started stream said how good pictures of its segments are: stream, expectation; once
  *     segment     once each: stream, id, payload, recovered
  *     ended       no more of a stream comes: stream, reason (complete, ended, silence), more (another one follows)
  *     dropped     a datagram was of no use: reason (duplicate, damaged, after the end)
@@ -168,6 +172,7 @@ export class ReceiverSession {
   #receive(packet, size, now) {
     if (packet.kind === FEEDBACK) throw new WireError("feedback, but this is the receiver");
     const end = packet.kind === CONTROL ? endIn(packet) : null;
+    const manifest = packet.kind === MANIFEST ? parseManifest(packet.payload) : null;
     const late = this.#ended.get(packet.stream);
     if (late) {
       if (end) late.askAgain(now);
@@ -190,6 +195,7 @@ export class ReceiverSession {
     stream.leavesAt = Infinity;
     this.#events.push(packetEvent(packet, size, now, tracker, packet.sequence < latest));
     if (end) this.#takeEnd(stream, end, now);
+    else if (manifest) this.#takeManifest(stream, manifest);
     else this.#takeData(stream, packet, now);
   }
 
@@ -197,6 +203,7 @@ export class ReceiverSession {
   #streamOf(packet, now, isEnd) {
     if (this.#current?.id === packet.stream) return this.#current;
     if (packet.sequence > LAST_SEQUENCE) throw new WireError(`stream that begins with packet ${packet.sequence}`);
+    if (packet.kind === MANIFEST) throw new WireError("what is told of a stream of which nothing came");
     if (!isEnd) new Reassembler(this.#limits).add(packet); // what is nonsense ends no photo
     else if (!this.#current && !this.#ended.size) throw new WireError("the end of a stream of which nothing came");
     if (this.#current) {
@@ -222,12 +229,25 @@ export class ReceiverSession {
       stream.started = true;
       const { header, placement } = reassembler;
       this.#events.push({ type: "started", stream: stream.id, header, placement, firstAt: stream.firstAt });
+      this.#tellQuality(stream);
     }
     for (const [block, index] of reassembler.restored) this.#events.push({ type: "recovered", stream: stream.id, block, index });
     for (const arrival of arrivals) this.#events.push({ type: "segment", stream: stream.id, ...arrival });
     if (wasComplete || (tracker.lost && !reassembler.baseComplete)) reporter.askAgain(now);
     else reporter.ask(reassembler.complete ? now : now + REPORT_INTERVAL);
     if (reassembler.complete && stream.closesAt < Infinity) this.#end(stream, "ended");
+  }
+
+  #takeManifest(stream, { quality }) {
+    stream.quality = quality;
+    this.#tellQuality(stream);
+  }
+
+  /** Once, as soon as there is a photo to tell it of. */
+  #tellQuality(stream) {
+    if (!stream.started || stream.qualityTold || !stream.quality) return;
+    stream.qualityTold = true;
+    this.#events.push({ type: "quality", stream: stream.id, expectation: stream.quality });
   }
 
   #takeEnd(stream, end, now) {
@@ -258,7 +278,7 @@ function endIn(packet) {
 function packetEvent({ kind: number, stream, sequence, block, index, k, payload }, size, now, tracker, late) {
   let kind = index < k ? "source" : "parity", blocks = [[block, k]];
   if (number === STRIPES) [kind, blocks] = ["stripes", parseStripes(payload).map((stripe) => [stripe.block, stripe.k])];
-  else if (number === CONTROL) [kind, blocks] = ["control", []];
+  else if (number === CONTROL || number === MANIFEST) [kind, blocks] = ["control", []];
   const { received, expected } = tracker;
   return { type: "packet", stream, now, sequence, kind, blocks, index, size, late, received, expected };
 }

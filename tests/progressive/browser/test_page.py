@@ -91,13 +91,19 @@ async def test_parts_of_frames_are_pasted_as_by_the_receiver() -> None:
 
 REFINE = """async (networkMs, arrivals, how) => {
     const { Refinement } = await import("/page/refinement.js");
-    const asked = [], shown = [];
+    const asked = [];
+    let base = false; // whole with segment 3
     const decoder = {
         async push(stream, segments) {
             asked.push(segments.map(([id]) => id));
-            return { changed: segments.some(([id]) => id < 100), damaged: segments.filter(([id]) => id >= 100) };
+            const damaged = segments.filter(([id]) => id >= 100);
+            base ||= segments.some(([id]) => id === 3);
+            return { changed: damaged.length < segments.length, damaged, status: { baseComplete: base } };
         },
-        async picture(stream, network) { return { network, ms: networkMs }; },
+        async picture(stream, network) {
+            await new Promise((resolve) => setTimeout(resolve, 30));
+            return { network, ms: networkMs };
+        },
         end() { asked.push("end"); },
     };
     const refinement = new Refinement(decoder, 1, async ({ network }) => {
@@ -121,12 +127,14 @@ REFINE = """async (networkMs, arrivals, how) => {
 async def test_the_linear_picture_is_shown_at_once_and_the_networks_when_things_settle() -> None:
     slow, fast = 900, 20
     first = [[1], "linear"]
+    rest, fours = list(range(5, 13)), [list(range(5, 9)), list(range(9, 13))]
     async with blank_page() as page:
         for network_ms, arrivals, how, asked, damaged in (
             (slow, [[1], [2, 3]], "finish", [*first, [2, 3], "linear", "network", "end"], 0),
             (slow, [[1], "settle", [2]], "finish", [*first, "network", [2], "linear", "network", "end"], 0),
             (fast, [[1], "settle", [2], [3]], "finish", [*first, "network", [2], "network", [3], "network", "end"], 0),
             (slow, [[1], [200]], "finish", [*first, [200], "network", "end"], 1),
+            (slow, [[1, 2, 3, 4, *rest]], "finish", [[1, 2, 3, 4], "linear", *fours, "linear", "network", "end"], 0),
             (slow, [], "finish", ["end"], 0),
             (slow, [[1]], "cut", [*first, "end"], 0),
         ):

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -14,7 +15,9 @@ from streams import make_stream
 from progressive.errors import WireError
 from progressive.stream import StreamHeader
 from progressive.wire.control import End, parse_message
+from progressive.wire.expected_quality import Curve
 from progressive.wire.fec import BlockEncoder
+from progressive.wire.manifest import Manifest
 from progressive.wire.packet import Kind, Packet, parse_packet
 from progressive.wire.placement import Placement, header_data
 from progressive.wire.records import HEADER_ID, Record, write_records
@@ -23,6 +26,7 @@ from receiver.events import (
     DatagramDropped,
     PacketReceived,
     PacketRecovered,
+    QualityTold,
     ReceiverEvent,
     SegmentReceived,
     StreamEnded,
@@ -85,7 +89,8 @@ async def test_packets_are_taken_and_refused_as_by_the_receiver() -> None:
         packet = Packet(Kind.DATA, rng.randrange(1 << 32), rng.randrange(1 << 32), payload, **block)
         striped = Packet(Kind.STRIPES, 7, 1, payload, index=rng.randrange(192), n=9)
         control = Packet(Kind.CONTROL, 7, 1, payload)
-        for each in (packet, striped, control):
+        manifest = Packet(Kind.MANIFEST, 7, 1, payload)
+        for each in (packet, striped, control, manifest):
             datagrams += [each.to_bytes(), damaged(each.to_bytes(), rng), resealed(each, rng)]
     parse = """async (datagrams) => {
         const { parsePacket } = await import("/session/packets.js");
@@ -161,6 +166,12 @@ def packets_of(stream_id: int, rng: random.Random, *, striped: bool, canvas: int
                 payload = encoder.payload(index)
                 place = {"block": number, "index": index, "k": encoder.k, "n": 255}
                 packets.append(Packet(Kind.DATA, stream_id, len(packets), payload, **place))
+    last = rng.randint(3, 50)
+    curve = Curve.of(3, last, 2, sorted(rng.uniform(5, 50) for _ in range(3 if last == 3 else rng.randint(4, 9))))
+    for place in rng.sample(range(len(packets)), 3):
+        told = Manifest(curve).to_bytes()
+        packets.insert(place, Packet(Kind.MANIFEST, stream_id, 0, told + bytes([9, 1, 7]) * rng.randrange(2)))
+    packets = [replace(packet, sequence=sequence) for sequence, packet in enumerate(packets)]
     for _ in range(3):
         end = End(stream=stream_id, more=more, repeats=rng.random() < 0.2)
         packets.append(Packet(Kind.CONTROL, stream_id, len(packets), end.to_bytes()))
@@ -194,6 +205,10 @@ def journey(rng: random.Random) -> list[tuple[float, bytes]]:
     return sorted(arrivals, key=lambda arrival: arrival[0])
 
 
+SHOWN = [[], [1], [1, 2, 3], [1, 2, 3, 4, 7], list(range(1, 40)), [2, 9, 70]]
+"""Segments of which pictures are asked how good they are expected to be."""
+
+
 def told(event: ReceiverEvent) -> list[Any]:
     match event:
         case PacketReceived():
@@ -206,6 +221,8 @@ def told(event: ReceiverEvent) -> list[Any]:
             place = event.placement
             where = place and [place.canvas, place.width, place.height, place.left, place.top]
             return ["started", event.stream_id, told_header(event.header), where, round(event.first_s, 6)]
+        case QualityTold():
+            return ["quality", event.stream_id, [round(event.expectation.psnr(shown), 6) for shown in SHOWN]]
         case SegmentReceived():
             return ["segment", event.stream_id, event.segment_id, event.payload.hex(), event.recovered]
         case StreamEnded():
@@ -245,7 +262,7 @@ def received_here(arrivals: list[tuple[float, bytes]]) -> tuple[list[list[Any]],
             events.append(told(event))
 
 
-RECEIVE = """async (arrivals) => {
+RECEIVE = """async (arrivals, SHOWN) => {
     const { ReceiverSession } = await import("/session/session.js");
     const session = new ReceiverSession({ receiver: 77 });
     const six = (value) => Number(value.toFixed(6));
@@ -259,6 +276,7 @@ RECEIVE = """async (arrivals) => {
         ],
         recovered: (e) => [e.stream, e.block, e.index],
         started: (e) => [e.stream, header(e.header), place(e.placement), six(e.firstAt)],
+        quality: (e) => [e.stream, SHOWN.map((shown) => six(e.expectation.psnr(shown)))],
         segment: (e) => [e.stream, e.id, hexOf(e.payload), e.recovered],
         ended: (e) => [e.stream, e.reason, e.more],
         dropped: (e) => [e.reason],
@@ -284,7 +302,7 @@ async def test_a_journey_over_a_bad_link_is_the_same_in_both_sessions() -> None:
         for seed in range(25):
             arrivals = journey(random.Random(seed))
             events, reports = received_here(arrivals)
-            there = await call(page, RECEIVE, [(now, datagram.hex()) for now, datagram in arrivals])
+            there = await call(page, RECEIVE, [(now, datagram.hex()) for now, datagram in arrivals], SHOWN)
             assert there[0] == events, seed
             sent = list[dict[str, Any]]()
             for now, text in there[1]:
