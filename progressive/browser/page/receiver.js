@@ -65,10 +65,12 @@ export class Receiver {
 
   async #show(photo, showing, stream, header, placement) {
     photo.facts.codec = await this.#decoders.nameOf(header.codec);
+    photo.facts.unshown = "The decoder is on its way";
     this.#onChange();
     const decoder = await this.#decoders.for(header);
     if (showing.isCut) return;
     const { importance } = await decoder.begin(stream, header.bytes);
+    delete photo.facts.unshown;
     if (!placement) photo.facts.importance = importance;
     const refinement = new Refinement(decoder, stream, async (picture) => {
       const file = await pngOf(this.#canvases.show(stream, placement, picture));

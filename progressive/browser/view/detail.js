@@ -2,7 +2,7 @@
 //
 // A photo is { receiver, number, state (receiving, ended, done), reason, facts, figures, blocks, marks, samples, pictures, looks }:
 //   facts     name, width, height, segments, codec, looks, importance; none before the header came.
-//             `unshown`: why there will be no picture, in words
+//             `unshown`: why there is no picture, in words
 //   figures   received, lost, recovered, late, bytes, time_s
 //   blocks    [number, k, a mark for each source (s arrived, r restored, .), other packets, whole] each
 //   marks     of packets in the order of sending: s source, p parity, t stripes, c control, x lost; capitals came late
