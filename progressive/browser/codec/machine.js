@@ -1,0 +1,107 @@
+// The WebAssembly instance: memory, weights laid out in it, and calls that cannot harm what is outside.
+
+import { LAYERS, TABLES } from "./weights.js";
+
+const PAGE = 65536;
+const STEP = 1.62, DEAD_ZONE = 1.0, MAX_INDEX = 63, SPLITS = [2, 2, 2, 3], POINTS = 256;
+
+// Said when the browser has no more memory for a picture.
+export class OutOfMemory extends Error {}
+
+// What can be put into a new instance at once: an instance as it is with its weights.
+export class Prepared {
+  constructor(module, tensors) {
+    this.module = module;
+    const machine = new Machine(module);
+    machine.layOut(tensors);
+    this.image = machine.bytes.slice(0, machine.keep(0));
+  }
+
+  machine() {
+    const machine = new Machine(this.module);
+    machine.reserve(this.image.length);
+    machine.bytes.set(this.image);
+    return machine;
+  }
+}
+
+export class Machine {
+  constructor(module) {
+    this.exports = new WebAssembly.Instance(module, {}).exports;
+    this.stack = this.exports.__stack_pointer.value;
+  }
+
+  get bytes() {
+    return new Uint8Array(this.exports.memory.buffer);
+  }
+
+  reserve(size) {
+    const missing = size - this.exports.memory.buffer.byteLength;
+    if (missing > 0) this.exports.memory.grow(Math.ceil(missing / PAGE));
+  }
+
+  // A call; undefined if it trapped, after which the instance can go on.
+  call(name, ...parameters) {
+    try {
+      return this.exports[name](...parameters);
+    } catch (error) {
+      this.exports.__stack_pointer.value = this.stack;
+      if (this.exports.memory_exhausted()) throw new OutOfMemory("this browser has no more memory for the picture");
+      if (error instanceof WebAssembly.RuntimeError) return undefined;
+      throw error;
+    }
+  }
+
+  // Memory that stays; `mark` is where it began, for `letGo`.
+  keep(size) {
+    return this.call("keep", size);
+  }
+
+  letGo(mark) {
+    this.exports.let_go(mark);
+  }
+
+  kept(bytes) {
+    const at = this.keep(bytes.length);
+    this.bytes.set(bytes, at);
+    return at;
+  }
+
+  layOut(tensors) {
+    LAYERS.forEach((layer, number) => this.defineLayer(number, layer, tensors));
+    const addresses = TABLES.map(([name]) => this.kept(tensors.get(name).bytes));
+    for (let plane = 0; plane <= SPLITS.length; plane++) addresses.push(...this.bins(plane));
+    const bins = addresses.splice(TABLES.length);
+    addresses.push(...bins.filter((_, i) => i % 2 === 0), ...bins.filter((_, i) => i % 2));
+    new Uint32Array(this.exports.memory.buffer, this.call("tables_at"), addresses.length).set(addresses);
+  }
+
+  defineLayer(number, { name, outputs, side, kinds, inputs, steps }, tensors) {
+    const [weight, bias, shift] = ["weight", "bias", "shift"].map((part) => this.kept(tensors.get(`${name}.${part}`).bytes));
+    const parts = this.kept(new Uint8Array(Int32Array.from(inputs).buffer));
+    const activation = steps === 64;
+    this.call("define_layer", number, weight, bias, shift, outputs, side, kinds, Math.log2(64 / steps), activation, parts, inputs.length);
+  }
+
+  // Addresses of the middles of a plane's bins and of their widths, in points, both by index from the largest negative one.
+  bins(plane) {
+    const ends = endsOf(plane), reach = ends.length - 2;
+    const middles = new Float32Array(2 * reach + 1), widths = new Float32Array(2 * reach + 1);
+    for (let index = -reach; index <= reach; index++) {
+      const size = Math.abs(index), near = ends[size], far = ends[size + 1];
+      const [lower, upper] = index < 0 ? [-far, -near] : [near, far];
+      middles[index + reach] = (lower + upper) / 2;
+      widths[index + reach] = (upper - lower) / POINTS;
+    }
+    return [middles, widths].map((values) => this.kept(new Uint8Array(values.buffer)));
+  }
+}
+
+// Where the bins of indices 0, 1, 2, ... of a plane begin, and where the last of them ends.
+function endsOf(plane) {
+  if (!plane) return [-DEAD_ZONE, ...Array.from({ length: MAX_INDEX + 1 }, (_, i) => DEAD_ZONE + STEP * i)];
+  const parts = SPLITS[plane - 1], coarser = endsOf(plane - 1), zero = coarser[1] / parts, inner = [];
+  for (let i = 1; i + 1 < coarser.length; i++)
+    for (let part = 0; part < parts; part++) inner.push(coarser[i] + ((coarser[i + 1] - coarser[i]) * part) / parts);
+  return [-zero, zero, ...inner, coarser.at(-1)];
+}
