@@ -5,6 +5,7 @@ import { Fragments } from "./fragments.js";
 import { CODEC, Refused, headerOf, windowOf } from "./header.js";
 import { checkKnownAnswer } from "./known_answer.js";
 import { OutOfMemory, Prepared } from "./machine.js";
+import { pictureOf } from "./picture.js";
 import { BASE, Damaged, RUNS, contentsOf, named } from "./segments.js";
 import { concatenated } from "./fragments.js";
 import { modelId, readWeights, synthesisId } from "./weights.js";
@@ -92,6 +93,16 @@ class Decoder {
     }
     const changed = this.#decoded > before;
     return { changed, what: changed ? "decoded" : "waiting", why: "" };
+  }
+
+  // The picture of what has come, { width, height, rgba }, without the network: soon there.
+  linearPicture() {
+    return pictureOf(this.#machine, this.header, this.#tiles, this.levels().states, false);
+  }
+
+  // The same through the synthesis network: closer to the photo, and slower.
+  picture() {
+    return pictureOf(this.#machine, this.header, this.#tiles, this.levels().states, true);
   }
 
   // What is there of each block: 0 nothing, then one more for each stage of the base and each level.

@@ -1,6 +1,6 @@
 // The WebAssembly instance: memory, weights laid out in it, and calls that cannot harm what is outside.
 
-import { LAYERS, TABLES } from "./weights.js";
+import { DEPTHWISE, FLOAT_LAYERS, LAYERS, STATES, TABLES } from "./weights.js";
 
 const PAGE = 65536;
 const STEP = 1.62, DEAD_ZONE = 1.0, MAX_INDEX = 63, SPLITS = [2, 2, 2, 3], POINTS = 256;
@@ -42,14 +42,23 @@ export class Machine {
 
   // A call; undefined if it trapped, after which the instance can go on.
   call(name, ...parameters) {
+    this.trapped = false;
     try {
       return this.exports[name](...parameters);
     } catch (error) {
       this.exports.__stack_pointer.value = this.stack;
       if (this.exports.memory_exhausted()) throw new OutOfMemory("this browser has no more memory for the picture");
-      if (error instanceof WebAssembly.RuntimeError) return undefined;
-      throw error;
+      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+      this.trapped = true;
+      return undefined;
     }
+  }
+
+  // A call that nobody's bytes can make trap.
+  run(name, ...parameters) {
+    const found = this.call(name, ...parameters);
+    if (this.trapped) throw new Error(`the decoder stopped in ${name}`);
+    return found;
   }
 
   // Memory that stays; `mark` is where it began, for `letGo`.
@@ -69,6 +78,12 @@ export class Machine {
 
   layOut(tensors) {
     LAYERS.forEach((layer, number) => this.defineLayer(number, layer, tensors));
+    FLOAT_LAYERS.forEach((layer, number) => this.defineFloatLayer(number, layer, tensors));
+    DEPTHWISE.forEach(([name, width], number) => {
+      const [weight, bias] = ["weight", "bias"].map((part) => this.kept(tensors.get(`${name}.${part}`).bytes));
+      this.call("define_depthwise", number, weight, bias, width);
+    });
+    this.call("define_states", this.kept(tensors.get(STATES).bytes));
     const addresses = TABLES.map(([name]) => this.kept(tensors.get(name).bytes));
     for (let plane = 0; plane <= SPLITS.length; plane++) addresses.push(...this.bins(plane));
     const bins = addresses.splice(TABLES.length);
@@ -81,6 +96,13 @@ export class Machine {
     const parts = this.kept(new Uint8Array(Int32Array.from(inputs).buffer));
     const activation = steps === 64;
     this.call("define_layer", number, weight, bias, shift, outputs, side, kinds, Math.log2(64 / steps), activation, parts, inputs.length);
+  }
+
+  defineFloatLayer(number, { name, outputs, inputs, side, biased, group, groups }, tensors) {
+    const part = ({ bytes }) => bytes.subarray((group * bytes.length) / groups, ((group + 1) * bytes.length) / groups);
+    const weight = this.kept(part(tensors.get(`${name}.weight`)));
+    const bias = biased ? this.kept(part(tensors.get(`${name}.bias`))) : 0;
+    this.call("define_float_layer", number, weight, bias, outputs, inputs, side);
   }
 
   // Addresses of the middles of a plane's bins and of their widths, in points, both by index from the largest negative one.

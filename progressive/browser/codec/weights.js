@@ -41,6 +41,47 @@ function walk(name, width, enter, kinds, parameters, steps) {
   ];
 }
 
+const NET = "synthesis", COARSE_GROUPS = 4, BODIES = [0, 1, 2, 3], COARSE_BODIES = [2, 3];
+
+// Layers in floats in the order of decoder.c: name, outputs, inputs, side, whether it has biases; of one in groups, which.
+export const FLOAT_LAYERS = [
+  ...step("update", 3, 1, 24, 24),
+  ...step("predict", 1, 3, 24, 24),
+  ...step("colour_update", 3, 1, 8, 16),
+  ...step("colour_predict", 5, 3, 16, 16),
+  floatLayer(`${NET}.enter`, 64, 48, 3),
+  ...[0, 1, 2, 3].map((group) => ({ ...floatLayer(`${NET}.coarse.0`, 24, 16, 4), group, groups: COARSE_GROUPS })),
+  ...COARSE_BODIES.flatMap((n) => pointwise(`${NET}.coarse.${n}`, 96, 192)),
+  floatLayer(`${NET}.coarse.4`, 64, 96, 1),
+  ...BODIES.flatMap((n) => pointwise(`${NET}.body.${n}`, 64, 256)),
+  floatLayer(`${NET}.leave`, 48, 64, 1),
+];
+
+// Depthwise layers: name, width.
+export const DEPTHWISE = [
+  ...COARSE_BODIES.map((n) => [`${NET}.coarse.${n}.depthwise`, 96]),
+  ...BODIES.map((n) => [`${NET}.body.${n}.depthwise`, 64]),
+];
+
+export const STATES = `${NET}.state.weight`;
+
+function floatLayer(name, outputs, inputs, side, biased = true) {
+  return { name, outputs, inputs, side, biased, group: 0, groups: 1 };
+}
+
+function pointwise(name, width, expanded) {
+  return [floatLayer(`${name}.widen`, expanded, width, 1), floatLayer(`${name}.narrow`, width, expanded, 1)];
+}
+
+function step(name, inputs, outputs, filters, hidden) {
+  return [
+    floatLayer(`transform.${name}.filters`, outputs * filters, inputs, 5, false),
+    floatLayer(`transform.${name}.opacities.0`, hidden, inputs + 1, 3),
+    floatLayer(`transform.${name}.opacities.2`, hidden, hidden, 3),
+    floatLayer(`transform.${name}.opacities.4`, filters, hidden, 1),
+  ];
+}
+
 // Tables in the order of decoder.c: name, type, shape.
 export const TABLES = tablesOf();
 
@@ -89,6 +130,15 @@ function* expected() {
     yield [`${name}.bias`, "I32", [kinds, outputs]];
     yield [`${name}.shift`, "U8", [outputs]];
   }
+  for (const { name, outputs, inputs, side, biased, groups } of FLOAT_LAYERS) {
+    yield [`${name}.weight`, "F32", [groups * outputs, inputs, side, side]];
+    if (biased) yield [`${name}.bias`, "F32", [groups * outputs]];
+  }
+  for (const [name, width] of DEPTHWISE) {
+    yield [`${name}.weight`, "F32", [width, 1, 5, 5]];
+    yield [`${name}.bias`, "F32", [width]];
+  }
+  yield [STATES, "F32", [16, 320]];
   yield ["known_answer", "I64", [2 * LAYERS.length]];
 }
 

@@ -8,3 +8,8 @@
 #include "walk.h"
 #include "base.h"
 #include "levels.h"
+#include "floats.h"
+#include "wavelet.h"
+#include "lifting.h"
+#include "picture.h"
+#include "network.h"
