@@ -33,10 +33,11 @@ static i32 base_pass(Coder *coder, Tile *tile, i32 scale, const Field *f, const 
     const i32 each = layers[BASE.first + OUT + pass->network].groups * GROUP;
     const u16 *table = tables.base[fine];
     const i8 *points = tables.base_points[fine];
-    i32 escapes = 0;
+    i32 escapes = 0, list[MAX_SIDE];
     for (i32 corner = 0; corner < pass->corners; corner++) {
         for (i32 y = pass->top[corner]; y < f->height; y += step) {
-            i32 count = row_parameters(&BASE, scale, f, pass, y, pass->left[corner], parameters);
+            const i32 count = count_of(f, pass, pass->left[corner]);
+            row_parameters(&BASE, scale, f, pass, y, pass->left[corner], places_in(0, count, list), parameters);
             for (i32 i = 0; i < count; i++) {
                 i32 at = place_in(tile, scale, y, pass->left[corner] + i * step) + coded.first;
                 for (i32 c = 0; c < coded.count; c++) {
@@ -85,18 +86,20 @@ static i32 base_scale(Coder *coder, Tile *tile, i32 scale, const i16 *carried, i
     i16 *entered = take_zero(padded), *between = take_zero(padded);
     Field f = new_field(&BASE, height, width);
     clear_field(&f, height, width);
+    i32 list[MAX_SIDE];
+    const Places row = places_in(0, width, list);
     for (i32 y = 0; y < height; y++) {
         Part part = {carried + y * width * BASE.width, BASE.width, BASE.width / 2};
-        convolve(&layers[BASE.first + ENTER], scale, &part, width, entered + inside(&f, y, 0) * BASE.width,
-                 BASE.width, 0);
+        convolve(&layers[BASE.first + ENTER], scale, &part, row, entered + inside(&f, y, 0) * BASE.width, BASE.width,
+                 0);
     }
-    make_features(&BASE, &f, entered, between);
+    make_features(&BASE, &f, EVERYTHING, entered, between);
     i32 *escaped = take(sizeof(i32) * (size_t)(height * width * 2 * BANDS));
-    Pass passes[5];
+    Pass passes[MAX_PASSES];
     i32 count = passes_of(scale, height, width, passes);
     for (i32 pass = 0; pass < count; pass++)
         if (!base_pass(coder, tile, scale, &f, &passes[pass], escaped)) return 0;
-    for (i32 y = 0; y < height; y++) row_after(&BASE, scale, &f, y, after + y * width * BASE.width);
+    for (i32 y = 0; y < height; y++) row_after(&BASE, scale, &f, y, row, after + y * width * BASE.width);
     for (i32 y = 0; y < height; y++)
         for (i32 x = 0; x < width; x++) {
             i32 block = y / side * tile->columns + x / side;
@@ -129,9 +132,9 @@ EXPORT(decode_base) i32 decode_base(Tile *tile, i32 last, const u8 *code, i32 si
             i16 *swap = carried;
             carried = after, after = swap;
         } else if (scale) {
-            i32 width = tile->columns * SIDES[scale - 1], next = 2 * width * BASE.width;
+            i32 width = tile->columns * SIDES[scale - 1], next = 2 * width * BASE.width, list[MAX_SIDE];
             for (i32 y = 0; y < tile->rows * SIDES[scale - 1]; y++)
-                row_up(&BASE, after + y * width * BASE.width, width, carried + 2 * y * next, next);
+                row_up(&BASE, after + y * width * BASE.width, places_in(0, width, list), carried + 2 * y * next, next);
         }
         if (!base_scale(&coder, tile, scale, carried, after)) return 0;
     }

@@ -7,6 +7,7 @@
 #include "latent.h"
 #include "walk.h"
 #include "base.h"
+#include "look.h"
 #include "levels.h"
 #include "floats.h"
 #include "wavelet.h"

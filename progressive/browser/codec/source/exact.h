@@ -9,6 +9,21 @@ typedef struct {
     i32 step, pairs;
 } Part;
 
+/* Positions of a row, rising. */
+typedef struct {
+    const i32 *at;
+    i32 count;
+} Places;
+
+/* Those that a mask says, written to a list; without a mask all. */
+static Places places_in(const u8 *mask, i32 count, i32 *list)
+{
+    i32 found = 0;
+    for (i32 i = 0; i < count; i++)
+        if (!mask || mask[i]) list[found++] = i;
+    return (Places){list, found};
+}
+
 /* Weights [groups of 8 outputs][pairs of inputs][8][2]; biases, times the inverse, [kinds][outputs, whole groups]. */
 typedef struct {
     i32 outputs, groups, pairs, activation;
@@ -75,9 +90,10 @@ static inline void sums_of(const Layer *l, i32 group, const Part *parts, const i
     sums[0] = a, sums[1] = b, sums[2] = c, sums[3] = d, sums[4] = e, sums[5] = f, sums[6] = g, sums[7] = h;
 }
 
-static inline void positions(i32 first, i32 count, i32 at[4])
+/* Four positions of a row from one of them on; the last one stands in for those missing. */
+static inline void four_of(Places places, i32 first, i32 at[4])
 {
-    for (i32 i = 0; i < 4; i++) at[i] = first + i < count ? first + i : count - 1;
+    for (i32 i = 0; i < 4; i++) at[i] = places.at[first + i < places.count ? first + i : places.count - 1];
 }
 
 /* sum * inverse + bias + plus, rounded to even: every step is exact in floats. */
@@ -88,14 +104,14 @@ static inline vec scaled(vec sum, const float *inverse, const float *bias, vec p
     return wasm_i32x4_trunc_sat_f32x4(wasm_f32x4_nearest(y));
 }
 
-/* A layer at a row of positions. Outputs lie `step` apart, which has room for whole groups; `plus` is added before
+/* A layer at places of a row. Outputs lie `step` apart, which has room for whole groups; `plus` is added before
    rounding, or null. */
-static void convolve(const Layer *l, i32 kind, const Part *parts, i32 count, i16 *out, i32 step, const i16 *plus)
+static void convolve(const Layer *l, i32 kind, const Part *parts, Places places, i16 *out, i32 step, const i16 *plus)
 {
     const float *bias = l->bias + kind * l->groups * GROUP;
-    for (i32 first = 0; first < count; first += 4) {
+    for (i32 first = 0; first < places.count; first += 4) {
         i32 at[4];
-        positions(first, count, at);
+        four_of(places, first, at);
         for (i32 group = 0; group < l->groups; group++) {
             vec sums[8], none = wasm_i32x4_splat(0);
             sums_of(l, group, parts, at, sums);

@@ -32,13 +32,13 @@ EXPORT(define_float_layer) void define_float_layer(i32 number, const float *weig
     }
 }
 
-/* A layer at a row of positions; outputs lie `step` apart. `relu`: nothing below zero. */
+/* A layer at so many positions; outputs lie `step` apart. `relu`: nothing below zero. */
 static void filter(const FloatLayer *l, const FloatPart *parts, i32 count, float *out, i32 step, i32 relu)
 {
     const vec lowest = wasm_f32x4_splat(relu ? 0 : -__builtin_inff());
     for (i32 first = 0; first < count; first += 4) {
         i32 at[4];
-        positions(first, count, at);
+        for (i32 i = 0; i < 4; i++) at[i] = first + i < count ? first + i : count - 1;
         for (i32 group = 0; group < l->outputs / GROUP; group++) {
             const float *w = l->weight + group * l->inputs * GROUP;
             vec low = wasm_v128_load(l->bias + group * GROUP), high = wasm_v128_load(l->bias + group * GROUP + LANES);

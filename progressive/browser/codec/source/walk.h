@@ -1,6 +1,7 @@
 /* The walk over one scale that base and planes share: features, then passes that each see the ones before. */
 
 #define SEEN 24
+#define MAX_PASSES 5
 #define HIDDEN 48
 #define MAX_SIDE 256
 #define MAX_ROW_PARAMETERS 24
@@ -30,7 +31,7 @@ typedef struct {
 
 enum { COLOUR_PASS = 3 };
 
-static i32 passes_of(i32 scale, i32 height, i32 width, Pass passes[5])
+static i32 passes_of(i32 scale, i32 height, i32 width, Pass passes[MAX_PASSES])
 {
     i32 count = 0, beside = width > 1, below = height > 1;
     passes[count++] = (Pass){0, 1, {0}, {0}};
@@ -99,29 +100,51 @@ static inline i32 size_of(i32 value)
     return least > 255 ? 255 : least;
 }
 
-/* From what `enter` made of each position, [height + 2][width + 2][walk's width] with a border of zeros, to features. */
-static void make_features(const Walk *walk, const Field *f, const i16 *entered, i16 *between)
+/* Where a scale of a block is needed, [positions] each: its features, what they are made of, what it hands on. */
+typedef struct {
+    u8 *features, *between, *entered, *after;
+} Needed;
+
+static const Needed EVERYTHING = {0, 0, 0, 0};
+
+static inline const u8 *row_of_mask(const u8 *mask, const Field *f, i32 y)
 {
+    return mask ? mask + y * f->width : 0;
+}
+
+/* From what `enter` made of each position, [height + 2][width + 2][walk's width] with a border of zeros, to features. */
+static void make_features(const Walk *walk, const Field *f, Needed needed, const i16 *entered, i16 *between)
+{
+    i32 list[MAX_SIDE];
     const Layer *first = &layers[walk->first + BODY_FIRST], *second = &layers[walk->first + BODY_SECOND];
     i32 width = walk->width, row = (f->width + 2) * width;
     Part parts[3];
     for (i32 part = 0; part < 3; part++) parts[part] = (Part){0, width, 3 * width / 2};
     for (i32 y = 0; y < f->height; y++) {
         for (i32 part = 0; part < 3; part++) parts[part].x = entered + (y + part) * row;
-        convolve(first, 0, parts, f->width, between + inside(f, y, 0) * width, width, 0);
+        Places places = places_in(row_of_mask(needed.between, f, y), f->width, list);
+        convolve(first, 0, parts, places, between + inside(f, y, 0) * width, width, 0);
     }
     for (i32 y = 0; y < f->height; y++) {
         for (i32 part = 0; part < 3; part++) parts[part].x = between + (y + part) * row;
-        convolve(second, 0, parts, f->width, f->features + y * f->width * width, width,
+        Places places = places_in(row_of_mask(needed.features, f, y), f->width, list);
+        convolve(second, 0, parts, places, f->features + y * f->width * width, width,
                  entered + inside(f, y, 0) * width);
     }
 }
 
-/* The parameters of a row of a pass's positions, [count][whole groups]; returns how many positions. */
-static i32 row_parameters(const Walk *walk, i32 kind, const Field *f, const Pass *pass, i32 y, i32 left, i16 *out)
+/* How many positions of a row a pass has. */
+static inline i32 count_of(const Field *f, const Pass *pass, i32 left)
+{
+    return (f->width - left + step_of(pass) - 1) / step_of(pass);
+}
+
+/* The parameters of a row of a pass, at some of its positions: [positions][whole groups of outputs]. */
+static void row_parameters(const Walk *walk, i32 kind, const Field *f, const Pass *pass, i32 y, i32 left, Places places,
+                           i16 *out)
 {
     static i16 seen[MAX_SIDE * SEEN], hidden[MAX_SIDE * HIDDEN];
-    i32 step = step_of(pass), count = (f->width - left + step - 1) / step, row = f->width + 2, used = 0;
+    i32 step = step_of(pass), row = f->width + 2, used = 0;
     Part parts[6];
     for (i32 part = 0; part < 3; part++) {
         i32 at = (y + part) * row + left;
@@ -129,37 +152,38 @@ static i32 row_parameters(const Walk *walk, i32 kind, const Field *f, const Pass
         if (pass->network == COLOUR_PASS)
             parts[used++] = (Part){f->colours + at * COLOUR_SEEN, step * COLOUR_SEEN, 3 * COLOUR_SEEN / 2};
     }
-    convolve(&layers[walk->first + SEE + pass->network], 0, parts, count, seen, SEEN, 0);
+    convolve(&layers[walk->first + SEE + pass->network], 0, parts, places, seen, SEEN, 0);
     parts[0] = (Part){f->features + (y * f->width + left) * walk->width, step * walk->width, walk->width / 2};
     parts[1] = (Part){seen, SEEN, SEEN / 2};
-    convolve(&layers[walk->first + HIDE + pass->network], kind, parts, count, hidden, HIDDEN, 0);
+    convolve(&layers[walk->first + HIDE + pass->network], kind, parts, places, hidden, HIDDEN, 0);
     parts[0] = (Part){hidden, HIDDEN, HIDDEN / 2};
     const Layer *last = &layers[walk->first + OUT + pass->network];
-    convolve(last, kind, parts, count, out, last->groups * GROUP, 0);
-    return count;
+    convolve(last, kind, parts, places, out, last->groups * GROUP, 0);
 }
 
 /* What is known of a row with its symbols, [width][walk's width]. */
-static void row_after(const Walk *walk, i32 kind, const Field *f, i32 y, i16 *out)
+static void row_after(const Walk *walk, i32 kind, const Field *f, i32 y, Places places, i16 *out)
 {
     Part parts[3] = {
         {f->features + y * f->width * walk->width, walk->width, walk->width / 2},
         {f->luma + inside(f, y, 0) * LUMA_SEEN, LUMA_SEEN, LUMA_SEEN / 2},
         {f->colours + inside(f, y, 0) * COLOUR_SEEN, COLOUR_SEEN, COLOUR_SEEN / 2},
     };
-    convolve(&layers[walk->first + LEAVE], kind, parts, f->width, out, walk->width, 0);
+    convolve(&layers[walk->first + LEAVE], kind, parts, places, out, walk->width, 0);
 }
 
-/* Hands a row on to the two rows of twice its length of the next scale, [2][2 count][walk's width], `apart` from one to
-   the other. */
-static void row_up(const Walk *walk, const i16 *row, i32 count, i16 *out, i32 apart)
+/* Hands places of a row on to the two rows of twice its length of the next scale, [2][2 width][walk's width], `apart`
+   from one to the other. */
+static void row_up(const Walk *walk, const i16 *row, Places places, i16 *out, i32 apart)
 {
     static i16 four[MAX_SIDE / 2 * 4 * 48];
     const i32 width = walk->width;
     Part part = {row, width, width / 2};
-    convolve(&layers[walk->first + UP], 0, &part, count, four, 4 * width, 0);
-    for (i32 x = 0; x < count; x++)
+    convolve(&layers[walk->first + UP], 0, &part, places, four, 4 * width, 0);
+    for (i32 i = 0; i < places.count; i++) {
+        const i32 x = places.at[i];
         for (i32 corner = 0; corner < 4; corner++)
             for (i32 c = 0; c < width; c++)
                 out[corner / 2 * apart + (2 * x + corner % 2) * width + c] = four[x * 4 * width + 4 * c + corner];
+    }
 }
