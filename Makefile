@@ -7,7 +7,12 @@ INSTALLED := $(VENV)/.installed
 # The soak takes an hour: python -m benchmarks.soak
 BENCHMARKS := $(filter-out soak,$(sort $(basename $(notdir $(wildcard benchmarks/[a-z]*.py)))))
 
-.PHONY: demo test lint docs bench experiments experiments-quick
+CLANG ?= clang-14
+WASM := progressive/browser/codec/decoder.wasm
+WASM_FLAGS := --target=wasm32 -std=c17 -O3 -msimd128 -mbulk-memory -mmutable-globals -nostdlib -Wall -Wextra -Werror \
+	-Wl,--no-entry -Wl,--strip-all -Wl,--export=__stack_pointer -Wl,-z,stack-size=65536 -Wl,--max-memory=1073741824
+
+.PHONY: demo test lint docs bench experiments experiments-quick wasm
 
 demo: $(INSTALLED)
 	$(BIN)/python -m sender --bandwidth 50kbps
@@ -27,6 +32,12 @@ docs: $(INSTALLED)
 
 bench: $(INSTALLED)
 	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
+
+# The decoder in browsers. What is committed is what clang 14 makes of the source, to the byte.
+wasm: $(WASM)
+
+$(WASM): $(wildcard progressive/browser/codec/source/*)
+	$(CLANG) $(WASM_FLAGS) -o $@ progressive/browser/codec/source/decoder.c
 
 experiments: $(INSTALLED)
 	$(BIN)/python -m channel_sim experiments --workers 2

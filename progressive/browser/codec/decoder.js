@@ -1,34 +1,32 @@
 // The decoder of rmpgc in a browser: segments in any order, at any time the picture of what has come. It does what
 // `progressive.codecs.rmpgc.decoder` does, on latents that are the same to the bit.
 
-import { Fragments } from "./fragments.js";
+import { Fragments, concatenated } from "./fragments.js";
 import { CODEC, Refused, headerOf, windowOf } from "./header.js";
 import { checkKnownAnswer } from "./known_answer.js";
 import { OutOfMemory, Prepared } from "./machine.js";
 import { pictureOf } from "./picture.js";
 import { BASE, Damaged, RUNS, contentsOf, named } from "./segments.js";
-import { concatenated } from "./fragments.js";
 import { modelId, readWeights, synthesisId } from "./weights.js";
 
 export { CODEC, OutOfMemory, Refused };
 
 const MAX_PIXELS = 16e6, MAX_ID = 0xffff, MAX_PAYLOAD = 0xffff;
 const LEVELS = 8, TIERS = 2, STAGES = 7;
-const FIRST_COEFFICIENT = [0, 3, 12, 48, 192, 768, 3072, 6144], FIRST_POSITION = [0, 1, 2, 6, 22, 86, 342, 1366];
 
-// The codec with its weights, `progressive/weights/rmpgc.safetensors`; throws Refused.
+/** The codec with its weights, `progressive/weights/rmpgc.safetensors`. Rejects with Refused. */
 export async function openModel(wasm, weights) {
-  let prepared, tensors;
   try {
-    tensors = readWeights(weights instanceof Uint8Array ? weights : new Uint8Array(weights));
-    prepared = new Prepared(await WebAssembly.compile(wasm), tensors);
+    const tensors = readWeights(weights instanceof Uint8Array ? weights : new Uint8Array(weights));
+    const prepared = new Prepared(await WebAssembly.compile(wasm), tensors);
     checkKnownAnswer(prepared.machine(), tensors);
+    return new Model(prepared, modelId(tensors), synthesisId(tensors));
   } catch (error) {
-    throw new Refused(`this page's decoder cannot be used (${error.message}): load the page again, or use the receiver`);
+    throw new Refused(`the decoder of ${CODEC.name} cannot be used here (${error.message}): load the page again`);
   }
-  return new Model(prepared, modelId(tensors), synthesisId(tensors));
 }
 
+/** What decodes streams of one model. `id` names what decides latents, `synthesisId` how pictures are made of them. */
 class Model {
   #prepared;
 
@@ -38,14 +36,16 @@ class Model {
     this.synthesisId = synthesisId;
   }
 
-  // A fresh decoder of a stream; throws Refused if it is of another model, damaged or too large.
+  /** A fresh decoder of the stream with such a header (its bytes); throws Refused if it is of another model, damaged or too large. */
   decoder(headerBytes, { maxPixels = MAX_PIXELS } = {}) {
     const header = headerOf(headerBytes, this.id, maxPixels);
-    return new Decoder(this.#prepared.machine(), header);
+    return new Decoder(this.#prepared, header);
   }
 }
 
+/** Holds what is known of one photo; `header` says where things are in it. */
 class Decoder {
+  #prepared;
   #machine;
   #tiles = new Map(); // number -> { at, rows, columns, stages, levels, byActivity }
   #taken = new Set();
@@ -57,11 +57,13 @@ class Decoder {
   #damaged = 0;
   #layer = -1;
 
-  constructor(machine, header) {
-    this.#machine = machine;
+  constructor(prepared, header) {
+    this.#prepared = prepared;
+    this.#machine = prepared.machine();
     this.header = header;
   }
 
+  /** How far it has come, as Python's `DecoderStatus`, and how many segments were damaged. */
   get status() {
     const tiles = [...this.#tiles.values()], blocks = this.header.rows * this.header.columns;
     const area = (some) => some.reduce((sum, tile) => sum + tile.rows * tile.columns, 0);
@@ -77,7 +79,11 @@ class Decoder {
     };
   }
 
-  // Takes a segment: { changed, what, why }. What a peer sent never throws.
+  /**
+   * Takes a segment: { changed, what, why }. `what`: "decoded", "waiting" for others, "known" or "damaged"; then `why`.
+   *
+   * What a peer sent never throws. @throws {OutOfMemory}
+   */
   push(id, payload) {
     const before = this.#decoded;
     try {
@@ -95,17 +101,17 @@ class Decoder {
     return { changed, what: changed ? "decoded" : "waiting", why: "" };
   }
 
-  // The picture of what has come, { width, height, rgba }, without the network: soon there.
+  /** The picture of what has come, { width, height, rgba }, without the network: soon there. @throws {OutOfMemory} */
   linearPicture() {
     return pictureOf(this.#machine, this.header, this.#tiles, this.levels().states, false);
   }
 
-  // The same through the synthesis network: closer to the photo, and slower.
+  /** The same through the synthesis network: closer to the photo, and slower. @throws {OutOfMemory} */
   picture() {
     return pictureOf(this.#machine, this.header, this.#tiles, this.levels().states, true);
   }
 
-  // What is there of each block: 0 nothing, then one more for each stage of the base and each level.
+  /** What is there of each block, { rows, columns, states }: 0 nothing, then one more for each stage of the base and each level. */
   levels() {
     const { rows, columns } = this.header, states = new Uint8Array(rows * columns);
     for (const [number, tile] of this.#tiles) {
@@ -118,20 +124,21 @@ class Decoder {
     return { rows, columns, states };
   }
 
-  // What is known, as Python's tiles hold it: for tests.
-  dump() {
-    const parts = [], view = new DataView(this.#machine.bytes.buffer), bytes = this.#machine.bytes;
+  /** All that is known, as Python's tiles hold it: of each its levels, indices, symbols, tiers, points and contexts. */
+  latent() {
+    const parts = [], { bytes } = this.#machine, view = new DataView(bytes.buffer);
     for (const [, tile] of [...this.#tiles].sort(([a], [b]) => a - b)) {
       const [index, symbols, tiers, points, contexts] = [4, 5, 6, 7, 8].map((i) => view.getUint32(tile.at + 4 * i, true));
-      const blocks = tile.rows * tile.columns, first = FIRST_COEFFICIENT[tile.stages] * blocks;
-      parts.push(tile.levels, bytes.slice(index, index + 2 * first));
-      for (const at of [symbols, tiers, points]) parts.push(bytes.slice(at, at + first));
-      parts.push(bytes.slice(contexts, contexts + 32 * blocks * FIRST_POSITION[tile.stages]));
+      const count = this.#machine.run("coefficients_known", tile.at), seen = this.#machine.run("contexts_known", tile.at);
+      const arrays = [[index, 2 * count], [symbols, count], [tiers, count], [points, count], [contexts, seen]];
+      parts.push(tile.levels, ...arrays.map(([at, size]) => bytes.slice(at, at + size)));
     }
     return concatenated(parts);
   }
 
+  /** Lets go of the memory; the decoder is of no more use. */
   close() {
+    if (this.#machine) this.#prepared.takeBack(this.#machine);
     this.#machine = null;
     this.#tiles.clear();
     this.#waiting.clear();
@@ -144,33 +151,38 @@ class Decoder {
     return true;
   }
 
-  // Decodes a segment and all that waited for it; throws Damaged if it is.
+  // Decodes a segment and then, round by round, all that waited for it; throws Damaged if the segment is.
   #follow(whole, completedBy) {
-    const ready = [whole];
-    let first = true;
-    for (let next; (next = ready.shift()); first = false) {
-      try {
-        ready.push(...this.#tried(next));
-      } catch (error) {
-        if (!(error instanceof Damaged)) throw error;
-        // A good copy may come: of the segment that completed it, or of all that had waited.
-        for (const id of first ? [completedBy] : next.ids) this.#taken.delete(id);
-        if (first) throw error;
-        this.#damaged++;
+    let ready = [whole];
+    while (ready.length) {
+      const released = [], claimed = new Set();
+      for (const next of ready) {
+        try {
+          for (const one of this.#tried(next, claimed)) released.push(one);
+        } catch (error) {
+          if (!(error instanceof Damaged)) throw error;
+          // A good copy may come: of the segment that completed it, or of all that had waited.
+          for (const id of next === whole ? [completedBy] : next.ids) this.#taken.delete(id);
+          if (next === whole) throw error;
+          this.#damaged++;
+        }
       }
+      ready = released;
     }
   }
 
-  // Decodes a segment if all it needs is here, or keeps it until then: what had waited for it. Throws Damaged.
-  #tried(whole) {
+  // Decodes a segment if all it needs is here, or keeps it until then: what had waited for it. Throws Damaged, also if it
+  // names a block that another segment of the round has claimed.
+  #tried(whole, claimed) {
     const need = this.#need(whole);
     if (need !== null) {
       this.#fragments.forget(whole);
-      this.#waiting.set(need, [...(this.#waiting.get(need) ?? []), whole]);
+      if (!this.#waiting.has(need)) this.#waiting.set(need, []);
+      this.#waiting.get(need).push(whole);
       this.#waitingCount += whole.ids.length;
       return [];
     }
-    const listed = whole.form === BASE ? this.#decodeBase(whole) : this.#decodeLevel(whole);
+    const listed = whole.form === BASE ? this.#decodeBase(whole) : this.#decodeLevel(whole, claimed);
     this.#fragments.forget(whole);
     for (const id of whole.ids) this.#listed.set(id, listed);
     this.#decoded += whole.ids.length;
@@ -208,12 +220,15 @@ class Decoder {
     return { tile: number, level: 0, blocks: tile.byActivity };
   }
 
-  #decodeLevel({ form, body, reference }) {
+  #decodeLevel({ form, body, reference }, claimed) {
     const of = this.#listed.get(reference), tile = this.#tiles.get(of.tile);
     if (!of.blocks.length) throw new Damaged("a segment refers to a base that is not whole");
     if (of.level >= LEVELS) throw new Damaged("a segment claims a level beyond the last");
     const { blocks, code } = named(form, body, of.blocks), level = of.level + 1;
-    if (blocks.some((block) => tile.levels[block] !== of.level)) throw new Damaged("a segment repeats a level of a block");
+    const places = Array.from(blocks, (block) => 64 * of.tile + block);
+    if (blocks.some((block, i) => claimed.has(places[i]) || tile.levels[block] !== of.level))
+      throw new Damaged("a segment repeats a level of a block");
+    for (const place of places) claimed.add(place);
     const good = this.#withBytes([blocks, code], (blocksAt, codeAt) =>
       this.#machine.call("decode_level", tile.at, level, blocksAt, blocks.length, codeAt, code.length),
     );

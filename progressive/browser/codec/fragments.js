@@ -2,15 +2,19 @@
 
 import { BASE, Damaged } from "./segments.js";
 
-// Those of the base belong together by what they say they hold; of the others each refers to the one before.
+/** Those of the base belong together by what they say they hold; of the others each refers to the one before. */
 export class Fragments {
   count = 0;
   #base = new Map();
   #begun = new Map(); // id of the last one that follows from the first -> all up to it
   #following = new Map(); // id that a fragment refers to -> the fragment
 
-  // The whole { ...contents, ids } that a segment is or completes, or null: then the fragment is kept. Those of a whole
-  // stay until they are forgotten, as it may prove damaged by its last. Throws Damaged if it contradicts another.
+  /**
+   * The whole { ...contents, ids } that a segment is or completes, or null: then the fragment is kept. Those of a whole
+   * stay until they are forgotten, as it may prove damaged by its last.
+   *
+   * @throws {Damaged} with nothing changed, if it contradicts another.
+   */
   joined(id, contents) {
     const piece = { ...contents, id };
     if (piece.fragments === 1) return { ...piece, ids: [id] };
@@ -22,6 +26,7 @@ export class Fragments {
     return { ...found[0], body: concatenated(found.map((each) => each.body)), ids: found.map((each) => each.id) };
   }
 
+  /** Lets go of the fragments of a whole, as far as they are still kept. */
   forget(whole) {
     if (whole.form === BASE) {
       this.count -= this.#base.get(key(whole))?.size ?? 0;
@@ -78,6 +83,7 @@ function continues(last, piece) {
   return piece.fragment === last.fragment + 1 && piece.fragments === last.fragments && piece.form === last.form;
 }
 
+/** Bytes, one after the other. */
 export function concatenated(parts) {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   parts.reduce((at, part) => (all.set(part, at), at + part.length), 0);

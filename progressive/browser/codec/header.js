@@ -2,14 +2,14 @@
 
 import { hex } from "./weights.js";
 
-// What a page says to people who wait for a picture; the message is one plain line.
+/** There will be no picture: the message is one plain line for people. */
 export class Refused extends Error {}
 
 export const CODEC = { name: "rmpgc", number: 2 };
 
 const FIXED = 16, COLOURS = 3, BLOCK = 64, TILE = 8, MAX_CELLS = 128;
 
-// { codec, modelId, width, height, segmentCount, colours, importance, rows, columns, tileColumns, tiles }; throws Refused.
+/** { codec, modelId, width, height, segmentCount, colours, importance, rows, columns, tileColumns, tiles }. @throws {Refused} */
 export function headerOf(bytes, installed, maxPixels) {
   if (bytes.length < FIXED || bytes.length !== FIXED + bytes[FIXED - 1]) throw new Refused("the stream's header is damaged");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -27,7 +27,7 @@ export function headerOf(bytes, installed, maxPixels) {
   return { codec, modelId, width, height, segmentCount, colours, importance, rows, columns, tileColumns, tiles };
 }
 
-// The blocks of a tile; tiles are numbered row by row.
+/** The blocks of a tile; tiles are numbered row by row. */
 export function windowOf(header, tile) {
   const top = Math.floor(tile / header.tileColumns) * TILE, left = (tile % header.tileColumns) * TILE;
   return { top, left, rows: Math.min(TILE, header.rows - top), columns: Math.min(TILE, header.columns - left) };

@@ -16,7 +16,7 @@ function passes() {
   return [0, 1, 2, 3].flatMap((n) => ["see", "hidden", "out"].map((name) => `passes.${n}.${name}`));
 }
 
-// Throws an Error unless all sums are right.
+/** @throws {Error} unless all sums are right */
 export function checkKnownAnswer(machine, tensors) {
   const expected = new BigInt64Array(tensors.get("known_answer").bytes.slice().buffer).subarray(ORDER.length);
   LAYERS.forEach((layer, number) => {

@@ -5,11 +5,15 @@ import { DEPTHWISE, FLOAT_LAYERS, LAYERS, STATES, TABLES } from "./weights.js";
 const PAGE = 65536;
 const STEP = 1.62, DEAD_ZONE = 1.0, MAX_INDEX = 63, SPLITS = [2, 2, 2, 3], POINTS = 256;
 
-// Said when the browser has no more memory for a picture.
+/** The browser has no more memory for a photo; the message says so. */
 export class OutOfMemory extends Error {}
 
-// What can be put into a new instance at once: an instance as it is with its weights.
+const SPARE = 256 * 2 ** 20; // bytes of memory that an instance may have to be used for another photo
+
+/** What can be put into an instance at once: its memory as it is with the weights. */
 export class Prepared {
+  #spare = null;
+
   constructor(module, tensors) {
     this.module = module;
     const machine = new Machine(module);
@@ -18,13 +22,20 @@ export class Prepared {
   }
 
   machine() {
-    const machine = new Machine(this.module);
+    const machine = this.#spare ?? new Machine(this.module);
+    this.#spare = null;
     machine.reserve(this.image.length);
     machine.bytes.set(this.image);
     return machine;
   }
+
+  /** One that is no longer used: photo after photo takes no more memory than one. */
+  takeBack(machine) {
+    if (machine.bytes.length <= SPARE) this.#spare = machine;
+  }
 }
 
+/** An instance. */
 export class Machine {
   constructor(module) {
     this.exports = new WebAssembly.Instance(module, {}).exports;
@@ -40,7 +51,7 @@ export class Machine {
     if (missing > 0) this.exports.memory.grow(Math.ceil(missing / PAGE));
   }
 
-  // A call; undefined if it trapped, after which the instance can go on.
+  /** A call; undefined if it trapped, after which the instance can go on. @throws {OutOfMemory} */
   call(name, ...parameters) {
     this.trapped = false;
     try {
@@ -54,58 +65,60 @@ export class Machine {
     }
   }
 
-  // A call that nobody's bytes can make trap.
+  /** A call that nothing a peer sent can make trap. @throws {OutOfMemory} */
   run(name, ...parameters) {
     const found = this.call(name, ...parameters);
     if (this.trapped) throw new Error(`the decoder stopped in ${name}`);
     return found;
   }
 
-  // Memory that stays; `mark` is where it began, for `letGo`.
+  /** The address of memory that stays until `letGo`, which takes what was kept later with it. */
   keep(size) {
-    return this.call("keep", size);
+    return this.run("keep", size);
   }
 
   letGo(mark) {
     this.exports.let_go(mark);
   }
 
+  /** The address of a copy of bytes that stays likewise. */
   kept(bytes) {
     const at = this.keep(bytes.length);
     this.bytes.set(bytes, at);
     return at;
   }
 
+  /** Takes the weights. */
   layOut(tensors) {
     LAYERS.forEach((layer, number) => this.defineLayer(number, layer, tensors));
     FLOAT_LAYERS.forEach((layer, number) => this.defineFloatLayer(number, layer, tensors));
     DEPTHWISE.forEach(([name, width], number) => {
       const [weight, bias] = ["weight", "bias"].map((part) => this.kept(tensors.get(`${name}.${part}`).bytes));
-      this.call("define_depthwise", number, weight, bias, width);
+      this.run("define_depthwise", number, weight, bias, width);
     });
-    this.call("define_states", this.kept(tensors.get(STATES).bytes));
+    this.run("define_states", this.kept(tensors.get(STATES).bytes));
     const addresses = TABLES.map(([name]) => this.kept(tensors.get(name).bytes));
     for (let plane = 0; plane <= SPLITS.length; plane++) addresses.push(...this.bins(plane));
     const bins = addresses.splice(TABLES.length);
     addresses.push(...bins.filter((_, i) => i % 2 === 0), ...bins.filter((_, i) => i % 2));
-    new Uint32Array(this.exports.memory.buffer, this.call("tables_at"), addresses.length).set(addresses);
+    new Uint32Array(this.exports.memory.buffer, this.run("tables_at"), addresses.length).set(addresses);
   }
 
   defineLayer(number, { name, outputs, side, kinds, inputs, steps }, tensors) {
     const [weight, bias, shift] = ["weight", "bias", "shift"].map((part) => this.kept(tensors.get(`${name}.${part}`).bytes));
     const parts = this.kept(new Uint8Array(Int32Array.from(inputs).buffer));
     const activation = steps === 64;
-    this.call("define_layer", number, weight, bias, shift, outputs, side, kinds, Math.log2(64 / steps), activation, parts, inputs.length);
+    this.run("define_layer", number, weight, bias, shift, outputs, side, kinds, Math.log2(64 / steps), activation, parts, inputs.length);
   }
 
   defineFloatLayer(number, { name, outputs, inputs, side, biased, group, groups }, tensors) {
     const part = ({ bytes }) => bytes.subarray((group * bytes.length) / groups, ((group + 1) * bytes.length) / groups);
     const weight = this.kept(part(tensors.get(`${name}.weight`)));
     const bias = biased ? this.kept(part(tensors.get(`${name}.bias`))) : 0;
-    this.call("define_float_layer", number, weight, bias, outputs, inputs, side);
+    this.run("define_float_layer", number, weight, bias, outputs, inputs, side);
   }
 
-  // Addresses of the middles of a plane's bins and of their widths, in points, both by index from the largest negative one.
+  /** Addresses of the middles of a plane's bins, and of their widths in points, by index from the largest negative one. */
   bins(plane) {
     const ends = endsOf(plane), reach = ends.length - 2;
     const middles = new Float32Array(2 * reach + 1), widths = new Float32Array(2 * reach + 1);

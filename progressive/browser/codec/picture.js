@@ -10,7 +10,7 @@ const OPPONENT = [
   [6 ** -0.5, -2 * 6 ** -0.5, 6 ** -0.5],
 ];
 
-// { width, height, rgba } of what tiles hold, by number; `network` refines the linear picture.
+/** { width, height, rgba } of what tiles hold, by number; `network`: whether it refines the linear picture. */
 export function pictureOf(machine, header, tiles, states, network) {
   const { width, height, rows, columns } = header;
   const rgba = new Uint8ClampedArray(4 * width * height).fill(GREY);

@@ -4,14 +4,14 @@ export const ALL = 0, RUN = 1, SET = 2, BASE = 3;
 const FRAGMENT = 32, LARGEST_REFERENCE = 2;
 
 const STAGES = 7;
-// First and last stage of each kind of segment of the base.
+/** First and last stage of each kind of segment of the base. */
 export const RUNS = [];
 for (let first = 0; first < STAGES; first++) for (let last = first; last < STAGES; last++) RUNS.push([first, last]);
 
-// Thrown for what a peer sent: counted, and nothing else.
+/** What a peer sent is damaged: it is counted, and nothing has changed. */
 export class Damaged extends Error {}
 
-// { form, body, tile, run, reference, fragment, fragments } of a payload; throws Damaged.
+/** { form, body, tile, run, reference, fragment, fragments } of a payload. @throws {Damaged} */
 export function contentsOf(data, id, tiles) {
   if (!data.length) throw new Damaged("a segment is shorter than its prefix");
   const contents = { form: data[0] >> 6, body: data, tile: 0, run: 0, reference: 0, fragment: 0, fragments: 1 };
@@ -44,7 +44,7 @@ export function contentsOf(data, id, tiles) {
   return contents;
 }
 
-// The blocks that an enhance segment names among those of another's list, rising, and its range code; throws Damaged.
+/** The blocks that an enhance segment names among those of another's list, rising, and its range code. @throws {Damaged} */
 export function named(form, body, among) {
   const size = form === ALL ? 0 : form === RUN ? 2 : Math.ceil(among.length / 8);
   if (body.length < size) throw new Damaged("a segment is shorter than its prefix");

@@ -15,6 +15,7 @@ function fraction(root) {
   return (root - Math.floor(root)) * 2 ** 32;
 }
 
+/** The digest of bytes. */
 export function sha256(bytes) {
   const padded = new Uint8Array((bytes.length + 72) & ~63);
   padded.set(bytes);

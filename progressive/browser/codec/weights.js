@@ -13,7 +13,7 @@ const LUMA_SEEN = 6, COLOUR_SEEN = 12, SEEN = 24, HIDDEN = 48, GIVEN = 59, PLANE
 const GEOMETRY = `${ARCHITECTURE}((1, 1, 1)${", (3, 3, 3)".repeat(5)}, (3, 0, 0))25124`;
 const QUANTISER = "1.621.0(2, 2, 2, 3)63";
 
-// Exact layers in the order of decoder.c: name, outputs, side, kinds, channels of its inputs, output integers for 1.
+/** Exact layers in the order of decoder.c: name, outputs, side, kinds, channels of its inputs, output integers for 1. */
 export const LAYERS = [
   ...walk("base", 32, [32], SCALES, 2, 8),
   ...walk("planes", 48, [GIVEN, LUMA_SEEN, COLOUR_SEEN, 48], SCALES * PLANES * TIERS, 4, 4),
@@ -43,7 +43,7 @@ function walk(name, width, enter, kinds, parameters, steps) {
 
 const NET = "synthesis", COARSE_GROUPS = 4, BODIES = [0, 1, 2, 3], COARSE_BODIES = [2, 3];
 
-// Layers in floats in the order of decoder.c: name, outputs, inputs, side, whether it has biases; of one in groups, which.
+/** Layers in floats in the order of decoder.c: name, outputs, inputs, side, whether it has biases; of one in groups, which. */
 export const FLOAT_LAYERS = [
   ...step("update", 3, 1, 24, 24),
   ...step("predict", 1, 3, 24, 24),
@@ -57,7 +57,7 @@ export const FLOAT_LAYERS = [
   floatLayer(`${NET}.leave`, 48, 64, 1),
 ];
 
-// Depthwise layers: name, width.
+/** Depthwise layers: name, width. */
 export const DEPTHWISE = [
   ...COARSE_BODIES.map((n) => [`${NET}.coarse.${n}.depthwise`, 96]),
   ...BODIES.map((n) => [`${NET}.body.${n}.depthwise`, 64]),
@@ -82,7 +82,7 @@ function step(name, inputs, outputs, filters, hidden) {
   ];
 }
 
-// Tables in the order of decoder.c: name, type, shape.
+/** Tables in the order of decoder.c: name, type, shape. */
 export const TABLES = tablesOf();
 
 function tablesOf() {
@@ -98,7 +98,7 @@ function tablesOf() {
   return [...frequencies, ...points, ...looks.map((name) => [`points.${name}`, "I8", [PLANE_ROWS, 2]]), ...tiers];
 }
 
-// The tensors of a file by name, { type, shape, bytes }; throws an Error that says what is wrong with it.
+/** The tensors of a file by name, { type, shape, bytes }. @throws {Error} that says what is wrong with it */
 export function readWeights(file) {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const size = file.byteLength < 8 ? -1 : Number(view.getBigUint64(0, true));
@@ -142,12 +142,12 @@ function* expected() {
   yield ["known_answer", "I64", [2 * LAYERS.length]];
 }
 
-// The id of what decides the latents.
+/** The id of what decides the latents. */
 export function modelId(tensors) {
   return named(tensors, ["probability.", "tables.", "tiers."], GEOMETRY + QUANTISER);
 }
 
-// The id of what makes pictures of them.
+/** The id of what makes pictures of them. */
 export function synthesisId(tensors) {
   return named(tensors, ["points.", "transform.", "synthesis."], "");
 }

@@ -70,6 +70,17 @@ static inline i32 contexts(const Tile *tile, i32 scale, i32 block)
     return CONTEXT * (FIRST_POSITION[scale] * tile->blocks + SIDES[scale] * SIDES[scale] * block);
 }
 
+/* Of the scales that are known, how many coefficients, and how many bytes of contexts. */
+EXPORT(coefficients_known) i32 coefficients_known(const Tile *tile)
+{
+    return FIRST_COEFFICIENT[tile->stages] * tile->blocks;
+}
+
+EXPORT(contexts_known) i32 contexts_known(const Tile *tile)
+{
+    return FIRST_POSITION[tile->stages] * CONTEXT * tile->blocks;
+}
+
 /* How much a block has in the base, by which its segments list it. */
 EXPORT(activity) i32 activity(const Tile *tile, i32 block)
 {
