@@ -79,6 +79,16 @@ class Decoder {
     };
   }
 
+  /** Ids of the segments that the picture shows. */
+  get shown() {
+    return this.#listed.keys();
+  }
+
+  /** Bytes of memory that it has taken. */
+  get memory() {
+    return this.#machine.bytes.length;
+  }
+
   /**
    * Takes a segment: { changed, what, why }. `what`: "decoded", "waiting" for others, "known" or "damaged"; then `why`.
    *
