@@ -7,6 +7,7 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from itertools import count
+from math import ceil
 
 from channel_sim.link import LinkSettings
 from channel_sim.spec import parse_channel
@@ -27,12 +28,13 @@ from progressive.errors import RunError, UsageError
 from progressive.output.folder import OutputFolder
 from progressive.runtime.background import Background
 from progressive.shell.display import Display
+from progressive.units import format_time
 from receiver.refinement import warm_up_metrics
 from receiver.viewer.viewer import viewed
 from sender.frame_loop import SentFrame, send_frames
 from sender.frames import is_camera, is_sequence, open_frames
 from sender.options import SenderOptions
-from sender.prepare import find_sources, prepare
+from sender.prepare import airtime_needed, find_sources, prepare
 from sender.sequence import FrameSequence, Turn
 from sender.settled import settled
 
@@ -57,6 +59,15 @@ def _stream_locally(options: SenderOptions, display: Display, channel: LinkSetti
     if is_sequence(options.source, options.every_s):
         _stream_frames(options, codec, display, links, clock, str(channel))
         return
+    airtime = options.settings.new_airtime()
+
+    def wait(seconds: float) -> None:
+        if isinstance(clock, VirtualClock):
+            clock.now += seconds
+        elif seconds:
+            display.note(f"waiting {format_time(ceil(seconds))} for the duty cycle")
+            time.sleep(seconds)
+
     sources = find_sources(options.source, display.note)
     several = len(sources) > 1
     if several:
@@ -73,6 +84,8 @@ def _stream_locally(options: SenderOptions, display: Display, channel: LinkSetti
                     warm_up_metrics()
                     display.settings(options.in_words(str(channel)))
                 display.note(prepared.in_words())
+                if airtime is not None:
+                    wait(airtime.wait_s(airtime_needed(prepared, options.settings), clock()))
                 stream = LocalStream(
                     prepared,
                     options,
@@ -80,6 +93,7 @@ def _stream_locally(options: SenderOptions, display: Display, channel: LinkSetti
                     display,
                     clock,
                     one_of_several=several,
+                    airtime=airtime,
                     worker=None if options.fast else worker,
                 )
                 run_stream(stream, links, clock)
@@ -110,7 +124,9 @@ def _stream_frames(
     def elapsed_s() -> float:
         return clock() - started_s
 
-    frames = open_frames(options.source, options.every_s, elapsed_s, display.note)
+    frames = open_frames(
+        options.source, options.every_s, elapsed_s, display.note, duty_cycle=options.settings.duty_cycle
+    )
     sequence = FrameSequence(
         frames,
         codec,

@@ -28,6 +28,7 @@ from receiver.events import QualityTold, ReceiverEvent, SegmentReceived, StreamS
 from receiver.reception import Reception
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
+from sender.airtime import HOUR_S, Airtime
 from sender.events import PacketSent, SenderEvent
 from sender.options import SenderOptions
 from sender.prepare import PreparedPhoto
@@ -87,6 +88,7 @@ class LocalStream:
         worker: Background | None = None,
         stream_id: int = 0,
         canvases: Mapping[str, Canvases] | None = None,
+        airtime: Airtime | None = None,
     ) -> None:
         """
         Args:
@@ -98,6 +100,7 @@ class LocalStream:
             one_of_several: events carry the photo's name.
             worker: makes the pictures; without it `refine` does.
             stream_id: another one for each frame of a sequence.
+            airtime: of the radio, if it has sent something before.
             canvases: pictures of the earlier frames of the sequence, in each look.
         """
         self._canvases = canvases or canvases_for(options)
@@ -109,10 +112,12 @@ class LocalStream:
             options.settings,
             stream_id=stream_id,
             now=self._started_s,
+            airtime=airtime,
         )
-        self.receiver = ReceiverSession(
-            ReceiverSettings(inner_parity=options.settings.inner_parity), now=self._started_s
-        )
+        settings = ReceiverSettings(inner_parity=options.settings.inner_parity)
+        if options.settings.duty_cycle is not None and options.settings.deadline_s > HOUR_S:
+            settings = replace(settings, silence_s=HOUR_S)  # so long the duty cycle may keep a sender silent
+        self.receiver = ReceiverSession(settings, now=self._started_s)
         self.wire_bytes = 0
         self._reception: Reception | None = None
 

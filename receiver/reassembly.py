@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from progressive.errors import BitstreamError, WireError
@@ -10,7 +11,9 @@ from progressive.wire.fec import BlockDecoder
 from progressive.wire.packet import Kind, Packet
 from progressive.wire.placement import Placement, parse_header_data
 from progressive.wire.records import HEADER_ID, Record, parse_records
+from progressive.wire.short_records import Part, parse_short_records
 from progressive.wire.stripes import parse_stripes
+from receiver.parts import Parts
 from receiver.settings import ReceiverSettings
 
 
@@ -48,6 +51,7 @@ class Reassembler:
         self._pending: list[Arrival] = []
         self._pending_bytes = 0
         self._known: set[int] = set()
+        self._parts = Parts()
         self._whole_blocks = 0
         self._base_blocks = 1
 
@@ -76,7 +80,14 @@ class Reassembler:
     @property
     def held_bytes(self) -> int:
         """Payload bytes kept in memory: for erasure decoding, and waiting for the header."""
-        return self._block_bytes + self._pending_bytes
+        return self._block_bytes + self._pending_bytes + self._parts.held_bytes
+
+    def tell(self, header: StreamHeader, placement: Placement | None, base_blocks: int) -> list[Arrival]:
+        """Takes what a manifest has told; the segments that can be handed out now."""
+        if self.header is None:
+            self.header, self.placement = header, placement
+        self._base_blocks = max(self._base_blocks, base_blocks)
+        return self._hand_out()
 
     def add(self, packet: Packet) -> list[Arrival]:
         """Takes a data packet; the segments that can be handed out now, with `header` known.
@@ -89,7 +100,7 @@ class Reassembler:
         block = self._block(packet)
         if block.complete:
             return []
-        records = _checked_records(packet.payload) if packet.index < packet.k else []
+        records = _checked_records(packet.payload, packet.short) if packet.index < packet.k else []
         restored = self._restore(block, packet)
         self._blocks[packet.block] = block
         if any(record.id == HEADER_ID for record in records):
@@ -97,7 +108,7 @@ class Reassembler:
         self._take(records, recovered=False)
         for index, source in restored.items():
             try:
-                self._take(_checked_records(source), recovered=True)
+                self._take(_checked_records(source, packet.short), recovered=True)
                 self.recovered += 1
                 self.restored.append((packet.block, index))
             except WireError:
@@ -113,7 +124,7 @@ class Reassembler:
                 continue
             sources = self._restore(block, parity)
             self._blocks[stripe.block] = block
-            records = _checked_records(b"".join(sources[index] for index in sorted(sources)))
+            records = _checked_records(b"".join(sources[index] for index in sorted(sources)), short=False)
             if any(record.id == HEADER_ID for record in records):
                 self._base_blocks = max(self._base_blocks, stripe.block + 1)
             self._take(records, recovered=True)
@@ -138,19 +149,22 @@ class Reassembler:
         self._block_bytes += block.held_bytes - before
         return restored
 
-    def _take(self, records: list[Record], *, recovered: bool) -> None:
+    def _take(self, records: Sequence[Record], *, recovered: bool) -> None:
         for record in records:
             if record.id == HEADER_ID:
                 if self.header is None:
                     self.header, self.placement = parse_header_data(record.data)
             elif record.id not in self._known and self._has_room(record):
-                self._known.add(record.id)
-                self._pending.append(Arrival(record.id, record.data, recovered))
-                self._pending_bytes += len(record.data)
+                data = self._parts.join(record) if isinstance(record, Part) else record.data
+                if data is not None:
+                    self._known.add(record.id)
+                    self._pending.append(Arrival(record.id, data, recovered))
+                    self._pending_bytes += len(data)
 
     def _has_room(self, record: Record) -> bool:
         if self.header is not None:
-            return self.segment_count < self.header.segment_count
+            room = self.held_bytes + len(record.data) <= self._settings.max_held_bytes
+            return self.segment_count < self.header.segment_count and (room or not isinstance(record, Part))
         return self.held_bytes + len(record.data) <= self._settings.max_held_bytes
 
     def _hand_out(self) -> list[Arrival]:
@@ -164,7 +178,9 @@ class Reassembler:
         return arrivals
 
 
-def _checked_records(payload: bytes) -> list[Record]:
+def _checked_records(payload: bytes, short: bool) -> Sequence[Record]:
+    if short:
+        return parse_short_records(payload)
     records = parse_records(payload)
     for record in records:
         if record.id == HEADER_ID:

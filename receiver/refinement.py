@@ -93,7 +93,8 @@ class Refiner:
         shown_s = self._elapsed_s()
         if self.stopped:
             return None
-        refinement = Refinement(shown_s, received_bytes, status.layer, *self._measure(picture), self._expected())
+        figures = (*self._measure(picture), self._expected(), self._measured_as_coded(picture))
+        refinement = Refinement(shown_s, received_bytes, status.layer, *figures)
         path = self.folder.add_refinement(picture, refinement)
         if path is None:
             return None
@@ -124,6 +125,12 @@ class Refiner:
             self.damaged += pushed.damaged
             changed |= pushed.changed
         return changed
+
+    def _measured_as_coded(self, picture: Photo) -> float | None:
+        """PSNR at the size that was coded, if that is not the original's."""
+        if self._original is None or picture.shape == self._original.shape:
+            return None
+        return metrics.psnr(picture, resized(self._original, picture.shape))
 
     def _expected(self) -> float | None:
         """What the sender expects of what is decoded, in dB."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -12,6 +13,7 @@ from progressive.wire.envelope import Envelope, PlainEnvelope, Replayed, SealMis
 from progressive.wire.expected_quality import Expectation
 from progressive.wire.manifest import Manifest, parse_manifest
 from progressive.wire.packet import Kept, Kind, Packet
+from progressive.wire.short import UnknownStream
 from receiver.events import (
     CannotOpen,
     DatagramDropped,
@@ -27,8 +29,9 @@ from receiver.events import (
 )
 from receiver.kept import KeptPackets
 from receiver.loss_statistics import LAST_SEQUENCE, SequenceTracker
-from receiver.reassembly import Reassembler
+from receiver.reassembly import Arrival, Reassembler
 from receiver.settings import ReceiverSettings
+from receiver.told import Told
 
 REPORT_INTERVAL_S = 0.5
 REPEAT_INTERVAL_S = 0.1
@@ -52,15 +55,19 @@ STALL_S = 0.02
 AFTER_STALL_S = 0.25
 """What came during a stall still waits in the socket: so long it is looked at before silence is judged."""
 
+MAX_EARLY = 256
+"""Short packets that are kept until their stream's manifest comes: as many as come between two on the slowest links."""
+
 MAX_ENDED_STREAMS = 64
 """Ended streams whose late packets are recognised; only the last one or two can have packets on the way."""
 
 
 @dataclass(slots=True)
 class _Reporter:
-    """When to report about a stream; all that is kept of one that has ended, with its last report."""
+    """When and how to report about a stream; all that is kept of one that has ended, with its last report."""
 
     stream_id: int
+    short: bool = False
     due: float = inf
     reported_at: float = -inf
     reports_sent: int = 0
@@ -75,7 +82,7 @@ class _Reporter:
     def packet(self, report: Report, now: float) -> Packet:
         self.due, self.reported_at = inf, now
         self.reports_sent += 1
-        return Packet(Kind.FEEDBACK, self.stream_id, self.reports_sent - 1, report.to_bytes())
+        return Packet(Kind.FEEDBACK, self.stream_id, self.reports_sent - 1, report.to_bytes(), short=self.short)
 
 
 @dataclass(slots=True)
@@ -88,7 +95,7 @@ class _Stream:
     first_packet_at: float
     last_packet_at: float
     tracker: SequenceTracker = field(default_factory=SequenceTracker)
-    manifest: Manifest = field(default_factory=Manifest)
+    told: Told = field(default_factory=Told)
     started: bool = False
     quality_told: bool = False
     joined_late: bool = False
@@ -139,6 +146,7 @@ class ReceiverSession:
         self._current: _Stream | None = None
         self._ended: dict[int, _Reporter] = {}
         self._kept = KeptPackets(settings)
+        self._early: deque[bytes] = deque()
         self._more_expected = True
         self._duplicates = self._damaged = self._bytes = 0
         self._past = PacketStatistics()
@@ -161,14 +169,22 @@ class ReceiverSession:
         try:
             packet = self._envelope.unwrap(data)
             self._receive(packet, len(data), now, kept=isinstance(data, Kept))
+        except UnknownStream:
+            self._early.append(data)
+            if len(self._early) > MAX_EARLY:
+                self._early.popleft()
+                self._drop_damaged()
         except Replayed:
             self._duplicates += 1
             self._events.append(DatagramDropped("duplicate"))
         except WireError as error:
-            self._damaged += 1
-            self._events.append(DatagramDropped("damaged"))
+            self._drop_damaged()
             if isinstance(error, SealMismatch):
                 self._refuse(error, now)
+
+    def _drop_damaged(self) -> None:
+        self._damaged += 1
+        self._events.append(DatagramDropped("damaged"))
 
     def datagrams_to_send(self, now: float) -> list[bytes]:
         """The reports that are due."""
@@ -258,11 +274,12 @@ class ReceiverSession:
             self._events.append(DatagramDropped("duplicate"))
             return
         stream.last_packet_at, stream.leaves_at = now, inf
+        stream.reporter.short = packet.short
         self._events.append(PacketReceived.of(packet, size, now, stream.tracker, late=packet.sequence < latest))
         if end is not None:
             self._take_end(stream, end, now)
         elif manifest is not None:
-            self._take_manifest(stream, manifest)
+            self._take_manifest(stream, manifest, now)
         else:
             self._take_data(stream, packet, now)
 
@@ -274,8 +291,9 @@ class ReceiverSession:
         if packet.sequence > LAST_SEQUENCE:
             raise WireError(f"stream that begins with packet {packet.sequence}")
         if packet.kind is Kind.MANIFEST:
-            raise WireError("what is told of a stream of which nothing came")
-        if not end:
+            if not packet.short:
+                raise WireError("what is told of a stream of which nothing came")
+        elif not end:
             Reassembler(self._settings).add(packet)  # what is nonsense ends no photo
         elif self._current is None and not self._ended:
             raise WireError("the end of a stream of which nothing came")
@@ -318,14 +336,9 @@ class ReceiverSession:
     def _take_data(self, stream: _Stream, packet: Packet, now: float) -> None:
         was_complete = stream.reassembler.complete
         arrivals = stream.reassembler.add(packet)
-        header = stream.reassembler.header
-        if header is not None and not stream.started:
-            stream.started = True
-            placement = stream.reassembler.placement
-            self._events.append(StreamStarted(stream.id, header, stream.first_packet_at, placement))
-            self._tell_quality(stream)
+        self._start(stream)
         self._events.extend(PacketRecovered(stream.id, *place) for place in stream.reassembler.restored)
-        self._events.extend(SegmentReceived(stream.id, a.segment_id, a.payload, a.recovered) for a in arrivals)
+        self._hand_out(stream, arrivals)
         lacks_base = stream.tracker.lost and not stream.reassembler.base_complete
         if was_complete or lacks_base:
             stream.reporter.ask_again(now)
@@ -334,15 +347,34 @@ class ReceiverSession:
         if stream.reassembler.complete and stream.closes_at < inf:
             self._end(stream, "ended")
 
-    def _take_manifest(self, stream: _Stream, manifest: Manifest) -> None:
-        stream.manifest = manifest
+    def _start(self, stream: _Stream) -> None:
+        """Once the header is known, a decoder can be made."""
+        header = stream.reassembler.header
+        if header is not None and not stream.started:
+            stream.started = True
+            placement = stream.reassembler.placement
+            self._events.append(StreamStarted(stream.id, header, stream.first_packet_at, placement))
+            self._tell_quality(stream)
+
+    def _hand_out(self, stream: _Stream, arrivals: Sequence[Arrival]) -> None:
+        self._events.extend(SegmentReceived(stream.id, a.segment_id, a.payload, a.recovered) for a in arrivals)
+
+    def _take_manifest(self, stream: _Stream, manifest: Manifest, now: float) -> None:
+        stream.told.take(manifest)
+        if stream.told.header is not None:
+            arrivals = stream.reassembler.tell(*stream.told.header, stream.told.base_blocks)
+            self._start(stream)
+            self._hand_out(stream, arrivals)
         self._tell_quality(stream)
+        early, self._early = self._early, deque()
+        for data in early:  # some may be of this stream
+            self.receive_datagram(data, now)
 
     def _tell_quality(self, stream: _Stream) -> None:
         """Once, as soon as there is a photo to tell it of."""
-        if stream.started and not stream.quality_told and stream.manifest.quality is not None:
+        if stream.started and not stream.quality_told and stream.told.quality is not None:
             stream.quality_told = True
-            self._events.append(QualityTold(stream.id, Expectation(stream.manifest.quality)))
+            self._events.append(QualityTold(stream.id, Expectation(stream.told.quality)))
 
     def _take_end(self, stream: _Stream, end: End, now: float) -> None:
         stream.more = end.more

@@ -56,6 +56,14 @@ class Against(StrEnum):
     NOTHING = "nothing"
 
 
+class HeaderForm(StrEnum):
+    """How much packets say of themselves."""
+
+    AUTO = "auto"
+    SHORT = "short"
+    LONG = "long"
+
+
 COUNTERS = ("sender.counters:SenderCounters", "receiver.counters:ReceiverCounters")
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
@@ -221,6 +229,22 @@ def send(
             rich_help_panel=PACKETS,
         ),
     ] = None,
+    headers: Annotated[
+        HeaderForm,
+        typer.Option(
+            help="Of packets: short ones for small packets (auto), short, or long as older receivers need them.",
+            rich_help_panel=PACKETS,
+        ),
+    ] = HeaderForm.AUTO,
+    duty_cycle: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Share of any hour that may be spent sending, such as 1%, as ETSI EN 300 220 counts it.",
+            show_default="all of it",
+            rich_help_panel=PACKETS,
+        ),
+    ] = None,
     count_ip: Annotated[
         bool, typer.Option("--count-ip", help="IP and UDP headers count as bandwidth.", rich_help_panel=PACKETS)
     ] = False,
@@ -270,6 +294,8 @@ def send(
         serve=None if serve is None else parse_percent(serve),
         sealed=key_file is not None,
         repair=repair,
+        headers=headers.value,
+        duty_cycle=None if duty_cycle is None else parse_percent(duty_cycle),
     )
     if to:
         _refuse_options_of_local_runs(

@@ -58,7 +58,17 @@ class CarouselSession:
         blocks = first.packed.blocks
         self._blocks = len(blocks)
         packets = [
-            Packet(Kind.DATA, first.stream_id, 0, source.payload, number, index, len(block.packets), len(block.packets))
+            Packet(
+                Kind.DATA,
+                first.stream_id,
+                0,
+                source.payload,
+                number,
+                index,
+                len(block.packets),
+                len(block.packets),
+                settings.short,
+            )
             for number, block in enumerate(blocks)
             for index, source in enumerate(block.packets)
         ]
@@ -116,9 +126,10 @@ class CarouselSession:
         if self._ends_left is not None or now >= self._end_due:
             return self._end(repeats=self._ends_left is None)
         manifests = self._first.manifests
-        if manifests.size and self._manifest_bytes <= MANIFEST_SHARE * self._bytes:
-            self._manifest_bytes += manifests.size
-            return manifests.repeated(0)
+        if not manifests.is_empty and self._manifest_bytes <= MANIFEST_SHARE * self._bytes:
+            self._manifest_bytes += manifests.repeat()
+        if manifests.is_due:
+            return manifests.packet(0)
         if self._base_bytes <= BASE_SHARE * self._bytes:
             packet = next(self._base, None)
             if packet is not None:
@@ -128,7 +139,7 @@ class CarouselSession:
 
     def _end(self, *, repeats: bool) -> Packet:
         end = End(stream=self._first.stream_id, more=self._first.more, repeats=repeats)
-        return Packet(Kind.CONTROL, self._first.stream_id, 0, end.to_bytes())
+        return Packet(Kind.CONTROL, self._first.stream_id, 0, end.to_bytes(), short=self._settings.short)
 
     def _size(self, packet: Packet) -> int:
         return self._settings.wire_size_of_payload(len(packet.payload))

@@ -40,7 +40,7 @@ def measured_curve(
 
     None for a stream without a base, and for a photo so large that its pictures would take too long.
     """
-    segments = _affordable(packed.stream.segments, budget_bytes)
+    segments = affordable(packed.stream.segments, budget_bytes)
     base = max((s.id for s in segments if s.layer == 0), default=0)
     header = packed.stream.header
     points = min(MOST_POINTS, MOST_PIXELS // max(header.width * header.height, 1))
@@ -85,7 +85,7 @@ class Expected:
             return self._curve
 
 
-def _affordable(segments: Sequence[Segment], budget_bytes: int | None) -> list[Segment]:
+def affordable(segments: Sequence[Segment], budget_bytes: int | None) -> list[Segment]:
     """The base, and what else of the order of sending the budget pays for."""
     taken, size = [], 0
     for segment in segments:

@@ -140,7 +140,12 @@ def is_sequence(source: str | None, every_s: float | None) -> bool:
 
 
 def open_frames(
-    source: str | None, every_s: float | None, clock: Callable[[], float], tell: Tell | None = None
+    source: str | None,
+    every_s: float | None,
+    clock: Callable[[], float],
+    tell: Tell | None = None,
+    *,
+    duty_cycle: float | None = None,
 ) -> Frames:
     """The frames of a sequence.
 
@@ -150,8 +155,12 @@ def open_frames(
         clock: seconds since the start, for a camera.
         tell: takes what a person should know about how photos are read.
 
+    `duty_cycle` of the sender has to be None.
+
     Raises UsageError if the source cannot be read, is given two times, or is None.
     """
+    if duty_cycle is not None:
+        raise UsageError("a duty cycle is kept photo by photo, not in sequences: leave --every or --duty-cycle out")
     if source is None:
         raise UsageError("--every is for photos that come one after the other: name a folder, or leave --every out")
     if not (is_video(source) or is_camera(source)):

@@ -57,6 +57,7 @@ class SenderOptions:
     def in_words(self, channel_words: str = "") -> dict[str, str]:
         """Every setting for a person; `channel_words` says what the channel spec means."""
         settings = self.settings
+        duty = "" if settings.duty_cycle is None else f", {format_percent(settings.duty_cycle, digits=2)} of any hour"
         redundancy = "" if settings.redundancy is None else f", redundancy {format_percent(settings.redundancy)}"
         inner = f", {settings.inner_parity} bytes of inner parity" if settings.inner_parity else ""
         answers = "one way" if not settings.feedback else "repair" if settings.repairs else "no repair"
@@ -67,8 +68,8 @@ class SenderOptions:
             "codec": self.codec
             + (f", context {self.context}" if self.context else "")
             + ", full size" * self.full_size,
-            "bandwidth": format_bandwidth(settings.bandwidth_bps) + (", IP headers counted" * settings.count_ip),
-            "packets": f"{format_size(settings.packet_size)}{inner}",
+            "bandwidth": format_bandwidth(settings.bandwidth_bps) + duty + (", IP headers counted" * settings.count_ip),
+            "packets": f"{format_size(settings.packet_size)}{', short headers' * settings.short}{inner}",
             "protection": f"{settings.protection}{redundancy}, {answers}{audience}",
             "expected": str(settings.expect),
             "deadline": format_time(settings.deadline_s),

@@ -1,4 +1,4 @@
-"""From a photo to a stream that suits the bandwidth: read, downscaled if its base would take too long, encoded once."""
+"""From a photo to a stream that suits the bandwidth: read, downscaled where that is better, encoded."""
 
 from __future__ import annotations
 
@@ -11,33 +11,23 @@ from pathlib import Path
 from progressive.codec import Photo, ProgressiveCodec, encode_for
 from progressive.errors import UsageError
 from progressive.packing.packed import PackedStream
-from progressive.packing.packetizer import max_segment_payload
 from progressive.photos import downscale, find_photos, read_photo, sample_photo
 from progressive.photos.arrays import as_photo
 from progressive.photos.colours import Tell
 from progressive.shell.display import once
 from progressive.stream import LayeredStream
-from progressive.units import counted, format_bandwidth, format_percent, format_size, format_time
+from progressive.units import counted, format_bandwidth, format_size, format_time
 from progressive.wire.placement import Placement
 from sender.expectation import Expected
 from sender.settings import SenderSettings
+from sender.sizes import SHORTEST_SIDE, Sizes
 
 SAMPLE = "astronaut"
-BASE_SHARE = 0.1
-"""The base may take this share of the time until the deadline, so that most of it is left to refine the picture."""
-
 ROOM_FOR_BASE = 2
 """A deadline of this many times what the base takes would do: as much again for parity and repairs."""
 
-SHORTEST_SIDE = 64
-"""No photo is downscaled to a shorter side than this: less shows nothing, and its base hardly takes fewer bytes."""
-
-TRIAL_PIXELS = 512 * 512
 LEAST_STEP = 1.1
 """The sides shrink by this factor at least from one try to the next."""
-
-TRIAL_MARGIN = 4
-"""A base grows more slowly than its photo: by less than this margin between a small copy and the size that fits."""
 
 PARITY_SHARE = 0.25
 """What parity and repairs are reckoned to take beside the stream, where a redundancy does not say it."""
@@ -120,8 +110,8 @@ def prepare(
 ) -> PreparedPhoto:
     """Reads and encodes a photo, for a context if one is given.
 
-    Unless `full_size`, it is downscaled until its base takes a tenth of the deadline at most, or a side is as short as
-    it may be. Raises UsageError if the photo cannot be read, or its base cannot be sent within the deadline even so.
+    Unless `full_size`, it is downscaled where that gives a better picture at the deadline: see `sender.sizes`. Raises
+    UsageError if the photo cannot be read, or its base cannot be sent within the deadline even so.
     """
     return prepare_photo(source.name, source.read(), codec, settings, full_size=full_size, context=context)
 
@@ -134,29 +124,36 @@ def prepare_photo(
     *,
     full_size: bool,
     context: str | None = None,
+    factor: float | None = None,
 ) -> PreparedPhoto:
-    """As `prepare`, with a photo that was read, [H, W, 3], or all that `as_photo` takes for one."""
+    """As `prepare`, with a photo that was read, [H, W, 3], or all that `as_photo` takes for one.
+
+    `factor`: what its sides are divided by; None chooses.
+    """
     original = as_photo(original)
     max_payload, budget = _max_payload(codec, settings), _budget(settings)
 
     def encode(photo: Photo) -> PackedStream:
         stream = encode_for(codec, photo, budget, max_payload=max_payload, context=context)
-        return PackedStream.of(stream, settings.payload_size)
+        return PackedStream.of(stream, settings.payload_size, short=settings.short)
 
-    def excess(packed: PackedStream) -> float:
-        """How many times what there is time for: the base, or all of a stream that was made for a rate."""
-        if codec.traits.one_rate:
-            return packed.stream.size / (budget * RATE_MARGIN)
-        return base_seconds(packed, settings) / (BASE_SHARE * settings.deadline_s)
-
-    factor = 1.0 if full_size or codec.traits.one_rate else _factor_that_could_fit(original, encode, settings)
-    smallest = 1.0 if full_size else _largest_factor(original)
-    packed = encode(photo := downscale(original, factor))
-    while excess(packed) > 1 and factor < smallest:
-        factor = min(smallest, factor * max(LEAST_STEP, math.sqrt(excess(packed))))
-        packed = encode(photo := downscale(original, factor))
+    if full_size or factor is not None:
+        photo = downscale(original, factor or 1.0)
+        packed = encode(photo)
+    elif codec.traits.one_rate:
+        photo, packed = _fitted(original, encode, budget)
+    else:
+        sizes = Sizes(
+            original,
+            codec,
+            encode,
+            budget_bytes=budget,
+            base_share=lambda packed: base_seconds(packed, settings) / settings.airtime_s,
+        )
+        best = sizes.best()
+        photo, packed = best.photo, best.packed
     _check_base(name, photo, packed, settings, advice=" or leave --full-size out" if full_size else "")
-    note = "" if photo is original else _note(name, original, photo, packed, codec, settings)
+    note = "" if photo is original else _note(name, original, photo, codec)
     expected = Expected(packed, codec, original, budget)
     return PreparedPhoto(name, original, photo, packed, note, expected)
 
@@ -175,44 +172,39 @@ def base_seconds(packed: PackedStream, settings: SenderSettings) -> float:
     return sum(settings.wire_size_of_payload(p.payload_size) for p in packets) * 8 / settings.bandwidth_bps
 
 
+def airtime_needed(prepared: PreparedPhoto, settings: SenderSettings) -> float:
+    """Seconds on the air that a photo can use: until the deadline, or as long as it takes with parity."""
+    parity = PARITY_SHARE if settings.redundancy is None else settings.redundancy
+    useful = settings.payload_size / settings.wire_size_of_payload(settings.payload_size)
+    return min(settings.airtime_s, settings.airtime_of(prepared.stream.size * (1 + parity) / useful))
+
+
 def _budget(settings: SenderSettings) -> int:
     """Bytes of a stream that there is time for, beside packet overhead, parity and what is sent again."""
     parity = PARITY_SHARE if settings.redundancy is None else settings.redundancy
     useful = settings.payload_size / settings.wire_size_of_payload(settings.payload_size)
-    return max(1, int(settings.bandwidth_bps * settings.deadline_s / 8 * useful / (1 + parity)))
+    return max(1, int(settings.budget_bytes * useful / (1 + parity)))
 
 
 def _max_payload(codec: ProgressiveCodec, settings: SenderSettings, *, placed: bool = False) -> int:
     """Of a segment, in bytes; raises UsageError if packets are too small for the codec's."""
-    return max_segment_payload(
-        settings.packet_size,
-        settings.inner_parity,
-        smallest=codec.traits.smallest_payload,
-        placed=placed,
-        sealed=settings.sealed,
-    )
+    return settings.max_segment_payload(codec.traits.smallest_payload, placed=placed)
 
 
-def _largest_factor(photo: Photo) -> float:
-    """By how much the sides may be divided, 1 or more."""
-    return max(1.0, float(min(photo.shape[:2]) / SHORTEST_SIDE))
-
-
-def _factor_that_could_fit(photo: Photo, encode: Encode, settings: SenderSettings) -> float:
-    """Spares the encoding of a photo whose base is far too large: what to divide its sides by at least, as a small copy
-    of it tells."""
-    copy = downscale(photo, max_pixels=TRIAL_PIXELS)
-    if photo.size <= TRIAL_MARGIN * copy.size:
-        return 1.0
-    base_s = base_seconds(encode(copy), settings) * float(photo.size / copy.size)
-    excess = base_s / (TRIAL_MARGIN * BASE_SHARE * settings.deadline_s)
-    return min(_largest_factor(photo), max(1.0, math.sqrt(excess)))
+def _fitted(original: Photo, encode: Encode, budget: int) -> tuple[Photo, PackedStream]:
+    """Of a codec whose streams are made for one rate: a photo so small that its stream can be sent, and the stream."""
+    factor, largest = 1.0, max(1.0, float(min(original.shape[:2]) / SHORTEST_SIDE))
+    packed = encode(photo := original)
+    while (excess := packed.stream.size / (budget * RATE_MARGIN)) > 1 and factor < largest:
+        factor = min(largest, factor * max(LEAST_STEP, math.sqrt(excess)))
+        packed = encode(photo := downscale(original, factor))
+    return photo, packed
 
 
 def _check_base(name: str, photo: Photo, packed: PackedStream, settings: SenderSettings, *, advice: str) -> None:
     """Raises UsageError if there is no time for the base; `advice` is what else to do."""
     base_s = base_seconds(packed, settings)
-    if base_s > settings.deadline_s:
+    if base_s > settings.airtime_s:
         needs = f"the base of {_size(photo)} pixels takes {format_time(base_s, digits=2)}"
         enough_s = math.ceil(ROOM_FOR_BASE * base_s)
         raise UsageError(
@@ -221,23 +213,10 @@ def _check_base(name: str, photo: Photo, packed: PackedStream, settings: SenderS
         )
 
 
-def _note(
-    name: str,
-    original: Photo,
-    photo: Photo,
-    packed: PackedStream,
-    codec: ProgressiveCodec,
-    settings: SenderSettings,
-) -> str:
+def _note(name: str, original: Photo, photo: Photo, codec: ProgressiveCodec) -> str:
     """That the photo was downscaled, and why."""
-    share = base_seconds(packed, settings) / settings.deadline_s
-    if codec.traits.one_rate:
-        aim = "so that its stream can be sent within the deadline"
-    elif share > BASE_SHARE:
-        aim = f"as far as it goes: the base takes {format_percent(share, digits=2)} of the deadline"
-    else:
-        aim = f"so that the base takes at most {format_percent(BASE_SHARE)} of the deadline"
-    return f"{name}: downscaled from {_size(original)} to {_size(photo)}, {aim} (--full-size keeps it)"
+    aim = "so that its stream can be sent within" if codec.traits.one_rate else "which is best at"
+    return f"{name}: downscaled from {_size(original)} to {_size(photo)}, {aim} the deadline (--full-size keeps it)"
 
 
 def _size(photo: Photo) -> str:

@@ -54,8 +54,10 @@ def publish(options: SenderOptions, display: Display) -> None:
     _check(options)
     address = parse_mqtt_url(options.to[0])
     settings = options.settings
+    settings = replace(settings, headers="long")  # what a broker keeps is understood by itself
     if settings.feedback and settings.serve is None:
-        options = replace(options, settings=replace(settings, serve=SERVED_SHARE))
+        settings = replace(settings, serve=SERVED_SHARE)
+    options = replace(options, settings=settings)
     with display:
         asyncio.run(_publish(address, options, display))
 
@@ -65,6 +67,10 @@ def _check(options: SenderOptions) -> None:
         raise UsageError("mqtt:// serves photos, not sequences: leave --every out, or send to udp:// receivers")
     if options.settings.protection == "pet":
         raise UsageError("a broker keeps packets of the base, and with pet there are none: use another --protection")
+    if options.settings.duty_cycle is not None:
+        raise UsageError("a duty cycle is that of a radio of ours: leave --duty-cycle out, or send to udp:// receivers")
+    if options.settings.headers == "short":
+        raise UsageError("a broker keeps packets that are understood by themselves: leave --headers short out")
     options.access.envelope()  # tells of an unreadable key before anything starts
 
 

@@ -10,9 +10,10 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 
 from progressive.codec import ProgressiveCodec
-from progressive.errors import RunError
+from progressive.errors import RunError, UsageError
 from progressive.loss_model import LossModel
 from progressive.runtime.background import Background, in_background
 from progressive.shell.display import Display
@@ -21,6 +22,8 @@ from progressive.transport.base import Transport
 from progressive.transport.drive import drive
 from progressive.transport.fan_out import FanOut
 from progressive.transport.udp import UdpAddress, open_udp_sender, parse_udp_url
+from progressive.units import format_time
+from sender.airtime import Airtime
 from sender.display import SendingView
 from sender.events import CannotOpen, ReceiverBusy, ReportReceived, SenderEvent, StreamFinished
 from sender.farewell import farewell
@@ -28,7 +31,7 @@ from sender.frame_loop import SentFrame, send_frames
 from sender.frames import is_sequence, open_frames
 from sender.options import SenderOptions
 from sender.photos import Photos
-from sender.prepare import PreparedPhoto, find_sources
+from sender.prepare import PreparedPhoto, airtime_needed, find_sources
 from sender.sequence import FrameSequence, Turn
 from sender.session import END_INTERVAL_S, SenderSession
 from sender.settings import SenderSettings
@@ -53,6 +56,7 @@ class Target:
         heard_s: when it last reported, on the event loop's clock; None before the first report.
         unheard, advice: what to say, and what to do, should it never be understood.
         failure: why nothing more is sent to it; empty while all is well.
+        airtime: what keeps its duty cycle; None without one.
     """
 
     address: str
@@ -62,6 +66,7 @@ class Target:
     unheard: str = ""
     advice: str = "start one there, or send with --one-way"
     failure: str = ""
+    airtime: Airtime | None = None
 
     def __post_init__(self) -> None:
         self.unheard = self.unheard or f"no receiver answered at {self.address}"
@@ -92,6 +97,10 @@ async def _stream_photos(
 ) -> None:
     sources = find_sources(options.source, display.note)
     targets = await _open_targets(addresses, broadcast=options.settings.serve is not None)
+    if options.settings.duty_cycle is not None and len(targets) > 1:
+        raise UsageError("a duty cycle is that of one radio: give --to once, or --serve for one stream to all")
+    for target in targets:
+        target.airtime = options.settings.new_airtime()
     photos = Photos(sources, options, codec, display)
     display.settings(options.in_words())
     try:
@@ -100,6 +109,7 @@ async def _stream_photos(
             # Only a photo that could be read is announced, so the one after next is prepared while this one is sent.
             coming = asyncio.create_task(photos.next())
             display.note(current.in_words())
+            await _wait_for_airtime(current, targets, options.settings, display)
             await _send_to_all(current, targets, options.settings, options.access, display, more=following is not None)
             current, following = following, await coming
     finally:
@@ -109,13 +119,31 @@ async def _stream_photos(
     _raise_failures(targets)
 
 
+async def _wait_for_airtime(
+    prepared: PreparedPhoto, targets: Sequence[Target], settings: SenderSettings, display: Display
+) -> None:
+    """Until the duty cycle lets a photo be sent as well as the first one."""
+    now = asyncio.get_running_loop().time()
+    needed_s = airtime_needed(prepared, settings)
+    wait_s = max((t.airtime.wait_s(needed_s, now) for t in targets if t.airtime is not None), default=0.0)
+    if wait_s:
+        display.note(f"{prepared.name}: waits {format_time(ceil(wait_s))} for the duty cycle")
+        await asyncio.sleep(wait_s)
+
+
 async def _stream_frames(
     addresses: Sequence[UdpAddress], options: SenderOptions, codec: ProgressiveCodec, display: Display
 ) -> None:
     """Frame after frame; the receivers' pictures are followed for all of them together."""
     loop = asyncio.get_running_loop()
     started_s = loop.time()
-    frames = open_frames(options.source, options.every_s, lambda: loop.time() - started_s, display.note)
+    frames = open_frames(
+        options.source,
+        options.every_s,
+        lambda: loop.time() - started_s,
+        display.note,
+        duty_cycle=options.settings.duty_cycle,
+    )
     targets = await _open_targets(addresses, broadcast=options.settings.serve is not None)
     display.settings(options.in_words())
     stop = threading.Event()
@@ -207,6 +235,7 @@ async def _send_to_all(
             now=loop.time(),
             more=more,
             envelope=access.envelope(),
+            airtime=target.airtime,
         )
         show = view.follow(target.address, len(session.stream.segments))
         async with telling(prepared, session):

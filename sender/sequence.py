@@ -105,6 +105,7 @@ class FrameSequence:
         self._full_size, self._context = full_size, context
         self._clock, self._wait_until = clock, wait_until
         self._canvas: Canvas | None = None
+        self._factors: dict[tuple[int, ...], float] = {}
         self._pixels = self._pixels_sent = 0
         self._latest_s = self._needed_s = 0.0
 
@@ -220,11 +221,23 @@ class FrameSequence:
         placement = Placement(canvas.stream_id, width, height, region.left, region.top)
         segments = counted(len(stream.segments), "segment")
         note = f"{name}: {region.width}x{region.height} of {width}x{height} changed, {segments}"
-        packed = PackedStream.of(stream, self._settings.payload_size, placement)
+        packed = PackedStream.of(stream, self._settings.payload_size, placement, short=self._settings.short)
         return PreparedPhoto(name, photo, scaled, packed, note)
 
     def _prepare_whole(self, name: str, photo: Photo) -> PreparedPhoto:
-        return prepare_photo(name, photo, self._codec, self._settings, full_size=self._full_size, context=self._context)
+        """The whole frame; sizes are tried for the first of its shape, and the others are coded like that."""
+        prepared = prepare_photo(
+            name,
+            photo,
+            self._codec,
+            self._settings,
+            full_size=self._full_size,
+            context=self._context,
+            factor=self._factors.get(photo.shape),
+        )
+        if not self._codec.traits.one_rate:
+            self._factors = {photo.shape: photo.shape[0] / prepared.photo.shape[0]}
+        return replace(prepared, expected=None)
 
     def _decode(self, stream: LayeredStream, segments: Collection[int]) -> Photo | None:
         """The picture that these segments give; None unless the whole base is among them."""

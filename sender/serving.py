@@ -56,6 +56,10 @@ def serve(options: SenderOptions, display: Display) -> None:
 def _check(options: SenderOptions) -> None:
     if is_sequence(options.source, options.every_s):
         raise UsageError("webrtc:// serves photos, not sequences: leave --every out, or send to udp:// receivers")
+    if options.settings.duty_cycle is not None:
+        raise UsageError("a duty cycle is that of a radio of ours: leave --duty-cycle out, or send to udp:// receivers")
+    if options.settings.headers == "short":
+        raise UsageError("browsers know long headers only: leave --headers short out")
     if options.settings.serve is not None:
         raise UsageError("over webrtc:// every receiver has a stream of its own: leave --serve out")
     if options.settings.packet_size > MAX_MESSAGE:
@@ -66,6 +70,7 @@ def _check(options: SenderOptions) -> None:
 async def serve_photos(options: SenderOptions, display: Display) -> None:
     """As `serve`, in a running event loop; to stop it before its time, cancel it: receivers are told."""
     _check(options)
+    options = replace(options, settings=replace(options.settings, headers="long"))
     codec, options = settled(options)
     photos = Photos(find_sources(options.source, display.note), options, codec, display)
     course = Course(photos)

@@ -16,10 +16,12 @@ from progressive.stream import LayeredStream
 from progressive.wire.control import Busy, End, Report, parse_message
 from progressive.wire.envelope import Envelope, PlainEnvelope, SealMismatch
 from progressive.wire.fec import BlockEncoder
-from progressive.wire.manifest import Manifest
-from progressive.wire.packet import MAX_INDEX, Kind, Packet
+from progressive.wire.manifest import MAX_BLOCKS, Manifest
+from progressive.wire.packet import MAX_INDEX, SEALED_OVERHEAD, Kind, Packet
 from progressive.wire.protection import BlockShape, Goal, Plan, Progress, Slot, plan_protection, replan
+from progressive.wire.short import SHORT_END
 from progressive.wire.stripes import Stripe, encoder_of_class, write_stripes
+from sender.airtime import Airtime
 from sender.audience import Audience, Listener, Sent
 from sender.events import (
     CannotOpen,
@@ -32,7 +34,7 @@ from sender.events import (
     StreamFinished,
 )
 from sender.loss_estimate import unanswered
-from sender.manifests import Manifests
+from sender.manifests import Manifests, header_manifests_of, reserve_of
 from sender.pacing import TokenBucket
 from sender.repair import packets_to_repeat
 from sender.sent_packets import Known, SentPackets
@@ -86,6 +88,7 @@ class SenderSession:
         more: bool = False,
         envelope: Envelope | None = None,
         repeats: bool = False,
+        airtime: Airtime | None = None,
     ) -> None:
         """
         Args:
@@ -96,6 +99,7 @@ class SenderSession:
             now: the start; the deadline counts from here.
             more: another stream follows, the receiver should stay.
             envelope: makes datagrams of packets and back; None for a plain one. Sealed as the settings say.
+            airtime: of the radio, if it has sent something else before; None for one that has been silent.
             repeats: a carousel follows, receivers that lack something should stay.
 
         Raises:
@@ -106,17 +110,19 @@ class SenderSession:
         self.dropped = 0
         self.settings = settings
         self.envelope = envelope or PlainEnvelope(settings.inner_parity)
-        if self.envelope.overhead != settings.overhead:
+        if settings.sealed != (self.envelope.overhead == SEALED_OVERHEAD):
             raise UsageError("settings and envelope differ about sealing: `sealed` goes with a sealed envelope")
         self.stream_id = stream_id
         self.more = more
         self._repeats = repeats
         self._deadline = now + settings.deadline_s
         self._bucket = TokenBucket(settings.bandwidth_bps / 8, settings.burst_bytes, now=now)
+        self._airtime = airtime or settings.new_airtime()
         self._events: deque[SenderEvent] = deque()
         self._position = 0
         self._repairs: deque[Slot] = deque()
         self._sent = SentPackets()
+        self._budget = self._until(now, self._deadline)
         self._audience = Audience(settings.expect, serve=settings.serve)
         # Until then receivers of a broadcast may be there that have not reported yet.
         self._audience_known_at = now if settings.serve is None else now + LINGER_S
@@ -125,16 +131,22 @@ class SenderSession:
         self._end_confirmed = self._ending = self.done = False
         self._ends_left = 1 if repeats else END_COPIES
         self._end_due = self._finish_at = self._give_up_at = now
-        packed = stream if isinstance(stream, PackedStream) else PackedStream.of(stream, settings.payload_size)
-        if packed.payload_size != settings.payload_size:
+        packed = (
+            stream
+            if isinstance(stream, PackedStream)
+            else PackedStream.of(stream, settings.payload_size, short=settings.short)
+        )
+        if (packed.payload_size, packed.short) != (settings.payload_size, settings.short):
             raise UsageError("the stream was packed for packets of another size than the settings say: pack it anew")
-        self._plan, self._goal, self._shapes, self.packed = _planned(packed, settings)
+        self._plan, self._goal, self._shapes, self.packed = _planned(packed, settings, self._budget)
         self.stream, self._blocks = self.packed.stream, self.packed.blocks
         self._encoders = _encoders(self._blocks, self._plan)
         self._planned = [0] * len(self._encoders)
         self._base = [number for number, block in enumerate(self._blocks) if block.layer == 0]
         base_bytes = sum(sum(self._shapes[number].sizes) for number in self._base)
         self.manifests = Manifests(stream_id, settings, base_bytes=base_bytes)
+        if settings.short:
+            self.manifests.begin(header_manifests_of(self.packed, settings))
         self._follow(self._plan)
 
     @property
@@ -203,7 +215,7 @@ class SenderSession:
         while not self.done and now >= self._next_send():
             if self._ending:
                 datagrams.append(self._send_end(now))
-            elif self._manifest_is_due():
+            elif self.manifests.next_size(self._sent.bytes) is not None:
                 datagrams.append(self._send(self.manifests.packet(len(self._sent)), "control", now))
             else:
                 datagrams.append(self._send_slot(now))
@@ -242,7 +254,7 @@ class SenderSession:
                 return
             self._repair(self._known(), doubt=True)
         satisfied = self._audience.complete and now >= self._audience_known_at
-        if not self._ending and (satisfied or self._is_all_sent() or now >= self._deadline):
+        if not self._ending and (satisfied or self._is_all_sent() or now >= self._deadline or self._is_off_air()):
             self._ending = True
             self._end_due = now
         if self._ending and not self._ends_left and now - self._finish_at > STALL_S:
@@ -262,21 +274,37 @@ class SenderSession:
     def _next_send(self) -> float:
         """When the next datagram may go; infinitely late if there is none."""
         if not self._ending:
-            return self._bucket.ready_at(self._next_size()) if not self._is_all_sent() else inf
+            return self._ready_at(self._next_size(), then=self._ends_size) if not self._is_all_sent() else inf
         if not self._ends_left:
             return inf
-        return max(self._end_due, self._bucket.ready_at(self.settings.wire_size_of_payload(len(self._end_message()))))
+        return max(self._end_due, self._ready_at(self._end_size))
 
-    def _manifest_is_due(self) -> bool:
-        return self.manifests.is_due(self._sent.bytes)
+    def _ready_at(self, size: int, *, then: int = 0) -> float:
+        """The earliest time at which the pace lets so many bytes go, and the duty cycle these and so many others."""
+        ready_s = self._bucket.ready_at(size)
+        if self._airtime is None:
+            return ready_s
+        return max(ready_s, self._airtime.ready_at(self.settings.airtime_of(size + then)))
+
+    def _until(self, now: float, deadline: float) -> int:
+        """Bytes that may leave until then; what a duty cycle leaves for the end comes off."""
+        if self._airtime is None:
+            return int((deadline - now) * self.settings.bandwidth_bps / 8)
+        available = self._airtime.available_s(now, deadline) * self.settings.bandwidth_bps / 8
+        return max(0, int(available) - self._ends_size)
+
+    def _is_off_air(self) -> bool:
+        """Whether the duty cycle lets nothing more go before the deadline."""
+        return self._airtime is not None and self._next_send() > self._deadline
 
     def _is_all_sent(self) -> bool:
         return not self._repairs and self._position == len(self._rest.slots)
 
     def _next_size(self) -> int:
         """Bytes on the wire of the packet that is next."""
-        if self._manifest_is_due():
-            return self.manifests.size
+        manifest = self.manifests.next_size(self._sent.bytes)
+        if manifest is not None:
+            return manifest
         if not self._repairs:
             return self._rest.sizes[self._position]
         slot = self._repairs[0]
@@ -332,8 +360,7 @@ class SenderSession:
     def _bytes_left(self, now: float) -> int:
         """Bytes that the bandwidth still pays for until the deadline, the repairs to come taken off."""
         repairs = sum(self._shapes[slot.block].sizes[slot.index] for slot in self._repairs)
-        by_time = int((self._deadline - now) * self.settings.bandwidth_bps / 8)
-        return max(0, min(self.settings.budget_bytes - self._sent.bytes, by_time) - repairs)
+        return max(0, min(self._budget - self._sent.bytes, self._until(now, self._deadline)) - repairs)
 
     def _segments_of(self, listener: Listener) -> frozenset[int]:
         known = self._sent.known_of(listener, self._plan.sources)
@@ -365,6 +392,7 @@ class SenderSession:
             index=slot.index,
             k=encoder.k,
             n=self._planned[slot.block],
+            short=self.settings.short,
         )
         return self._send(packet, "repair" if repair else "source" if slot.index < encoder.k else "parity", now)
 
@@ -380,28 +408,52 @@ class SenderSession:
         self._ends_left -= 1
         self._end_due = now + END_INTERVAL_S
         self._finish_at = now if self._repeats else now + LINGER_S
-        return self._send(Packet(Kind.CONTROL, self.stream_id, len(self._sent), self._end_message()), "control", now)
+        return self._send(self._end_packet(), "control", now)
 
-    def _end_message(self) -> bytes:
-        return End(stream=self.stream_id, more=self.more, repeats=self._repeats).to_bytes()
+    @property
+    def _end_size(self) -> int:
+        """Bytes on the wire of the end."""
+        settings = self.settings
+        if settings.short:
+            return settings.wire_size(SHORT_END + settings.inner_parity)
+        return settings.wire_size_of_payload(len(self._end_packet().payload))
+
+    @property
+    def _ends_size(self) -> int:
+        """Of all copies of the end."""
+        return END_COPIES * self._end_size
+
+    def _end_packet(self) -> Packet:
+        end = End(stream=self.stream_id, more=self.more, repeats=self._repeats)
+        return Packet(Kind.CONTROL, self.stream_id, len(self._sent), end.to_bytes(), short=self.settings.short)
 
     def _send(self, packet: Packet, kind: PacketKind, now: float) -> bytes:
         datagram = self.envelope.wrap(packet)
         size = self.settings.wire_size(len(datagram))
         self._bucket.take(size, now)
+        if self._airtime is not None:
+            self._airtime.take(self.settings.airtime_of(size), now)
         self._sent.add(None if kind == "control" else Slot(packet.block, packet.index), size, now)
         block = None if kind == "control" else packet.block
         self._events.append(PacketSent(packet.sequence, kind, block, len(datagram)))
         return datagram
 
 
-def _planned(packed: PackedStream, settings: SenderSettings) -> tuple[Plan, Goal, list[BlockShape], PackedStream]:
+def _planned(
+    packed: PackedStream, settings: SenderSettings, budget: int
+) -> tuple[Plan, Goal, list[BlockShape], PackedStream]:
     """The plan, its goal, the shapes it was made for, and the part of the stream that is sent."""
+    if packed.short and len(packed.blocks) > MAX_BLOCKS:
+        packed = packed.first([len(block.packets) for block in packed.blocks[:MAX_BLOCKS]])
     shapes = shapes_of(packed.blocks, packed.stream.segments, settings.wire_size_of_payload)
     overhead = settings.wire_size_of_payload(0)
     ahead = unanswered(settings.expect, left_s=settings.deadline_s, lag_s=0.0) if settings.answers else settings.expect
-    goal = Goal(settings.budget_bytes, settings.redundancy, ahead, overhead_bytes=overhead)
+    if packed.short:
+        budget = max(0, budget - reserve_of(packed, settings, budget))
+    goal = Goal(budget, settings.redundancy, ahead, overhead_bytes=overhead)
     plan = plan_protection(settings.protection, shapes, goal)
+    if packed.short:
+        return plan, goal, shapes, packed.first(plan.sources)
     sent = {
         segment
         for block, count in zip(packed.blocks, plan.sources, strict=True)

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
+from typing import Literal
 
 from progressive.errors import UsageError
 from progressive.loss_model import LossModel
-from progressive.packing.packetizer import max_segment_payload
+from progressive.packing.packetizer import max_segment_payload, max_short_payload
 from progressive.suggestions import use_one_of
 from progressive.wire.inner_parity import MAX_INNER_PARITY
 from progressive.wire.packet import MAX_DATAGRAM, OVERHEAD, SEALED_OVERHEAD
 from progressive.wire.protection import POLICIES
 from progressive.wire.protection.plan import DESIGN_LOSS
+from progressive.wire.short import SHORT_OVERHEAD
+from sender.airtime import Airtime
 
 IP_UDP_HEADERS = 28
+
+SHORT_BELOW = 256
+"""Packets smaller than this have short headers, unless that is asked for otherwise: larger ones gain little by it."""
+
+Headers = Literal["auto", "short", "long"]
 
 BURST_S = 0.01
 """What may go at once, in time, if that is more than a packet: event loops wake up some milliseconds late, and at high
@@ -39,6 +47,9 @@ class SenderSettings:
         sealed: packets are sealed with a shared key, which takes a few bytes of each.
         expect: the losses to plan for until a receiver has reported some.
         serve: for a broadcast, the share of its receivers to plan for, above 0 to 1; None for a single receiver.
+        duty_cycle: share of any hour that datagrams may take at the bandwidth, above 0 to 1; None for all of it.
+        headers: "short" ones leave out what a manifest has told; "auto" takes them for small packets; older receivers
+            know only "long" ones.
         repair: packets that a receiver reports missing are sent again, in a broadcast those of the base; None for yes
             with a single receiver that answers, no otherwise.
     """
@@ -55,6 +66,8 @@ class SenderSettings:
     expect: LossModel = DESIGN_LOSS
     serve: float | None = None
     repair: bool | None = None
+    headers: Headers = "auto"
+    duty_cycle: float | None = None
 
     def __post_init__(self) -> None:
         if not (isfinite(self.bandwidth_bps) and self.bandwidth_bps > 0):
@@ -65,7 +78,15 @@ class SenderSettings:
             raise UsageError(f"packets of {self.packet_size} bytes would be fragmented: use {MAX_DATAGRAM} or fewer")
         if not 0 <= self.inner_parity <= MAX_INNER_PARITY:
             raise UsageError(f"inner parity of {self.inner_parity} bytes: use 0 to {MAX_INNER_PARITY}")
-        max_segment_payload(self.packet_size, self.inner_parity, sealed=self.sealed)
+        if self.duty_cycle is not None and not 0 < self.duty_cycle <= 1:
+            raise UsageError(f"a duty cycle of {self.duty_cycle:.4g} sends nothing: use above 0% to 100%")
+        if self.headers == "short" and (self.sealed or self.protection == "pet"):
+            why = "sealed packets" if self.sealed else "packets of pet"
+            raise UsageError(f"{why} have long headers: leave --headers short out")
+        self.max_segment_payload()
+        self._check_protection()
+
+    def _check_protection(self) -> None:
         if self.protection not in POLICIES:
             raise UsageError(f"unknown protection {self.protection!r}: {use_one_of(self.protection, POLICIES)}")
         if self.redundancy is not None and not 0 <= self.redundancy <= 255:
@@ -92,9 +113,25 @@ class SenderSettings:
         return self.repairs and self.serve is None
 
     @property
+    def short(self) -> bool:
+        """Whether packets have short headers."""
+        if self.headers != "auto":
+            return self.headers == "short"
+        return self.packet_size < SHORT_BELOW and not self.sealed and self.protection != "pet"
+
+    @property
     def overhead(self) -> int:
         """Bytes of a packet that are not payload."""
-        return SEALED_OVERHEAD if self.sealed else OVERHEAD
+        return SHORT_OVERHEAD if self.short else SEALED_OVERHEAD if self.sealed else OVERHEAD
+
+    def max_segment_payload(self, smallest: int = 1, *, placed: bool = False) -> int:
+        """Of a segment, in bytes, `placed` if it is of a part of a frame; raises UsageError if packets are too small
+        for the `smallest` that a codec makes."""
+        if self.short:
+            return max_short_payload(self.packet_size, self.inner_parity, smallest=smallest)
+        return max_segment_payload(
+            self.packet_size, self.inner_parity, smallest=smallest, placed=placed, sealed=self.sealed
+        )
 
     @property
     def payload_size(self) -> int:
@@ -108,8 +145,22 @@ class SenderSettings:
 
     @property
     def budget_bytes(self) -> int:
-        """Bytes that the bandwidth pays for until the deadline."""
-        return int(self.bandwidth_bps * self.deadline_s / 8)
+        """Bytes that the bandwidth, and the duty cycle, pay for until the deadline."""
+        return int(self.bandwidth_bps * self.airtime_s / 8)
+
+    @property
+    def airtime_s(self) -> float:
+        """Seconds on the air until the deadline, of a sender that was silent for an hour."""
+        airtime = self.new_airtime()
+        return self.deadline_s if airtime is None else airtime.available_s(0.0, self.deadline_s)
+
+    def new_airtime(self) -> Airtime | None:
+        """What keeps the duty cycle; None without one."""
+        return None if self.duty_cycle is None else Airtime(self.duty_cycle)
+
+    def airtime_of(self, wire_bytes: float) -> float:
+        """Seconds that so many bytes are on the air."""
+        return wire_bytes * 8 / self.bandwidth_bps
 
     def wire_size(self, datagram_size: int) -> int:
         """Bytes that a datagram of this size is counted as."""

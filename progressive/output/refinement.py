@@ -14,6 +14,8 @@ class Refinement:
         bytes: all bytes of the stream's datagrams received until then.
         layer: the highest layer that the picture shows; 0 is the base.
         psnr: in dB; None without the original, infinite if the picture equals it.
+        coded_psnr: of a photo that was downscaled, at the size that was coded, beside the original at that size; None
+            of others and without the original. `psnr` is always at the size of the original.
         expected_psnr: what the sender said of it, in dB; None if it has not, or said it after the picture was made.
         ms_ssim: 0..1; None without the original or for a picture below 161 pixels.
     """
@@ -24,6 +26,7 @@ class Refinement:
     psnr: float | None = None
     ms_ssim: float | None = None
     expected_psnr: float | None = None
+    coded_psnr: float | None = None
 
     @property
     def decibels(self) -> float | None:

@@ -15,15 +15,35 @@ from itertools import islice
 
 from progressive.errors import UsageError
 from progressive.stream import Segment, StreamHeader
+from progressive.wire.manifest import SMALLEST_PAYLOAD
 from progressive.wire.packet import OVERHEAD, SEALED_OVERHEAD
 from progressive.wire.placement import PLACEMENT_SIZE, Placement, header_data
 from progressive.wire.protection import BlockShape, Slot
 from progressive.wire.records import HEADER_ID, RECORD_OVERHEAD, Record, write_records
+from progressive.wire.short import MANIFEST_OVERHEAD, SHORT_OVERHEAD
+from progressive.wire.short_records import (
+    MAX_PARTS,
+    PART_OVERHEAD,
+    SHORT_RECORD_OVERHEAD,
+    Part,
+    in_parts,
+    largest_in_parts,
+    short_size,
+    write_short_records,
+)
 
 MAX_BLOCK_SOURCES = 32
 FIRST_TIER_PACKETS = 8
 FIRST_TIER_BYTES = 8800
 """The first tier has at least so many packets, and about so many bytes: a code of few packets is a weak one."""
+
+SMALLEST_SHORT = SMALLEST_PAYLOAD + MANIFEST_OVERHEAD
+"""Bytes of the smallest datagrams in the short form."""
+
+FEW_BYTES = 64
+FEW_PARTS = 2
+"""In payloads of at most so many bytes segments come in two parts. One that is lost costs both, and still that is
+better: each says what it is in bytes that take a tenth of so small a segment."""
 
 HEADER_ALLOWANCE = 20
 """Bytes kept free beside every segment for the stream header: its 16 fixed ones and a few parameters. A longer header
@@ -47,24 +67,48 @@ def max_segment_payload(
     return room
 
 
+def max_short_payload(packet_size: int, inner_parity: int = 0, *, smallest: int = 1) -> int:
+    """Payload limit to ask a codec for, in bytes, so that a segment fits a short datagram, or a few very small ones.
+
+    Raises UsageError if datagrams of `packet_size` bytes are too small for a manifest, or for the `smallest` segments.
+    """
+    room = packet_size - inner_parity - SHORT_OVERHEAD
+    needed = max(SMALLEST_SHORT, -(-smallest // MAX_PARTS) + PART_OVERHEAD + SHORT_OVERHEAD) + inner_parity
+    if packet_size < needed:
+        raise UsageError(f"packets of {packet_size} bytes are too small: use {needed} or more")
+    if room > FEW_BYTES and room - SHORT_RECORD_OVERHEAD >= smallest:
+        return room - SHORT_RECORD_OVERHEAD
+    return max(FEW_PARTS, -(-smallest // (room - PART_OVERHEAD))) * (room - PART_OVERHEAD)
+
+
 @dataclass(frozen=True, slots=True)
 class SourcePacket:
-    """The records of one datagram."""
+    """The records of one datagram, in the short form or not."""
 
     records: tuple[Record, ...]
+    short: bool = False
 
     @property
     def payload(self) -> bytes:
-        return write_records(self.records)
+        return write_short_records(self.records) if self.short else write_records(self.records)
 
     @property
     def payload_size(self) -> int:
-        return sum(record.size for record in self.records)
+        return sum(short_size(record) if self.short else record.size for record in self.records)
 
     @property
     def segments(self) -> tuple[int, ...]:
-        """Ids of the segments in this packet."""
+        """Ids of the segments that are whole once this packet and those before it are there."""
+        return tuple(record.id for record in self.records if record.id != HEADER_ID and _is_last(record))
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Ids of the segments that are in this packet, or parts of them."""
         return tuple(record.id for record in self.records if record.id != HEADER_ID)
+
+
+def _is_last(record: Record) -> bool:
+    return not isinstance(record, Part) or record.number == record.of - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +146,25 @@ def packetize(
     return (*blocks, *(SourceBlock(tier, chunk) for tier, chunk in enumerate(tiers, start=1)))
 
 
+def packetize_short(segments: Sequence[Segment], payload_size: int) -> tuple[SourceBlock, ...]:
+    """As `packetize`, for short packets: without the header, which manifests tell, and long segments in parts."""
+    for segment in segments:
+        if len(segment.payload) > largest_in_parts(payload_size):
+            raise UsageError(
+                f"segment {segment.id} of {len(segment.payload)} bytes does not fit {MAX_PARTS} packets: "
+                f"encode with payloads of at most {largest_in_parts(payload_size)} bytes, or use larger packets"
+            )
+
+    def packed(base: bool) -> list[SourcePacket]:
+        own = (segment for segment in segments if (segment.layer == 0) == base)
+        records = [record for segment in own for record in in_parts(segment.id, segment.payload, payload_size)]
+        return _pack(records, (), payload_size, short=True)
+
+    blocks = [SourceBlock(0, chunk) for chunk in _chunks(packed(base=True), _base_sizes())]
+    tiers = _chunks(packed(base=False), tier_sizes(first_tier(payload_size)))
+    return (*blocks, *(SourceBlock(tier, chunk) for tier, chunk in enumerate(tiers, start=1)))
+
+
 def first_tier(payload_size: int) -> int:
     """Packets of the first tier, for packets of so many bytes of payload."""
     return min(MAX_BLOCK_SOURCES, max(FIRST_TIER_PACKETS, FIRST_TIER_BYTES // payload_size))
@@ -126,27 +189,27 @@ def shapes_of(
         wire_size: bytes on the wire of a packet with so many bytes of payload.
     """
     segment = {s.id: s for s in segments}
-    place = {
-        i: Slot(b, index)
-        for b, block in enumerate(blocks)
-        for index, packet in enumerate(block.packets)
-        for i in packet.segments
-    }
+    places: dict[int, set[Slot]] = {}
+    for b, block in enumerate(blocks):
+        for index, packet in enumerate(block.packets):
+            for i in packet.ids:
+                places.setdefault(i, set()).add(Slot(b, index))
 
-    header = {Slot(0, 0)} if blocks and not blocks[0].packets[0].segments else set()  # in a packet of its own
+    header = {Slot(0, 0)} if blocks and not blocks[0].packets[0].ids else set()  # in a packet of its own
 
-    def needs(packet: SourcePacket) -> tuple[Slot, ...]:
-        own = {place[i] for i in packet.segments} or header
-        return tuple(sorted((header | {place[p] for i in packet.segments for p in segment[i].depends_on}) - own))
+    def needs(packet: SourcePacket, own: Slot) -> tuple[Slot, ...]:
+        wanted = set(packet.segments) | {p for i in packet.segments for p in segment[i].depends_on}
+        needed = header.union(*(places[i] for i in wanted)) - {own}
+        return tuple(sorted(slot for slot in needed if slot < own))
 
     return [
         BlockShape(
             block.layer,
             tuple(wire_size(packet.payload_size) for packet in block.packets),
             tuple(sum(segment[i].utility for i in packet.segments) for packet in block.packets),
-            tuple(needs(packet) for packet in block.packets),
+            tuple(needs(packet, Slot(number, index)) for index, packet in enumerate(block.packets)),
         )
-        for block in blocks
+        for number, block in enumerate(blocks)
     ]
 
 
@@ -158,16 +221,19 @@ def _pack_base(header_record: Record, records: Sequence[Record], payload_size: i
     return [SourcePacket((header_record,)), *_pack(records, (), payload_size)]
 
 
-def _pack(records: Iterable[Record], first: tuple[Record, ...], payload_size: int) -> list[SourcePacket]:
+def _pack(
+    records: Iterable[Record], first: tuple[Record, ...], payload_size: int, *, short: bool = False
+) -> list[SourcePacket]:
     packets: list[SourcePacket] = []
     current = first
     size = first_size = sum(record.size for record in first)
     for record in records:
-        if size + record.size > payload_size:
-            packets.append(SourcePacket(current))
+        record_size = short_size(record) if short else record.size
+        if size + record_size > payload_size:
+            packets.append(SourcePacket(current, short))
             current, size = first, first_size
-        current, size = (*current, record), size + record.size
-    return [*packets, SourcePacket(current)] if len(current) > len(first) else packets
+        current, size = (*current, record), size + record_size
+    return [*packets, SourcePacket(current, short)] if len(current) > len(first) else packets
 
 
 def _chunks(packets: Iterable[SourcePacket], sizes: Iterator[int]) -> Iterator[tuple[SourcePacket, ...]]:

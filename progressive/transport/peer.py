@@ -10,6 +10,7 @@ from progressive.errors import WireError
 from progressive.wire.control import Busy
 from progressive.wire.envelope import Envelope, PlainEnvelope, SealMismatch
 from progressive.wire.packet import Kind, Packet, claimed_stream, sealed_at
+from progressive.wire.short import is_short
 
 PEER_HOLD_S = 3.0
 """A sender that has been silent for this long has gone, and another may take its place."""
@@ -44,7 +45,7 @@ class Admission:
     answer: bytes = b""
 
 
-DATA = frozenset({Kind.DATA, Kind.STRIPES})
+DATA = frozenset({Kind.DATA, Kind.STRIPES, Kind.MANIFEST})
 
 TAKEN, DROPPED = Admission(True), Admission(False)
 
@@ -83,7 +84,7 @@ class Peer:
         silent_s = now - self._heard_at
         if source == self.address or silent_s >= self._hold_s():
             return self._take(datagram, source, now)
-        moved = claimed_stream(datagram) == self._stream and (self._sealed or silent_s >= REBIND_S)
+        moved = self._claims(datagram) == self._stream and (self._sealed or silent_s >= REBIND_S)
         outdated = (sealed_at(datagram) or 0) > self._sealed_s + OUTDATED_S
         if (moved or outdated) and (packet := self._data(datagram)) is not None:
             self._follow(packet, datagram, source, now)
@@ -114,6 +115,13 @@ class Peer:
         self.address, self._heard_at = source, now
         self._packets += 1
 
+    def _claims(self, datagram: bytes) -> int | None:
+        """The stream that a datagram names; a short one proves it by its checksum."""
+        if not is_short(datagram):
+            return claimed_stream(datagram)
+        packet = self._origin(datagram)[1]
+        return None if packet is None else packet.stream
+
     def _hold_s(self) -> float:
         """How long the sender may be silent before it has gone."""
         if self._released:
@@ -129,7 +137,9 @@ class Peer:
         if packet is None:
             return DROPPED
         self._answered_at = now
-        busy = Packet(Kind.FEEDBACK, packet.stream, self._answers, Busy(stream=packet.stream).to_bytes())
+        busy = Packet(
+            Kind.FEEDBACK, packet.stream, self._answers, Busy(stream=packet.stream).to_bytes(), short=packet.short
+        )
         self._answers += 1
         answer = self._envelope.wrap(busy)
         return Admission(False, answer if len(answer) <= len(datagram) else b"")

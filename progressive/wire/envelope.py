@@ -6,7 +6,8 @@ from typing import Protocol
 
 from progressive.errors import WireError
 from progressive.wire.inner_parity import add_inner_parity, correct_datagram, without_inner_parity
-from progressive.wire.packet import OVERHEAD, Packet, parse_header, parse_packet
+from progressive.wire.packet import OVERHEAD, Packet, is_packet, parse_header, parse_packet
+from progressive.wire.short import ShortForm, is_short
 
 KEY_SIZE = 32
 """Bytes of a key to seal with."""
@@ -45,20 +46,32 @@ class Envelope(Protocol):
 
 
 class PlainEnvelope:
-    """A checksum tells damage; anyone could have written the packet."""
+    """A checksum tells damage; anyone could have written the packet. Reads both forms, and writes what it is given."""
 
     overhead = OVERHEAD
 
     def __init__(self, inner_parity: int = 0) -> None:
         """`inner_parity`: bytes of parity inside each datagram, the same number on both ends."""
         self._inner_parity = inner_parity
+        self._short = ShortForm()
 
     def wrap(self, packet: Packet) -> bytes:
-        return add_inner_parity(packet.to_bytes(), self._inner_parity)
+        data = self._short.write(packet) if packet.short else packet.to_bytes()
+        return add_inner_parity(data, self._inner_parity)
 
     def unwrap(self, datagram: bytes) -> Packet:
         refuse_sealed(without_inner_parity(datagram, self._inner_parity))
-        return parse_packet(correct_datagram(datagram, self._inner_parity))
+        data = correct_datagram(datagram, self._inner_parity, self._is_intact)
+        return self._short.read(data) if is_short(data) else parse_packet(data)
+
+    def _is_intact(self, data: bytes) -> bool:
+        if not is_short(data):
+            return is_packet(data)
+        try:
+            self._short.read(data)
+        except WireError:
+            return False
+        return True
 
 
 def refuse_sealed(packet: bytes) -> None:

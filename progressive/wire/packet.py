@@ -67,6 +67,7 @@ class Packet:
         k: source packets of the block, 1..MAX_SOURCES.
         n: packets of the block that its sender plans to send, k..255; may change while the stream is sent.
         payload: records (source), parity bytes, or a control message.
+        short: it has, or came in, the short form of `progressive.wire.short`, and its records do.
 
     Control and feedback packets have `block`, `index`, `k` and `n` zero, striped ones `block` and `k`.
     """
@@ -79,6 +80,7 @@ class Packet:
     index: int = 0
     k: int = 0
     n: int = 0
+    short: bool = False
 
     def header_bytes(self, flags: int = 0) -> bytes:
         """The first HEADER_SIZE bytes of the datagram."""

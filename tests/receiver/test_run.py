@@ -217,6 +217,14 @@ def test_a_photo_that_could_not_be_written_does_not_harm_the_next(
     assert (tmp_path / "out" / "photo_02" / "final.png").exists()
 
 
+def test_packets_of_51_bytes_reach_a_receiver_that_was_told_nothing(photos: Path, tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path / "out", reference=photos / "1.png")
+    stream_to_receivers(options(photos, receiver.address, bandwidth_bps=200e3, packet_size=51), Recorder())
+    assert receiver.result() is None
+    assert read_photo(tmp_path / "out" / "final.png").shape == (128, 256, 3)
+    assert (tmp_path / "out" / "photo_02" / "final.png").exists()
+
+
 @pytest.mark.usefixtures("impatient_sender")
 def test_a_receiver_that_goes_away_is_a_failure_of_the_sender(
     monkeypatch: pytest.MonkeyPatch, photos: Path, tmp_path: Path

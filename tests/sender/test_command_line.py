@@ -48,7 +48,8 @@ def test_a_run_leaves_pictures_timeline_and_report(call: CommandLine, photo: Pat
     assert {file.name for file in out.iterdir()} == {*pictures, "final.png", "timeline.png", "report.json"}
     assert read_photo(out / "final.png").shape == (128, 128, 3)
     for event in events:
-        assert event.keys() == {"time_s", "bytes", "layer", "psnr", "ms_ssim", "expected_psnr"}
+        assert event.keys() == {"time_s", "bytes", "layer", "psnr", "ms_ssim", "expected_psnr", "coded_psnr"}
+        assert event["coded_psnr"] is None
         assert event["ms_ssim"] is None
         assert event["psnr"] > 5
     for event in events[1:]:  # the first may come before the sender has told

@@ -38,8 +38,24 @@ def test_a_run_leaves_its_pictures_a_timeline_and_a_report(tmp_path: Path) -> No
         "settings": {"bandwidth": "50 kbit/s"},
         "wire_bytes": 6000,
         "events": [
-            {"time_s": 0.5, "bytes": 1100, "layer": 0, "psnr": 20.5, "ms_ssim": None, "expected_psnr": None},
-            {"time_s": 1.25, "bytes": 4400, "layer": 2, "psnr": None, "ms_ssim": 0.5, "expected_psnr": 30.25},
+            {
+                "time_s": 0.5,
+                "bytes": 1100,
+                "layer": 0,
+                "psnr": 20.5,
+                "ms_ssim": None,
+                "expected_psnr": None,
+                "coded_psnr": None,
+            },
+            {
+                "time_s": 1.25,
+                "bytes": 4400,
+                "layer": 2,
+                "psnr": None,
+                "ms_ssim": 0.5,
+                "expected_psnr": 30.25,
+                "coded_psnr": None,
+            },
         ],
     }
 

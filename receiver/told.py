@@ -1,0 +1,43 @@
+"""What the manifests of a stream have told so far."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from progressive.errors import BitstreamError
+from progressive.stream import StreamHeader
+from progressive.wire.expected_quality import Curve
+from progressive.wire.manifest import Manifest, Piece
+from progressive.wire.placement import Placement, parse_header_data
+
+
+class Told:
+    """Puts the pieces of a header together.
+
+    Fields:
+        quality: the latest curve.
+        header: of the stream, with its placement; None until all pieces of one are there.
+        base_blocks: of the stream; 0 while unknown.
+    """
+
+    def __init__(self) -> None:
+        self.quality: Curve | None = None
+        self.header: tuple[StreamHeader, Placement | None] | None = None
+        self.base_blocks = 0
+        self._pieces: dict[int, Piece] = {}
+
+    def take(self, manifest: Manifest) -> None:
+        """A header that no stream can have is passed over, and waited for anew."""
+        self.quality = manifest.quality or self.quality
+        self.base_blocks = manifest.base_blocks or self.base_blocks
+        piece = manifest.header
+        if piece is None or self.header is not None:
+            return
+        if any(other.of != piece.of for other in self._pieces.values()):
+            self._pieces.clear()
+        self._pieces[piece.number] = piece
+        if len(self._pieces) == piece.of:
+            data = b"".join(self._pieces[number].data for number in range(piece.of))
+            self._pieces.clear()
+            with suppress(BitstreamError):
+                self.header = parse_header_data(data)

@@ -1,0 +1,112 @@
+"""The size to code a photo at: the one with the best picture at the deadline, beside the original at its own size.
+
+from sizes too small to sizes too large, twice the pixels each time, until it gets worse; then between the best two
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from progressive.codec import Photo, ProgressiveCodec
+from progressive.metrics.pixelwise import psnr
+from progressive.packing.packed import PackedStream
+from progressive.photos import downscale, resized
+from sender.expectation import affordable
+
+SHORTEST_SIDE = 64
+"""No photo is downscaled to a shorter side than this: less shows nothing, and its base hardly takes fewer bytes."""
+
+ENOUGH_BPP = 0.15
+"""With so many bits a pixel a photo is best at its own size, or as good as at any other, and nothing is tried."""
+
+FIRST_BPP, LAST_BPP = 0.3, 0.04
+"""What is left a pixel at the sizes that are tried: with more a larger one is better, with less a smaller one."""
+
+STEP = math.sqrt(2)
+"""From one size to the next, of the sides."""
+
+FINE_PIXELS = 1_000_000
+"""Sizes between the best one and its neighbours are tried up to this many pixels: larger photos take long to code."""
+
+BASE_SHARE = 0.5
+"""The base may take this share of the time until the deadline, where a smaller size needs less: there has to be time to
+send again what is lost of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A photo at a size.
+
+    Fields:
+        factor: what its sides were divided by, 1 or more.
+        photo: as coded, [H, W, 3].
+        packed: its stream.
+        psnr: of the picture at the deadline, if nothing is lost, in dB; minus infinity if the base comes too late.
+    """
+
+    factor: float
+    photo: Photo
+    packed: PackedStream
+    psnr: float
+
+
+class Sizes:
+    """Tries sizes of one photo, each once."""
+
+    def __init__(
+        self,
+        original: Photo,
+        codec: ProgressiveCodec,
+        encode: Callable[[Photo], PackedStream],
+        *,
+        budget_bytes: int,
+        base_share: Callable[[PackedStream], float],
+    ) -> None:
+        """
+        Args:
+            original: [H, W, 3].
+            codec: to decode with.
+            encode: makes a stream of a photo.
+            budget_bytes: of segments that there is time for.
+            base_share: of the time until the deadline that the base of a stream takes.
+        """
+        self._original, self._codec, self._encode = original, codec, encode
+        self._budget, self._base_share = budget_bytes, base_share
+        self._largest = max(1.0, float(min(original.shape[:2]) / SHORTEST_SIDE))
+        self._trials: dict[float, Trial] = {}
+
+    def best(self) -> Trial:
+        """The size with the best picture; of none whose base comes in time the smallest."""
+        pixels = self._original.shape[0] * self._original.shape[1]
+        bpp = 8 * self._budget / pixels
+        if bpp >= ENOUGH_BPP and (own := self.tried(1.0)).psnr > -math.inf:
+            return own
+        factor = min(self._largest, max(1.0, math.sqrt(FIRST_BPP / bpp)))
+        best = self.tried(factor)
+        while best.psnr == -math.inf and factor < self._largest:
+            factor = min(self._largest, factor * STEP)
+            best = self.tried(factor)
+        while factor > 1 and bpp * factor**2 > LAST_BPP:
+            factor = max(1.0, factor / STEP)
+            best = max(best, self.tried(factor), key=lambda trial: trial.psnr)
+        if best.photo.shape[0] * best.photo.shape[1] <= FINE_PIXELS and best.psnr > -math.inf:
+            for step in (STEP**-0.5, STEP**0.5):
+                beside = self.tried(min(self._largest, max(1.0, best.factor * step)))
+                best = max(best, beside, key=lambda trial: trial.psnr)
+        return best
+
+    def tried(self, factor: float) -> Trial:
+        """The photo with its sides divided by this, 1 or more."""
+        if factor not in self._trials:
+            photo = downscale(self._original, factor)
+            packed = self._encode(photo)
+            late = factor < self._largest and self._base_share(packed) > BASE_SHARE
+            self._trials[factor] = Trial(factor, photo, packed, -math.inf if late else self._psnr(packed))
+        return self._trials[factor]
+
+    def _psnr(self, packed: PackedStream) -> float:
+        decoder = self._codec.decoder(packed.stream.header, device="cpu")
+        decoder.push_all((s.id, s.payload) for s in affordable(packed.stream.segments, self._budget))
+        return psnr(resized(decoder.picture(), self._original.shape), self._original)
