@@ -112,7 +112,7 @@ def test_control_packets_have_no_place_in_a_block():
         parse_packet(data_packet(kind=Kind.CONTROL).to_bytes())
 
 
-@pytest.mark.parametrize(("offset", "value", "said"), [(0, 0x20, "version 2"), (0, 0x14, "kind 4"), (1, 0x02, "flags")])
+@pytest.mark.parametrize(("offset", "value", "said"), [(0, 0x20, "version 2"), (0, 0x15, "kind 5"), (1, 0x02, "flags")])
 def test_what_this_version_does_not_know_is_refused(offset, value, said):
     body = bytearray(data_packet().to_bytes()[:-4])
     body[offset] = value
