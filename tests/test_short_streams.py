@@ -82,6 +82,15 @@ def test_over_any_link_what_arrives_is_right_fits_and_both_ends_stop(
         assert not receiver.statistics.damaged
 
 
+def test_segments_in_parts_are_sent_as_far_as_there_is_time() -> None:
+    made = stream(payload=(5, 200))
+    session = SenderSession(made, replace(SETTINGS, deadline_s=60), stream_id=1, now=0.0)
+    assert len(session.stream.segments) == len(made.segments)
+    few = SenderSession(made, replace(SETTINGS, deadline_s=8), stream_id=1, now=0.0)
+    assert 8 < len(few.stream.segments) < len(made.segments)
+    assert sum(few.plan.sizes) > 0.8 * 5000
+
+
 def test_answers_are_short_as_well() -> None:
     sender, receiver = (
         SenderSession(stream(), SETTINGS, stream_id=1, now=0.0),

@@ -111,6 +111,11 @@ def _is_last(record: Record) -> bool:
     return not isinstance(record, Part) or record.number == record.of - 1
 
 
+def _share(record: Record) -> float:
+    """Of its segment."""
+    return 1 / record.of if isinstance(record, Part) else 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class SourceBlock:
     """Packets that are protected together; `layer` is 0 for the base, 1.. for the tiers of enhance packets."""
@@ -197,8 +202,12 @@ def shapes_of(
 
     header = {Slot(0, 0)} if blocks and not blocks[0].packets[0].ids else set()  # in a packet of its own
 
+    def utility(packet: SourcePacket) -> float:
+        """A part has its share, or nobody would send the first ones."""
+        return sum(segment[r.id].utility * _share(r) for r in packet.records if r.id != HEADER_ID)
+
     def needs(packet: SourcePacket, own: Slot) -> tuple[Slot, ...]:
-        wanted = set(packet.segments) | {p for i in packet.segments for p in segment[i].depends_on}
+        wanted = set(packet.ids) | {p for i in packet.ids for p in segment[i].depends_on}
         needed = header.union(*(places[i] for i in wanted)) - {own}
         return tuple(sorted(slot for slot in needed if slot < own))
 
@@ -206,7 +215,7 @@ def shapes_of(
         BlockShape(
             block.layer,
             tuple(wire_size(packet.payload_size) for packet in block.packets),
-            tuple(sum(segment[i].utility for i in packet.segments) for packet in block.packets),
+            tuple(utility(packet) for packet in block.packets),
             tuple(needs(packet, Slot(number, index)) for index, packet in enumerate(block.packets)),
         )
         for number, block in enumerate(blocks)
