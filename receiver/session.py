@@ -360,15 +360,23 @@ class ReceiverSession:
         self._events.extend(SegmentReceived(stream.id, a.segment_id, a.payload, a.recovered) for a in arrivals)
 
     def _take_manifest(self, stream: _Stream, manifest: Manifest, now: float) -> None:
-        stream.told.take(manifest)
+        tells_blocks = stream.told.take(manifest)
         if stream.told.header is not None:
             arrivals = stream.reassembler.tell(*stream.told.header, stream.told.base_blocks)
             self._start(stream)
             self._hand_out(stream, arrivals)
         self._tell_quality(stream)
+        if tells_blocks:
+            self._look_again(now)
+
+    def _look_again(self, now: float) -> None:
+        """At what came before its manifest: once, so that no flood of manifests makes it much work."""
         early, self._early = self._early, deque()
-        for data in early:  # some may be of this stream
+        for data in early:
             self.receive_datagram(data, now)
+        while self._early:
+            self._early.popleft()
+            self._drop_damaged()
 
     def _tell_quality(self, stream: _Stream) -> None:
         """Once, as soon as there is a photo to tell it of."""

@@ -24,15 +24,20 @@ class Told:
         self.quality: Curve | None = None
         self.header: tuple[StreamHeader, Placement | None] | None = None
         self.base_blocks = 0
+        self._tells_blocks = False
         self._pieces: dict[int, Piece] = {}
 
-    def take(self, manifest: Manifest) -> None:
-        """A header that no stream can have is passed over, and waited for anew."""
+    def take(self, manifest: Manifest) -> bool:
+        """Whether it tells the blocks for the first time. A header that no stream can have is waited for anew."""
         self.quality = manifest.quality or self.quality
+        is_first = bool(manifest.sources) and not self._tells_blocks
+        self._tells_blocks |= is_first
         self.base_blocks = manifest.base_blocks or self.base_blocks
-        piece = manifest.header
-        if piece is None or self.header is not None:
-            return
+        if manifest.header is not None and self.header is None:
+            self._add(manifest.header)
+        return is_first
+
+    def _add(self, piece: Piece) -> None:
         if any(other.of != piece.of for other in self._pieces.values()):
             self._pieces.clear()
         self._pieces[piece.number] = piece
