@@ -24,11 +24,12 @@ ENOUGH_BPP = 0.15
 FIRST_BPP, LAST_BPP = 0.3, 0.04
 """What is left a pixel at the sizes that are tried: with more a larger one is better, with less a smaller one."""
 
-STEP = math.sqrt(2)
-"""From one size to the next, of the sides."""
+STEPS_OF_TWO = 4
+"""Sides are divided by powers of the fourth root of two."""
 
-FINE_PIXELS = 1_000_000
-"""Sizes between the best one and its neighbours are tried up to this many pixels: larger photos take long to code."""
+FEW_PIXELS, FINE_PIXELS = 100_000, 1_000_000
+"""All of these sizes are tried as long as photos have few pixels, of larger ones every second, and those beside the
+best unless they take long to code."""
 
 BASE_SHARE = 0.5
 """The base may take this share of the time until the deadline, where a smaller size needs less: there has to be time to
@@ -83,19 +84,24 @@ class Sizes:
         bpp = 8 * self._budget / pixels
         if bpp >= ENOUGH_BPP and (own := self.tried(1.0)).psnr > -math.inf:
             return own
-        factor = min(self._largest, max(1.0, math.sqrt(FIRST_BPP / bpp)))
-        best = self.tried(factor)
-        while best.psnr == -math.inf and factor < self._largest:
-            factor = min(self._largest, factor * STEP)
-            best = self.tried(factor)
-        while factor > 1 and bpp * factor**2 > LAST_BPP:
-            factor = max(1.0, factor / STEP)
-            best = max(best, self.tried(factor), key=lambda trial: trial.psnr)
-        if best.photo.shape[0] * best.photo.shape[1] <= FINE_PIXELS and best.psnr > -math.inf:
-            for step in (STEP**-0.5, STEP**0.5):
-                beside = self.tried(min(self._largest, max(1.0, best.factor * step)))
-                best = max(best, beside, key=lambda trial: trial.psnr)
+        number = max(0, math.ceil(STEPS_OF_TWO * math.log2(math.sqrt(FIRST_BPP / bpp))))
+        best = self.tried(self._factor(number))
+        while best.psnr == -math.inf and self._factor(number) < self._largest:
+            number += 2
+            best = self.tried(self._factor(number))
+        while number > 0 and bpp * self._factor(number) ** 2 > LAST_BPP:
+            number -= 1 if pixels / self._factor(number - 1) ** 2 <= FEW_PIXELS else 2
+            best = self._better(best, number)
+        if pixels / best.factor**2 <= FINE_PIXELS and best.psnr > -math.inf:
+            number = round(STEPS_OF_TWO * math.log2(best.factor))
+            best = self._better(self._better(best, number - 1), number + 1)
         return best
+
+    def _factor(self, number: int) -> float:
+        return float(min(self._largest, 2 ** (max(0, number) / STEPS_OF_TWO)))
+
+    def _better(self, best: Trial, number: int) -> Trial:
+        return max(best, self.tried(self._factor(number)), key=lambda trial: trial.psnr)
 
     def tried(self, factor: float) -> Trial:
         """The photo with its sides divided by this, 1 or more."""
