@@ -158,7 +158,7 @@ class PacketStatistics:
         lost: datagrams that never came, by the gaps in the sequence numbers.
         recovered: source packets restored from parity.
         duplicates: datagrams that came again.
-        damaged: datagrams dropped as damaged or nonsense.
+        damaged: datagrams dropped as damaged or nonsense, and those that no manifest has explained yet.
         bytes: of all datagrams of the streams, duplicates included; nonsense is not counted.
     """
 

@@ -429,7 +429,7 @@ class ReceiverSession:
             past.lost + (stream.tracker.lost if stream else 0),
             past.recovered + (stream.reassembler.recovered if stream else 0),
             self._duplicates,
-            self._damaged,
+            self._damaged + len(self._early),
             self._bytes,
         )
 
