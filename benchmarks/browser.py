@@ -56,7 +56,7 @@ WATCH = """(async () => {
 
 OVER = "isOver() && document.querySelector('#toggle').textContent !== 'Leave'"
 
-MIDDLE = "times.pictures.filter(([photo]) => photo === 2).length >= 6"
+MIDDLE = "isOver() || times.pictures.filter(([photo]) => photo === 2).length >= 4"
 """When the page is looked at while a photo comes."""
 
 
@@ -87,7 +87,7 @@ async def receive(url: str, screenshots: Path | None) -> dict[str, Any]:
     async with open_page(url) as page:
         await page.evaluate(WATCH)
         if screenshots is not None:
-            await page.wait_for(MIDDLE, 60)
+            await page.wait_for(MIDDLE, 90)
             await page.screenshot(screenshots / "desktop.png")
         await page.wait_for(OVER, 90)
         times: dict[str, Any] = await page.evaluate("times")
