@@ -64,7 +64,7 @@ class PageFiles:
         folder, name = request.match_info.get("folder", "page"), request.match_info.get("name", "index.html")
         file = files_of("progressive.browser", folder).get(name)
         if file is None:
-            raise Refusal(404, "there is no such file")
+            raise web.HTTPNotFound(reason="there is no such file")
         return web.Response(body=file.content, headers=HEADERS | {"Content-Type": file.type})
 
     async def _about(self, _request: web.Request) -> web.Response:
