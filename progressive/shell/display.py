@@ -213,7 +213,7 @@ class LiveDisplay(Display):
 
         self.note(text)
         if code := qr_code(url):
-            self._live.console.print(Text(code, style="black on white"))
+            self._live.console.print(Text(code, style="black on bright_white"))
 
     def event(self, record: Mapping[str, Any], text: str) -> None:
         """The figures in `progress` say it already."""
