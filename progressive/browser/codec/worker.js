@@ -34,7 +34,7 @@ const answers = {
   picture({ stream, network }) {
     const decoder = decoderOf(stream), start = performance.now();
     const picture = network ? decoder.picture() : decoder.linearPicture();
-    return { type: "picture", network, ...picture, status: decoder.status, ms: performance.now() - start };
+    return { type: "picture", network, ...picture, status: decoder.status, shown: [...decoder.shown], ms: performance.now() - start };
   },
 
   close({ stream }) {

@@ -45,8 +45,10 @@ export class Receiver {
     else if (photo) photo.state = "done";
   }
 
+  /** Begins to show a photo; those before it wait until it has its first picture. */
   #begin(photo, { stream, header, placement }) {
     const showing = new Showing();
+    for (const older of this.#unfinished.values()) older.pause(showing.first);
     this.#unfinished.set(stream, showing);
     const uncut = [...this.#unfinished.values()].filter(({ isCut }) => !isCut);
     for (const oldest of uncut.slice(0, -MOST_UNFINISHED)) oldest.cut();
@@ -58,6 +60,7 @@ export class Receiver {
       })
       .finally(() => {
         this.#unfinished.delete(stream);
+        showing.tellFirst();
         if (photo.state === "ended") photo.state = "done";
         this.#onChange();
       });
@@ -75,6 +78,7 @@ export class Receiver {
     const refinement = new Refinement(decoder, stream, async (picture) => {
       const file = await pngOf(this.#canvases.show(stream, placement, picture));
       this.#journal.addPicture(photo, file, { ...picture.status, shown: picture.shown, network: picture.network, ms: picture.ms });
+      if (picture.status.baseComplete) showing.tellFirst();
       this.#onChange();
     });
     showing.use(refinement);
@@ -88,6 +92,11 @@ class Showing {
   #waiting = [];
   #bytes = 0;
   #last = ""; // finish or cut, once asked for
+  #pause = null;
+
+  constructor() {
+    this.first = new Promise((resolve) => { this.tellFirst = resolve; }); // there is a picture of the whole base, or nothing more
+  }
 
   push(id, payload) {
     if (this.#refinement) this.#refinement.push(id, payload);
@@ -95,6 +104,11 @@ class Showing {
       this.#waiting.push([id, payload]);
       this.#bytes += payload.length;
     }
+  }
+
+  pause(until) {
+    this.#pause = until;
+    this.#refinement?.pause(until);
   }
 
   get isCut() { return this.#last === "cut"; }
@@ -105,6 +119,7 @@ class Showing {
 
   use(refinement) {
     this.#refinement = refinement;
+    refinement.pause(this.#pause);
     for (const [id, payload] of this.#waiting.splice(0)) refinement.push(id, payload);
     if (this.#last) refinement[this.#last]();
   }

@@ -24,6 +24,7 @@ export class Refinement {
   #pictureMs = FIRST_PATIENCE_MS; // what the latest picture took
   #decodedMs = 0; // what decoding has taken since then
   #isFirst = true; // no picture of the whole base has been shown
+  #pause = null;
 
   constructor(decoder, stream, onPicture) {
     this.#decoder = decoder;
@@ -44,6 +45,11 @@ export class Refinement {
     this.#wake(true);
   }
 
+  /** Does nothing until this promise is there: something else comes first. */
+  pause(until) {
+    this.#pause = until;
+  }
+
   /** What is not decoded yet stays so. */
   cut() {
     this.#cut = true;
@@ -55,6 +61,7 @@ export class Refinement {
   async run() {
     let lacking = false, rough = false, settled = false; // the picture lacks segments; it is the linear one; nothing new comes
     while (!this.#cut) {
+      await this.#pause;
       const isDue = lacking && this.#decodedMs >= this.#pictureMs;
       if (this.#waiting.length && !isDue) {
         lacking = (await this.#decode()) || lacking;

@@ -111,7 +111,10 @@ REFINE = """async (networkMs, arrivals, how) => {
     });
     const running = refinement.run();
     for (const arrival of arrivals) {
-        if (arrival === "settle") {
+        if (arrival === "pause") {
+            await new Promise((resolve) => setTimeout(resolve));
+            refinement.pause(new Promise((resolve) => setTimeout(resolve, 100)).then(() => { asked.push("resume"); }));
+        } else if (arrival === "settle") {
             while (asked.at(-1) !== "network") await new Promise((resolve) => setTimeout(resolve, 20));
         } else {
             for (const id of arrival) refinement.push(id, new Uint8Array(1));
@@ -135,6 +138,7 @@ async def test_the_linear_picture_is_shown_at_once_and_the_networks_when_things_
             (fast, [[1], "settle", [2], [3]], "finish", [*first, "network", [2], "network", [3], "network", "end"], 0),
             (slow, [[1], [200]], "finish", [*first, [200], "network", "end"], 1),
             (slow, [[1, 2, 3, 4, *rest]], "finish", [[1, 2, 3, 4], "linear", *fours, "linear", "network", "end"], 0),
+            (slow, ["pause", [1], [2]], "finish", ["resume", [1, 2], "linear", "network", "end"], 0),
             (slow, [], "finish", ["end"], 0),
             (slow, [[1]], "cut", [*first, "end"], 0),
         ):
