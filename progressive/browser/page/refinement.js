@@ -7,7 +7,7 @@ const FIRST_PATIENCE_MS = 300; // of decoding before a picture, until it is know
 
 /**
  * The pictures of one stream. At most one is in the making; it serves the segments that came meanwhile. The linear picture
- * is shown at once, that of the synthesis network when things settle, and at the end. Where segments come faster than they
+ * is shown at once, that of the synthesis network when things settle, and so at the end, too. Where segments come faster than they
  * are decoded, pictures take half of the time; the first one waits for nothing but the base.
  *
  * `onPicture(picture)` is awaited for each, { width, height, rgba, status, network, ms }.
@@ -65,10 +65,10 @@ export class Refinement {
       const isDue = lacking && this.#decodedMs >= this.#pictureMs;
       if (this.#waiting.length && !isDue) {
         lacking = (await this.#decode()) || lacking;
-      } else if (lacking || (rough && (settled || this.#over))) {
+      } else if (lacking || (rough && settled)) {
         rough = !(await this.#show(!lacking || this.#networkMs <= PROMPT_MS));
-        lacking = false;
-      } else if (this.#over) {
+        lacking = settled = false;
+      } else if (this.#over && !rough) {
         break;
       } else {
         settled = !(await this.#news(rough ? SETTLED_MS : Infinity));
@@ -102,7 +102,7 @@ export class Refinement {
 
   /** Whether something came within this time. */
   #news(ms) {
-    if (this.#waiting.length || this.#over) return true;
+    if (this.#waiting.length) return true;
     return new Promise((resolve) => {
       const timer = ms < Infinity ? setTimeout(() => resolve(false), ms) : 0;
       this.#wake = () => {
