@@ -40,6 +40,12 @@ def parse_channel(spec: str, *, deliver_damaged: bool = False) -> LinkSettings:
         raise UsageError(f"channel {spec[:80]!r}: {error}") from None
 
 
+def channel_in_words(spec: str) -> str:
+    """A named channel as `ep4: heavy losses, short bursts`, any other as it was written."""
+    name = spec.strip().lower()
+    return f"{name}: {PRESETS[name].summary}" if name in PRESETS else spec.strip()
+
+
 def _split(spec: str) -> Iterator[Part]:
     """The parts as written, with the columns where they begin, counted from 1."""
     column = 1

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from channel_sim.spec import parse_channel
+from channel_sim.spec import channel_in_words, parse_channel
 from examples.broadcast.receiving import Place
 from examples.broadcast.sending import broadcast
 from examples.broadcast.wall import Seat
@@ -70,7 +70,8 @@ def main_command(
 ) -> None:
     """One sender, receivers behind links of their own, all on one page, where each can leave and return."""
     settings = SenderSettings(parse_bandwidth(bandwidth), serve=0.95)
-    links = [parse_channel(spec) for spec in channel or CHANNELS]
+    specs = list(islice(cycle(channel or CHANNELS), receivers))
+    links = [parse_channel(spec) for spec in specs]
     late_s = parse_time(late)
     duration_s = None if duration is None else parse_time(duration)
     address = parse_view_address(view)
@@ -80,10 +81,12 @@ def main_command(
     with Viewer(gallery, address) as viewer:
         display.note(f"the wall is at {viewer.address.url}")
         places = _places(receivers, output, reference)
-        chosen = list(islice(cycle(links), receivers))
-        seats = [Seat(gallery, place, str(link), display.note) for place, link in zip(places, chosen, strict=True)]
+        seats = [
+            Seat(gallery, place, channel_in_words(spec), display.note)
+            for place, spec in zip(places, specs, strict=True)
+        ]
         with _seated(seats, late_s):
-            targets = [(_address(place), link) for place, link in zip(places, chosen, strict=True)]
+            targets = [(_address(place), link) for place, link in zip(places, links, strict=True)]
             asyncio.run(broadcast(prepared, settings, targets, display, seed=seed, duration_s=duration_s))
 
 

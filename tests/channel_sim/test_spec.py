@@ -24,7 +24,7 @@ from channel_sim.radio.settings import (
     TappedDelayLine,
     Variation,
 )
-from channel_sim.spec import parse_channel
+from channel_sim.spec import channel_in_words, parse_channel
 from progressive.errors import UsageError
 from progressive.loss_model import LossModel
 
@@ -306,3 +306,8 @@ def test_every_preset_carries_a_photo_and_names_its_source() -> None:
         link = Link(parse_channel(name), seed=1)
         arrived = sum(bool(link.send(bytes(1100), 0.176 * slot)) for slot in range(60))  # 10 s of 50 kbit/s
         assert arrived >= 30
+
+
+def test_a_named_channel_is_told_by_its_name_and_what_it_stands_for() -> None:
+    assert channel_in_words(" EP4 ") == f"ep4: {PRESETS['ep4'].summary}"
+    assert channel_in_words("loss:20%") == "loss:20%"
