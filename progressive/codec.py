@@ -9,7 +9,7 @@ from typing import Literal, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from progressive.errors import BitstreamError
+from progressive.errors import BitstreamError, UsageError
 from progressive.runtime.stopping import Stop, never
 from progressive.stream import LayeredStream, StreamHeader
 from progressive.units import format_percent
@@ -36,6 +36,7 @@ class Traits:
         one_rate: a stream is made for one rate, and cut far below it is worse than one made for less: see `RatedCodec`.
         objective: what its pictures are made for: to be close to the photo, or to look right.
         looks: how pictures of the same bytes can look; see `progressive.looks`.
+        searches: the encoder can spend more time for better pictures of the same bytes: see `SearchingCodec`.
     """
 
     smallest_payload: int
@@ -43,6 +44,7 @@ class Traits:
     one_rate: bool = False
     objective: Objective = "fidelity"
     looks: tuple[str, ...] = (FAITHFUL,)
+    searches: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,31 @@ class RatedCodec(ProgressiveCodec, Protocol):
         the codec's rates allow. Without one the codec chooses.
         """
         ...
+
+
+MAX_EFFORT = 9
+
+
+class SearchingCodec(ProgressiveCodec, Protocol):
+    """A codec whose traits say `searches`."""
+
+    def at_effort(self, effort: int) -> ProgressiveCodec:
+        """The codec with an encoder that spends more time, 0..MAX_EFFORT; decoders know nothing of it."""
+        ...
+
+
+def with_effort(codec: ProgressiveCodec, effort: int) -> ProgressiveCodec:
+    """A codec whose encoder spends this effort; 0 is the quickest, and what a codec without a search always takes.
+
+    Raises UsageError outside 0..MAX_EFFORT, and for more than 0 if the codec has no search.
+    """
+    if not 0 <= effort <= MAX_EFFORT:
+        raise UsageError(f"there is no effort {effort}: it is a whole number from 0 to {MAX_EFFORT}")
+    if not effort:
+        return codec
+    if not codec.traits.searches:
+        raise UsageError(f"the encoder of {codec.name} has one effort: leave --effort out")
+    return cast(SearchingCodec, codec).at_effort(effort)
 
 
 def encode_for(

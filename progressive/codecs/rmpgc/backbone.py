@@ -160,8 +160,13 @@ class Backbone(Protocol):
         """Raises BitstreamError if they are none of its own."""
         ...
 
-    def code(self, photo: Photo, layout: Layout) -> Coded:
-        """Codes a whole photo, [H, W, 3], once, at all levels."""
+    @property
+    def searches(self) -> bool:
+        """Whether it can code a photo with more effort (`progressive.codec.SearchingCodec`)."""
+        ...
+
+    def code(self, photo: Photo, layout: Layout, effort: int = 0) -> Coded:
+        """Codes a whole photo, [H, W, 3], once, at all levels; `effort` is above 0 only if it `searches`."""
         ...
 
     def weights(self, coded: Coded, layout: Layout, meaning: CoarseMap | None, context: str) -> NDArray[np.float64]:

@@ -52,9 +52,13 @@ class Rmpgc:
     """
 
     @neutral()
-    def __init__(self, backbone: Backbone | None = None) -> None:
-        """`backbone`: the committed one if left out."""
-        self._backbone = backbone or self.committed()
+    def __init__(self, backbone: Backbone | None = None, effort: int = 0) -> None:
+        """
+        Args:
+            backbone: the committed one if left out.
+            effort: of the encoder, 0..MAX_EFFORT; above 0 only if the backbone searches.
+        """
+        self._backbone, self._effort = backbone or self.committed(), effort
         self._decoding = cache(self._backbone.decoding)
 
     @staticmethod
@@ -64,9 +68,12 @@ class Rmpgc:
 
         return Multiscale.load()
 
-    def __reduce__(self) -> tuple[type[Rmpgc], tuple[Backbone]]:
-        """Pickles are of the backbone alone: what it is prepared to on a device is prepared anew."""
-        return type(self), (self._backbone,)
+    def __reduce__(self) -> tuple[type[Rmpgc], tuple[Backbone, int]]:
+        """Pickles are of backbone and effort: what it is prepared to on a device is prepared anew."""
+        return type(self), (self._backbone, self._effort)
+
+    def at_effort(self, effort: int) -> Rmpgc:
+        return type(self)(self._backbone, effort)
 
     @property
     def name(self) -> str:
@@ -75,7 +82,13 @@ class Rmpgc:
     @property
     def traits(self) -> Traits:
         backbone = self._backbone
-        return Traits(MIN_PAYLOAD, contexts=tuple(EMPHASIS), objective=backbone.objective, looks=backbone.looks)
+        return Traits(
+            MIN_PAYLOAD,
+            contexts=tuple(EMPHASIS),
+            objective=backbone.objective,
+            looks=backbone.looks,
+            searches=backbone.searches,
+        )
 
     def prepare_look(self, look: str) -> None:
         self._backbone.prepare_look(look)
@@ -160,7 +173,8 @@ class Rmpgc:
     def _coded(self, photo: Photo, *, with_importance: bool) -> CodedPhoto:
         check_size(photo)
         layout = Layout(photo.shape[1], photo.shape[0], self._backbone.depth)
-        return CodedPhoto(layout, self._backbone.code(photo, layout), _coarse_map(photo) if with_importance else None)
+        coded = self._backbone.code(photo, layout, self._effort)
+        return CodedPhoto(layout, coded, _coarse_map(photo) if with_importance else None)
 
     def _stream(self, coded: CodedPhoto, importance: CoarseMap | None, drafts: list[Draft]) -> LayeredStream:
         layout = coded.layout

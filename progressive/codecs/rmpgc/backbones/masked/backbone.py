@@ -65,7 +65,11 @@ class MaskedBackbone:
         if parameters:
             raise BitstreamError("the header has parameters that this backbone does not know")
 
-    def code(self, photo: Photo, layout: Layout) -> Coded:
+    @property
+    def searches(self) -> bool:
+        return False
+
+    def code(self, photo: Photo, layout: Layout, effort: int = 0) -> Coded:
         with torch.inference_mode(), one_thread():
             return Coded(b"", list(coded_tiles(photo, layout, self.model)))
 

@@ -17,6 +17,7 @@ from progressive.codecs.rmpgc.backbones.multiscale.model import Coding, Model
 from progressive.codecs.rmpgc.backbones.multiscale.picture import latent_of
 from progressive.codecs.rmpgc.backbones.multiscale.renderer import Renderer
 from progressive.codecs.rmpgc.backbones.multiscale.scales import DEPTH
+from progressive.codecs.rmpgc.backbones.multiscale.search import STEPS, searched
 from progressive.codecs.rmpgc.backbones.multiscale.tile import TileState
 from progressive.codecs.rmpgc.importance import block_importance
 from progressive.codecs.rmpgc.layout import Depth, Layout, Window
@@ -64,10 +65,17 @@ class Multiscale(Model):
     def check_parameters(self, parameters: bytes) -> None:
         Colours.from_bytes(parameters)
 
-    def code(self, photo: Photo, layout: Layout) -> Coded:
+    @property
+    def searches(self) -> bool:
+        return True
+
+    def code(self, photo: Photo, layout: Layout, effort: int = 0) -> Coded:
         colours = Colours.of(photo)
-        with torch.inference_mode(), one_thread():
-            latent = latent_of(photo, layout, lambda rgb: self.analyse(colours.turned(rgb)))
+        with one_thread():
+            with torch.inference_mode():
+                latent = latent_of(photo, layout, lambda rgb: self.analyse(colours.turned(rgb)))
+            if effort:
+                latent = searched(self, latent, photo, layout, colours, STEPS[effort])
             return Coded(colours.to_bytes(), code_tiles(latent, layout, self.coding))
 
     def weights(self, coded: Coded, layout: Layout, meaning: CoarseMap | None, context: str) -> NDArray[np.float64]:
