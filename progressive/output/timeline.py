@@ -139,7 +139,7 @@ def _draw_curves(axes: Axes, refinements: Sequence[Refinement], chosen: Sequence
                 f"{number}", centre, size=8, weight="bold", color="white", ha="center", va="center_baseline", zorder=4
             )
     axes.set_xlim(-0.015 * end, end)
-    axes.set_xlabel("seconds since the first datagram", color=_MUTED, size=10)
+    axes.set_xlabel("seconds since the first packet", color=_MUTED, size=10)
     axes.grid(axis="y", color=_GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     for each in {axes, byte_axes}:

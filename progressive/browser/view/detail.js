@@ -44,7 +44,7 @@ const MARKUP = `
     </section>
 
     <section class="card" aria-labelledby="h-layers">
-      <h2 id="h-layers">Layers</h2>
+      <h2 id="h-layers">Base and tiers</h2>
       <ol id="layers"></ol>
     </section>
 

@@ -271,6 +271,24 @@ async def test_a_wall_shows_the_whole_of_a_long_detail():
             assert await page.evaluate(f"[...document.querySelectorAll('.detail')].flatMap({hidden})") == [0, 0, 0, 0]
 
 
+@needs_chromium
+async def test_a_wall_of_six_receivers_fits_a_window():
+    gallery = Gallery("wall")
+    for receiver in range(6):
+        gallery.add(
+            Exhibit(f"Receiver {receiver + 1}", detail="ep4: heavy losses, short bursts", actions={"leave": print})
+        )
+        for block in range(5):
+            gallery.observe(receiver, PacketReceived(1, 0.0, block, "source", ((block, 2),), 0, 400, False, 1, 1))
+    with Viewer(gallery, ViewAddress("127.0.0.1", 0)) as viewer:
+        async with page_of(viewer) as page:
+            await page.resize(1280, 1000)
+            await page.wait_for("document.querySelectorAll('.tile .bar').length === 24")
+            assert await page.evaluate("document.documentElement.scrollHeight") <= 1000
+            frames = "[...document.querySelectorAll('.tile .frame')].map(frame => frame.offsetHeight)"
+            assert await page.evaluate(f"Math.min(...{frames})") >= 200
+
+
 def colours(scheme):
     style = files("progressive.browser").joinpath("view/style.css").read_text()
     light, dark = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
