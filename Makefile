@@ -38,6 +38,7 @@ wasm: $(WASM)
 
 $(WASM): $(wildcard progressive/browser/codec/source/*)
 	$(CLANG) $(WASM_FLAGS) -o $@ progressive/browser/codec/source/decoder.c
+	chmod -x $@
 
 experiments: $(INSTALLED)
 	$(BIN)/python -m channel_sim experiments --workers 2

@@ -19,7 +19,9 @@ export async function openModel(wasm, weights) {
   try {
     const tensors = readWeights(weights instanceof Uint8Array ? weights : new Uint8Array(weights));
     const prepared = new Prepared(await WebAssembly.compile(wasm), tensors);
-    checkKnownAnswer(prepared.machine(), tensors);
+    const machine = prepared.machine();
+    checkKnownAnswer(machine, tensors);
+    prepared.takeBack(machine);
     return new Model(prepared, modelId(tensors), synthesisId(tensors));
   } catch (error) {
     throw new Refused(`the decoder of ${CODEC.name} cannot be used here (${error.message}): load the page again`);

@@ -135,7 +135,7 @@ static void hand_on(i32 scale, i32 kind, const Field *f, const u8 *needed, i16 *
 
 static void copy_blocks(const Level *l, i32 back)
 {
-    Tile *tile = (Tile *)l->tile;
+    Tile *tile = l->tile;
     for (i32 scale = 0; scale < SCALES; scale++) {
         size_t each = (size_t)(FIRST_COEFFICIENT[scale + 1] - FIRST_COEFFICIENT[scale]);
         for (i32 number = 0; number < l->count; number++) {
@@ -156,7 +156,7 @@ static void copy_blocks(const Level *l, i32 back)
 /* The whole plane is known: its symbols become part of the indices. */
 static void finish_plane(const Level *l)
 {
-    Tile *tile = (Tile *)l->tile;
+    Tile *tile = l->tile;
     for (i32 scale = 0; scale < SCALES; scale++)
         for (i32 number = 0; number < l->count; number++) {
             i32 first = coefficients(tile->blocks, scale, l->blocks[number]);

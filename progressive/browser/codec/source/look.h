@@ -15,7 +15,7 @@ enum { ZERO, OUTWARD, INWARD };
 
 /* What a segment decodes: blocks and their coefficients, of all scales [scales][blocks of it][..] as in a tile. */
 typedef struct {
-    const Tile *tile;
+    Tile *tile;
     const u8 *blocks;
     i32 count, plane, tier;
     const u16 *table;
