@@ -75,6 +75,12 @@ export async function trapped() {
   return { found, trapped: machine.trapped, after: machine.keep(8) > 0 };
 }
 
+// What is said where there is no more memory.
+export async function exhausted() {
+  const machine = new Machine(await WebAssembly.compile(await fetched("/codec/decoder.wasm")));
+  return reasonOf(() => machine.keep(2 ** 31 - 1));
+}
+
 function base64(data) {
   let text = "";
   for (let at = 0; at < data.length; at += 0x8000) text += String.fromCharCode(...data.subarray(at, at + 0x8000));

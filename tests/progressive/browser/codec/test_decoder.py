@@ -283,6 +283,10 @@ async def test_a_trap_leaves_the_machine_usable(page):
     assert await in_browser(page, "harness.trapped()") == {"trapped": True, "after": True}
 
 
+async def test_a_browser_without_memory_says_so(page):
+    assert await in_browser(page, "harness.exhausted()") == "this browser has no more memory for the picture"
+
+
 async def test_a_worker_answers_in_order(page):
     stream = stream_of(TRAINED, 70, 130)
     segments = [[n, text(p)] for n, p in segments_of(stream)]
