@@ -1,161 +1,171 @@
 """How fast a browser decodes rmpgc: `progressive/browser/codec` in headless Chromium, on a photo of 768x512.
 
-    python -m benchmarks.browser_decoder [PHOTO] [--size 768x512] [--repeat 5] [--bpp 1]
+    python -m benchmarks.browser_decoder [PHOTO] [--size 768x512] [--repeat 3] [--bpp 1]
 
-Without PHOTO a sample of scikit-image is resized. Wall-clock times on the thread that decodes, medians after a warm-up:
-opening (weights read, laid out, proved), the base, a linear picture, what the network takes on top, and the enhance
-segments up to each rate, with the rate of a link that decoding keeps up with.
+Without PHOTO a sample of scikit-image is resized. Processor time of the browser's processes, which a busy machine does
+not change, the clock on the wall behind it; medians after a warm-up. Opening reads, lays out and proves the weights.
+Enhance segments are decoded up to each quarter of a bit a pixel, one by one; beside it the rate of a link that this
+keeps up with. Needs Linux.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import base64
 import json
-import shutil
-import subprocess
-import tempfile
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from aiohttp import web
 from PIL import Image
 
 from benchmarks import _data
+from benchmarks._chromium import BROWSER, Page, open_page
+from progressive.browser import files_of
 from progressive.codecs.rmpgc.backbones.multiscale.model import WEIGHTS
 from progressive.errors import UsageError
 from progressive.photos import read_photo, sample_photo
 from progressive.registry import load_codec
-from progressive.stream import LayeredStream
+from progressive.stream import LayeredStream, Segment
 
-FOLDER = Path(__file__).parents[1] / "progressive" / "browser" / "codec"
-TYPES = {".js": "text/javascript", ".wasm": "application/wasm"}
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE_S = 300.0
 BASE_FORM = 3
+STEP_BPP = 0.25
 
-PAGE = """<!doctype html><script type="module">
-import { openModel } from "/decoder.js";
-
-const bytes = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
-const timed = (work) => { const start = performance.now(); work(); return performance.now() - start; };
-
-const { header, segments, repeat } = await (await fetch("/stream")).json();
-const [wasm, weights] = [await bytes("/decoder.wasm"), await bytes("/weights")], runs = [];
-for (let run = 0; run <= repeat; run++) {
-  const start = performance.now(), model = await openModel(wasm, weights);
-  const found = { open: performance.now() - start };
-  const decoder = model.decoder(Uint8Array.from(header));
-  const push = ([id, payload]) => decoder.push(id, Uint8Array.from(payload));
-  const base = segments.filter(([, payload]) => payload[0] >> 6 === 3);
-  const rest = segments.filter((each) => !base.includes(each));
-  found.base = timed(() => base.forEach(push));
-  found.linear = timed(() => decoder.linearPicture());
-  found.segments = rest.map((each) => timed(() => push(each)));
-  found.network = timed(() => decoder.picture()) - timed(() => decoder.linearPicture());
-  found.memory = decoder.memory;
-  if (run) runs.push(found);
-  decoder.close();
-}
-await fetch("/runs", { method: "POST", body: JSON.stringify(runs) });
-</script>"""
+PREPARE = """(async () => {
+    const { openModel } = await import("/decoder.js");
+    const bytes = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
+    const decode = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const [wasm, weights] = [await bytes("/decoder.wasm"), await bytes("/weights")];
+    globalThis.open = async () => { globalThis.model = await openModel(wasm, weights); };
+    globalThis.begin = (header) => { globalThis.decoder = model.decoder(decode(header)); };
+    globalThis.push = (segments) => segments.forEach(([id, payload]) => decoder.push(id, decode(payload)));
+})()"""
 
 
-class Bench:
-    """Serves the page with a stream, and takes what it measured."""
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Milliseconds of the processor, and on the wall."""
 
-    def __init__(self, stream: LayeredStream, repeat: int) -> None:
-        parts = [[s.id, list(s.payload)] for s in stream.segments]
-        content = {"header": list(stream.header.to_bytes()), "segments": parts, "repeat": repeat}
-        self.files = {"/": PAGE.encode(), "/stream": json.dumps(content).encode(), "/weights": WEIGHTS.read_bytes()}
-        self.files |= {f"/{path.name}": path.read_bytes() for path in FOLDER.iterdir() if path.suffix in TYPES}
-        self.runs: list[dict[str, Any]] = []
-        self.done = threading.Event()
-
-    def handler(self) -> type[BaseHTTPRequestHandler]:
-        bench = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = bench.files.get(self.path, b"")
-                self.send_response(200 if body else 404)
-                self.send_header("Content-Type", TYPES.get(Path(self.path).suffix, "text/html"))
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def do_POST(self) -> None:
-                bench.runs = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                self.send_response(204)
-                self.end_headers()
-                bench.done.set()
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                pass
-
-        return Handler
+    cpu_ms: float
+    wall_ms: float
 
 
-def measured(stream: LayeredStream, repeat: int) -> list[dict[str, Any]]:
-    """What Chromium measures, a run each; raises UsageError where there is none, or it does not answer."""
-    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if browser is None:
-        raise UsageError("there is no Chromium here: apt-get install chromium")
-    bench = Bench(stream, repeat)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), bench.handler())
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with tempfile.TemporaryDirectory(prefix="chromium", ignore_cleanup_errors=True) as folder:
-        arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-        process = subprocess.Popen(
-            [browser, *arguments, f"--user-data-dir={folder}", f"http://127.0.0.1:{server.server_port}/"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            if not bench.done.wait(PATIENCE_S):
-                raise UsageError(f"the browser did not answer within {PATIENCE_S:g} s")
-        finally:
-            process.terminate()
-            process.wait()
-            server.shutdown()
-    return bench.runs
+class Clock:
+    """The processes of a browser that this process started."""
+
+    def __init__(self) -> None:
+        self._pids = [pid for pid in _descendants(os.getpid()) if "chrom" in _name(pid)]
+
+    async def time(self, page: Page, expression: str) -> Took:
+        cpu_ns, start = self._cpu_ns(), time.perf_counter()
+        await page.evaluate(expression)
+        return Took((self._cpu_ns() - cpu_ns) / 1e6, 1000 * (time.perf_counter() - start))
+
+    def _cpu_ns(self) -> int:
+        total = 0
+        for pid in self._pids:
+            for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+                with suppress(OSError):
+                    total += int(task.read_text().split()[0])
+        return total
 
 
-def table(stream: LayeredStream, runs: list[dict[str, Any]]) -> list[str]:
-    """What was measured, in rows of a Markdown table."""
+def _descendants(of: int) -> Iterator[int]:
+    for children in Path(f"/proc/{of}/task").glob("*/children"):
+        for pid in map(int, children.read_text().split()):
+            yield pid
+            yield from _descendants(pid)
 
-    def median(name: str) -> float:
-        return float(np.median([run[name] for run in runs]))
 
-    header = stream.header
-    rest = [s for s in stream.segments if s.payload[0] >> 6 != BASE_FORM]
-    base = stream.size - sum(len(s.payload) for s in rest)
-    rows = [
-        ("opening, once", median("open")),
-        (f"base, {base} bytes", median("base")),
-        ("linear picture", median("linear")),
-        ("network on top", median("network")),
-        ("first picture: base and linear picture", median("base") + median("linear")),
-    ]
-    lines = ["| what | ms |", "|-|-|", *(f"| {what} | {ms:.0f} |" for what, ms in rows)]
-    lines += ["", "| enhance up to | decoded in | keeps up with |", "|-|-|-|"]
-    times = np.cumsum(np.median([run["segments"] for run in runs], axis=0)) / 1000
-    sizes = base + np.cumsum([len(s.payload) for s in rest])
-    rates = 8 * sizes / (header.width * header.height)
-    for last in [n for n in range(1, len(rest)) if int(4 * rates[n]) > int(4 * rates[n - 1])]:
-        kbps = 8 * (sizes[last] - base) / times[last] / 1000
-        lines.append(f"| {rates[last]:.2f} bpp | {times[last]:.2f} s | {kbps:.0f} kbit/s |")
-    return [*lines, "", f"Memory of the decoder: {median('memory') / 2**20:.0f} MiB."]
+def _name(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text()
+    return ""
+
+
+def steps_of(stream: LayeredStream) -> list[tuple[str, list[Segment]]]:
+    """The base, then what comes up to each quarter of a bit a pixel; with its name."""
+    pixels, size = stream.header.width * stream.header.height, len(stream.header.to_bytes())
+    base = [s for s in stream.segments if s.payload[0] >> 6 == BASE_FORM]
+    steps = [("base", base)]
+    size += sum(len(s.payload) for s in base)
+    upper = STEP_BPP
+    step: list[Segment] = []
+    for segment in (s for s in stream.segments if s not in base):
+        size += len(segment.payload)
+        if 8 * size / pixels > upper:
+            steps.append((f"enhance up to {upper:g} bpp", step))
+            step, upper = [], upper + STEP_BPP
+        step.append(segment)
+    return [*steps, (f"enhance up to {8 * size / pixels:.2f} bpp", step)]
+
+
+async def measured(stream: LayeredStream, repeat: int) -> list[dict[str, Took]]:
+    """What each step took, a run each."""
+
+    async def send(request: web.Request) -> web.Response:
+        if request.path == "/":
+            return web.Response(text="<!doctype html><link rel=icon href=data:,>", content_type="text/html")
+        if request.path == "/weights":
+            return web.Response(body=WEIGHTS.read_bytes())
+        file = files_of("progressive.browser", "codec")[request.path[1:]]
+        return web.Response(body=file.content, content_type=file.type)
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", send)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        async with open_page(f"http://127.0.0.1:{runner.addresses[0][1]}/") as page:
+            await page.evaluate(PREPARE)
+            clock = Clock()
+            runs = [await _run(page, clock, stream) for _ in range(1 + repeat)]
+            print(f"memory of the decoder: {await page.evaluate('decoder.memory') / 2**20:.0f} MiB")
+    finally:
+        await runner.cleanup()
+    return runs[1:]
+
+
+async def _run(page: Page, clock: Clock, stream: LayeredStream) -> dict[str, Took]:
+    found = {"opening": await clock.time(page, "open()")}
+    await page.evaluate(f"begin({json.dumps(base64.b64encode(stream.header.to_bytes()).decode())})")
+    for name, segments in steps_of(stream):
+        parts = [[s.id, base64.b64encode(s.payload).decode()] for s in segments]
+        found[name] = await clock.time(page, f"push({json.dumps(parts)})")
+        if name == "base":
+            found["linear picture"] = await clock.time(page, "decoder.linearPicture() && 0")
+    found["picture with the network"] = await clock.time(page, "decoder.picture() && 0")
+    return found
+
+
+def table(stream: LayeredStream, runs: Sequence[dict[str, Took]]) -> Iterator[str]:
+    """What was measured, as a Markdown table."""
+    sizes = {name: sum(len(s.payload) for s in segments) for name, segments in steps_of(stream)}
+    yield "| what | bytes | processor, ms | wall, ms | keeps up with |"
+    yield "|-|-|-|-|-|"
+    for name in runs[0]:
+        cpu_ms, wall_ms = (float(np.median([getattr(run[name], kind) for run in runs])) for kind in Took.__slots__)
+        size = sizes.get(name)
+        pace = f"{8 * size / cpu_ms:.0f} kbit/s" if size else ""
+        yield f"| {name} | {size or ''} | {cpu_ms:.0f} | {wall_ms:.0f} | {pace} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photo", nargs="?", type=Path)
     parser.add_argument("--size", default="768x512", help="pixels that the photo is resized to")
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--bpp", type=float, default=1.0)
     given = parser.parse_args()
+    if BROWSER is None:
+        raise UsageError("there is no Chromium here: apt-get install chromium")
     width, height = map(int, given.size.split("x"))
     whole = sample_photo() if given.photo is None else read_photo(given.photo)
     photo = np.asarray(Image.fromarray(whole).resize((width, height), Image.Resampling.LANCZOS))
@@ -165,7 +175,8 @@ def main() -> None:
         size += len(segment.payload)
         if size <= given.bpp * width * height / 8:
             kept.append(segment)
-    print("\n".join(table(stream.keep(kept), measured(stream.keep(kept), given.repeat))))
+    stream = stream.keep(kept)
+    print("\n".join(table(stream, asyncio.run(measured(stream, given.repeat)))))
 
 
 if __name__ == "__main__":
