@@ -13,14 +13,19 @@ from progressive import __version__  # noqa: E402
 project = "progressive"
 release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "command_lines"]
-source_suffix = {".md": "markdown"}
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "command_lines"]
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 exclude_patterns = ["_build", "_ext"]
 highlight_language = "none"  # a block that does not say what it is
 smartquotes = False  # it would make a dash of the hyphens of an option
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
+
+nb_execution_mode = "force"  # notebooks are kept without what they print
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_execution_show_tb = True
 
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True

@@ -14,6 +14,9 @@
     >>> run.shown[0].psnr < run.shown[-1].psnr
     True
 
+Between two programs, or two tasks of one event loop, ``await progressive.send(photo, "udp://127.0.0.1:9000")`` sends
+and ``async for shown in progressive.receive("udp://0.0.0.0:9000")`` gives pictures as they get better.
+
 Photos are arrays, tensors or pictures of Pillow. What else there is stands in the modules of this package, each of
 which says what it is about.
 """
@@ -26,10 +29,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from loopback.notebook import Shown, Streamed, stream_photo
     from progressive.api import decode, encode, measure
+    from receiver.pictures import ReceivedPicture, receive
+    from sender.sending import Sent, send
 
 __version__ = "0.1.0"
 
-__all__ = ["Shown", "Streamed", "__version__", "decode", "encode", "measure", "stream_photo"]
+__all__ = [
+    "ReceivedPicture",
+    "Sent",
+    "Shown",
+    "Streamed",
+    "__version__",
+    "decode",
+    "encode",
+    "measure",
+    "receive",
+    "send",
+    "stream_photo",
+]
 
 _MODULES = {
     "encode": "progressive.api",
@@ -38,6 +55,10 @@ _MODULES = {
     "stream_photo": "loopback.notebook",
     "Streamed": "loopback.notebook",
     "Shown": "loopback.notebook",
+    "receive": "receiver.pictures",
+    "ReceivedPicture": "receiver.pictures",
+    "send": "sender.sending",
+    "Sent": "sender.sending",
 }
 """Loaded when they are first used: most programs need few of them, and torch takes a second."""
 

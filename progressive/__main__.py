@@ -23,14 +23,14 @@ from progressive.container import (
 )
 from progressive.contexts import context_for
 from progressive.errors import BitstreamError, RunError, UsageError
-from progressive.files import check_writable, read_bytes, write_result
+from progressive.files import check_writable, input_name, output_name, read_bytes, write_result
 from progressive.looks import picture_in, prepared_look
 from progressive.photos import png_bytes, read_photo
 from progressive.registry import CODECS, DEFAULT_CODEC, codec_name, load_codec
 from progressive.semantics.blend import DEFAULT_CONTEXT
 from progressive.semantics.sources import DEFAULT_SOURCE, SOURCES
 from progressive.shell import cli
-from progressive.shell.display import say
+from progressive.shell.display import say, say_beside
 from progressive.shell.options import Look
 from progressive.stream import LayeredStream
 from progressive.transport.keys import write_new_key
@@ -45,13 +45,13 @@ ImportanceSource = Annotated[str, typer.Option("--importance", metavar="NAME", h
 ClassifierWeights = Annotated[Path | None, typer.Option(metavar="FILE", help="Of a SqueezeNet 1.1.")]
 CodecName = Annotated[str, typer.Option("--codec", metavar="NAME", help="One that `codecs` lists.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-ProgFile = Annotated[Path, typer.Argument(metavar="IN.prog")]
+ProgFile = Annotated[Path, typer.Argument(metavar="IN.prog", help="Or - for standard input.")]
 
 
 @app.command()
 def encode(
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO")],
-    output: Annotated[Path, typer.Argument(metavar="OUT.prog")],
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="Or - for standard input.")],
+    output: Annotated[Path, typer.Argument(metavar="OUT.prog", help="Or - for standard output.")],
     codec: CodecName = DEFAULT_CODEC,
     size: Size = None,
     bpp: Annotated[float | None, typer.Option(metavar="X", help="Bits a pixel, the whole file counted.")] = None,
@@ -67,14 +67,15 @@ def encode(
     coder = load_codec(codec)
     context = context_for(coder, context)
     check_writable(output)
-    pixels = read_photo(photo, tell=lambda line: say(f"{photo}: {line}"))
+    tell = say_beside(output)
+    pixels = read_photo(photo, tell=lambda line: tell(f"{input_name(photo)}: {line}"))
     area = pixels.shape[0] * pixels.shape[1]
     limit = int(bpp * area / 8) if bpp is not None else size
     stream = coded_within(coder, pixels, limit, context=context)
     write_result(output, stream_to_bytes(stream))
     written = file_size(stream)
-    say(
-        f"{output}: {pixels.shape[1]}x{pixels.shape[0]}, {_segments(len(stream.segments))}, "
+    tell(
+        f"{output_name(output)}: {pixels.shape[1]}x{pixels.shape[0]}, {_segments(len(stream.segments))}, "
         f"{_rate(written, area)} by {codec}{f' for {context}' if context else ''}"
     )
 
@@ -82,7 +83,7 @@ def encode(
 @app.command()
 def decode(
     file: ProgFile,
-    output: Annotated[Path, typer.Argument(metavar="OUT.png")],
+    output: Annotated[Path, typer.Argument(metavar="OUT.png", help="Or - for standard output.")],
     size: Size = None,
     look: Look = FAITHFUL,
 ) -> None:
@@ -96,11 +97,11 @@ def decode(
     refused = decoder.push_all(contents.segments).damaged
     status = decoder.status
     if (contents.damaged or refused) and not status.decoded:
-        raise RunError(f"{file} is damaged and nothing of it can be shown")
+        raise RunError(f"{input_name(file)} is damaged and nothing of it can be shown")
     write_result(output, png_bytes(picture_in(decoder, look)))
     size_in_words = f"{contents.header.width}x{contents.header.height}"
     facts = (size_in_words, _how_much(contents, status.decoded), status.gaps_in_words())
-    say(f"{output}: {', '.join(filter(None, facts))}")
+    say_beside(output)(f"{output_name(output)}: {', '.join(filter(None, facts))}")
 
 
 @app.command()
@@ -347,7 +348,7 @@ def _contents(file: Path, data: bytes) -> FileContents:
     try:
         return read_stream(data)
     except BitstreamError as error:
-        raise BitstreamError(f"{file}: {error}") from error
+        raise BitstreamError(f"{input_name(file)}: {error}") from error
 
 
 def _decoder(contents: FileContents) -> ProgressiveDecoder:

@@ -29,6 +29,8 @@ from progressive.transport.access import Access
 from progressive.transport.schemes import usual_silence_s
 from progressive.units import parse_size, parse_time
 
+FRAMES = "Frames for another program"
+
 app = typer.Typer(add_completion=False)
 
 
@@ -106,6 +108,28 @@ def receive(
             show_default="127.0.0.1:8080, if given alone",
         ),
     ] = None,
+    frames_to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write every picture, as it comes, to a named pipe, a file, or - for standard output, where nothing "
+            "else goes then.",
+            rich_help_panel=FRAMES,
+        ),
+    ] = None,
+    frame_format: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="rawvideo, RGB of 24 bits, or png, file after file.", rich_help_panel=FRAMES),
+    ] = "rawvideo",
+    frame_size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WxH",
+            help="Pictures of another size are fitted into it.",
+            show_default="of rawvideo that of the first picture",
+            rich_help_panel=FRAMES,
+        ),
+    ] = None,
     log: Log = None,
     metrics: Metrics = None,
     _settings: SettingsFile = None,
@@ -114,6 +138,7 @@ def receive(
 ) -> None:
     """Receives photos and shows them as they come, coarse first, then ever better."""
     from progressive.looks import wanted_looks
+    from receiver.frame_pipe import with_frames
     from receiver.run import ReceiverOptions
     from receiver.run import receive as receive_photos
     from receiver.settings import ReceiverSettings
@@ -149,6 +174,7 @@ def receive(
         logged(make_display(as_json=as_json, quiet=quiet), log) as display,
         counted(display, metrics, "receiver.counters:ReceiverCounters") as display,
         viewed(display, view, "receiver") as display,
+        with_frames(display, frames_to, frame_format, frame_size) as display,
     ):
         receive_photos(options, display)
 

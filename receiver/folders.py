@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from progressive.output.folder import OutputFolder
+from progressive.output.no_folder import NoFolder
 from progressive.output.stream_folders import StreamFolders
 
 NameOfPhoto = Callable[[], str]
@@ -50,6 +51,19 @@ class FoldersOfRun:
         self._first.remove_if_empty()
 
 
+class NoFolders:
+    """Of a run that hands over its pictures."""
+
+    def new(self, name: NameOfPhoto) -> OutputFolder:
+        return NoFolder()
+
+    def taken_back(self) -> None:
+        """There was none."""
+
+    def remove_if_empty(self) -> None:
+        """There is none."""
+
+
 class FoldersOfStreams:
     """The photos of all who send, each in a folder of its own; see `StreamFolders`."""
 
@@ -65,3 +79,10 @@ class FoldersOfStreams:
 
     def remove_if_empty(self) -> None:
         self._folders.remove_if_empty()
+
+
+def folders_for(output: Path | None, *, stays: bool, keep: int | None) -> Folders:
+    """The folders of a run, in `output` if that is given; raises UsageError if writing there is impossible."""
+    if output is None:
+        return NoFolders()
+    return FoldersOfStreams(output, keep) if stays else FoldersOfRun(output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from progressive.codec import FAITHFUL, DecoderStatus, Photo
@@ -34,10 +34,11 @@ class PictureShown:
 
     Fields:
         name: of the photo.
-        path: of the picture's file.
+        path: of the picture's file, if the run writes files.
         refinement: what it took to show it, and its quality.
         status: how far the decoder was.
         took_s: how long it took to make, in seconds.
+        picture: uint8 [H, W, 3].
     """
 
     name: str
@@ -45,6 +46,7 @@ class PictureShown:
     refinement: Refinement
     status: DecoderStatus
     took_s: float
+    picture: Photo | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +218,11 @@ class Reception:
     def _show(self, refinement: Refinement) -> None:
         refiner = self.refiner
         if refiner.path is not None:
-            self._display.observe(PictureShown(self.name, refiner.path, refinement, refiner.status, refiner.took_s))
+            self._display.observe(
+                PictureShown(
+                    self.name, refiner.path, refinement, refiner.status, refiner.took_s, picture=refiner.picture
+                )
+            )
         self._view.show_picture(refinement, self.refiner.status, self.figures(), self._share)
 
     def _show_looks(self, looks: list[tuple[str, Path]]) -> None:

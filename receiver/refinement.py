@@ -38,6 +38,7 @@ class Refiner:
         status: how far the decoder was when it was made.
         path: of its file; None before the first.
         expectation: what the sender expects of pictures; None until it has said so; may be set from another thread.
+        picture: the one that it is of, uint8 [H, W, 3]; None before the first.
         took_s: how long it took to decode, measure and store, in seconds.
         stopped: nothing more is decoded, and what is being decoded is not shown; may be set from another thread.
     """
@@ -68,6 +69,7 @@ class Refiner:
         self.latest: Refinement | None = None
         self.status: DecoderStatus = decoder.status
         self.path: Path | None = None
+        self.picture: Photo | None = None
         self.took_s = 0.0
         self.expectation: Expectation | None = None
         self.stopped = False
@@ -98,7 +100,7 @@ class Refiner:
         path = self.folder.add_refinement(picture, refinement)
         if path is None:
             return None
-        self.latest, self.status, self.path = refinement, status, path
+        self.latest, self.status, self.path, self.picture = refinement, status, path, picture
         self.took_s = time.perf_counter() - begun_s
         return self.latest
 

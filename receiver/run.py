@@ -11,7 +11,7 @@ from progressive.errors import BitstreamError, ProgressiveError, RunError, Usage
 from progressive.looks import prepared_look
 from progressive.photos import read_photo
 from progressive.registry import DEFAULT_CODEC, load_codec
-from progressive.runtime.background import Background
+from progressive.runtime.background import Background, in_background
 from progressive.shell.display import Display
 from progressive.suggestions import use_one_of
 from progressive.transport.access import Access
@@ -29,7 +29,7 @@ from receiver.events import (
     StreamEnded,
     StreamStarted,
 )
-from receiver.folders import Folders, FoldersOfRun, FoldersOfStreams
+from receiver.folders import Folders, folders_for
 from receiver.reception import Reception
 from receiver.refinement import warm_up_metrics
 from receiver.session import AFTER_STALL_S, STALL_S, ReceiverSession
@@ -51,6 +51,7 @@ class ReceiverOptions:
         address: to listen at or to join, as `progressive.transport.schemes` has them.
         settings: of the session.
         output: folder for the first photo; each further one gets a folder in it, and the first too in a run that stays.
+            None writes nothing.
         reference: file of the original of the first photo; None measures nothing.
         device: "cpu", "cuda", or "auto" for CUDA where there is one.
         timeout_s: how long to wait for the first stream, in seconds; None waits for ever.
@@ -63,7 +64,7 @@ class ReceiverOptions:
 
     address: str
     settings: ReceiverSettings
-    output: Path = Path("out")
+    output: Path | None = Path("out")
     reference: Path | None = None
     device: str = "auto"
     timeout_s: float | None = None
@@ -88,7 +89,7 @@ class ReceiverOptions:
         inner = self.settings.inner_parity
         words = {
             "from": self.address,
-            "output": str(self.output),
+            "output": str(self.output or "none"),
             "reference": str(self.reference or "none"),
             "device": device,
             "look": self.looks[0],
@@ -103,7 +104,7 @@ class ReceiverOptions:
         """Every setting as a JSON value."""
         return {
             "from": self.address,
-            "output": str(self.output),
+            "output": None if self.output is None else str(self.output),
             "reference": None if self.reference is None else str(self.reference),
             "device": self.device,
             "look": self.looks[0],
@@ -119,24 +120,28 @@ def receive(options: ReceiverOptions, display: Display) -> None:
     Raises UsageError before listening; RunError, with the best pictures kept, if nothing came, the sender fell silent,
     or a base is missing, which a run that stays only says.
     """
+    checked = _checked(options, display)
+    with display:
+        asyncio.run(_receive(options, display, *checked))
+
+
+async def receive_photos(options: ReceiverOptions, display: Display) -> None:
+    """As `receive`, in a running event loop; to stop it before its time, cancel it: what came is kept."""
+    await _receive(options, display, *_checked(options, display))
+
+
+def _checked(options: ReceiverOptions, display: Display) -> tuple[Envelope, Photo | None]:
+    """What packets are opened with, and the original; raises UsageError for what is wrong before listening."""
     scheme_of(options.address, options.access)
     envelope = options.access.envelope()
-    original = None if options.reference is None else read_photo(options.reference, tell=display.note)
-    with display:
-        asyncio.run(_receive(envelope, options, original, display))
+    return envelope, None if options.reference is None else read_photo(options.reference, tell=display.note)
 
 
-async def _receive(envelope: Envelope, options: ReceiverOptions, original: Photo | None, display: Display) -> None:
+async def _receive(options: ReceiverOptions, display: Display, envelope: Envelope, original: Photo | None) -> None:
     transport = await open_receiver(options.address, options.access, display.note)
     try:
-        folders: Folders = (
-            FoldersOfStreams(options.output, options.keep) if options.stays else FoldersOfRun(options.output)
-        )
-        device = resolve_device(options.device)
-        for look in options.looks:
-            prepared_look(load_codec(DEFAULT_CODEC), look)
-        if original is not None:
-            warm_up_metrics()
+        folders = folders_for(options.output, stays=options.stays, keep=options.keep)
+        device = await in_background(_ready, options, measuring=original is not None)
         display.settings(options.in_words(device))
         display.note(transport.place)
         try:
@@ -149,6 +154,16 @@ async def _receive(envelope: Envelope, options: ReceiverOptions, original: Photo
             display.note(transport.dropped_in_words)
         transport.close()
         await transport.wait_closed()
+
+
+def _ready(options: ReceiverOptions, *, measuring: bool) -> str:
+    """The device, once all is loaded that takes long; raises UsageError if there is no such device."""
+    device = resolve_device(options.device)
+    for look in options.looks:
+        prepared_look(load_codec(DEFAULT_CODEC), look)
+    if measuring:
+        warm_up_metrics()
+    return device
 
 
 def resolve_device(device: str) -> str:
@@ -203,6 +218,7 @@ class _Run:
             try:
                 await drive(self._session, self._transport, self._on_event)
             finally:
+                self._wait_at_most(None)
                 self._transport.close()
                 self._end()
         except asyncio.CancelledError:

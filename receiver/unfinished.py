@@ -68,4 +68,7 @@ class Unfinished:
             self._receptions[task].cut()
         await asyncio.wait([newest], timeout=LAST_PICTURE_S)
         self._receptions[newest].cut()
-        await asyncio.wait(tasks, timeout=WRITE_S)
+        _, late = await asyncio.wait(tasks, timeout=WRITE_S)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)

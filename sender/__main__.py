@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -75,7 +77,8 @@ def send(
         str | None,
         typer.Argument(
             metavar="SOURCE",
-            help="Photo, folder, glob, video file, or camera (/dev/video0, rtsp://..); a sample photo if left out.",
+            help="Photo, - for one on standard input, folder, glob, video file, or camera (/dev/video0, rtsp://..); "
+            "a sample photo if left out.",
             show_default=False,
         ),
     ] = None,
@@ -354,11 +357,16 @@ def send(
 
 def _run(options: SenderOptions, display: Display, view: str | None) -> None:
     if options.to:
-        run_for(options)(options, display)
+        with display:
+            asyncio.run(_awaited(run_for(options)(options, display)))
     else:
         from loopback.local import stream_locally
 
         stream_locally(options, display, view=view)
+
+
+async def _awaited(run: Awaitable[None]) -> None:
+    await run
 
 
 def _seconds_apart(every: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from importlib import import_module
 
 from progressive.errors import UsageError
@@ -12,13 +12,13 @@ from progressive.transport.schemes import scheme_of
 from progressive.wire.protection import DESIGN_LOSS
 from sender.options import SenderOptions
 
-Run = Callable[[SenderOptions, Display], None]
+Run = Callable[[SenderOptions, Display], Awaitable[None]]
 
 RUNS = {
-    "udp": "sender.remote:stream_to_receivers",
-    "webrtc": "sender.serving:serve",
-    "mqtt": "sender.publishing:publish",
-    "mqtts": "sender.publishing:publish",
+    "udp": "sender.remote:stream_photos",
+    "webrtc": "sender.serving:serve_photos",
+    "mqtt": "sender.publishing:publish_photos",
+    "mqtts": "sender.publishing:publish_photos",
 }
 """What streams to addresses of a scheme, `module:function` of a `Run`, imported when it is first used."""
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +12,8 @@ from progressive.codec import Photo
 from progressive.errors import UsageError
 from progressive.photos.colours import Tell
 from progressive.stream import MAX_PIXELS
+from sender.frame import Frame, Frames, LiveFrames, TimedFrames
+from sender.handed import Given, HandedFrames, HandedPhoto, open_handed
 from sender.prepare import Source, find_sources
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".ogv", ".3gp")
@@ -21,126 +21,15 @@ VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpe
 ADVICE = "give another copy, or encode it anew"
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One picture of a sequence.
-
-    Fields:
-        name: unique in the sequence.
-        time_s: when it is there, in seconds since the start.
-        read: makes the photo, [H, W, 3]; raises UsageError if it cannot be read.
-    """
-
-    name: str
-    time_s: float
-    read: Callable[[], Photo]
-
-
-class Frames(Protocol):
-    """A sequence: the newest frame wins.
-
-    Fields:
-        passed_over: frames that a newer one replaced before anyone asked for them.
-    """
-
-    passed_over: int
-
-    @property
-    def damage(self) -> str:
-        """What of the source could not be decoded so far, in a line; empty if there is no such thing."""
-        ...
-
-    def next(self, now_s: float) -> Frame | None:
-        """The newest frame that is there at `now_s`; if it was handed out already the one after, which may be yet to
-        come; None after the last."""
-        ...
-
-    def close(self) -> None:
-        """Gives up: a `next` that another thread waits for returns, later ones return None. May be called twice."""
-        ...
-
-
-class TimedFrames:
-    """Frames whose times are known beforehand, in the order of time."""
-
-    def __init__(self, frames: Iterable[Frame], damage: Callable[[], str] = str) -> None:
-        self.passed_over = 0
-        self._frames, self._damage = iter(frames), damage
-        self._coming = next(self._frames, None)
-
-    @property
-    def damage(self) -> str:
-        return self._damage()
-
-    def next(self, now_s: float) -> Frame | None:
-        newest, self._coming = self._coming, next(self._frames, None)
-        while newest is not None and self._coming is not None and self._coming.time_s <= now_s:
-            newest, self._coming = self._coming, next(self._frames, None)
-            self.passed_over += 1
-        return newest
-
-    def close(self) -> None:
-        self._frames, self._coming = iter(()), None
-
-
-class LiveFrames:
-    """Frames of a camera, read in a thread: only the newest is kept."""
-
-    def __init__(self, photos: Iterable[Photo], clock: Callable[[], float], damage: Callable[[], str] = str) -> None:
-        """
-        Args:
-            photos: blocks until the next one is there; raises UsageError if there is none any more for a bad reason.
-            clock: seconds since the start of the sequence, in real time.
-            damage: what could not be decoded.
-        """
-        self.passed_over = 0
-        self._photos, self._clock, self._damage = photos, clock, damage
-        self._changed = threading.Condition()
-        self._newest: Frame | None = None
-        self._count = 0
-        self._over = False
-        self._error: UsageError | None = None
-        threading.Thread(target=self._read, daemon=True).start()
-
-    @property
-    def damage(self) -> str:
-        return self._damage()
-
-    def next(self, now_s: float) -> Frame | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._newest is not None or self._over)
-            newest, self._newest = self._newest, None
-            if newest is None and self._error is not None:
-                raise self._error
-            return newest
-
-    def close(self) -> None:
-        with self._changed:
-            self._over = True
-            self._changed.notify_all()
-
-    def _read(self) -> None:
-        try:
-            for photo in self._photos:
-                with self._changed:
-                    if self._over:
-                        return
-                    self.passed_over += self._newest is not None
-                    self._count += 1
-                    self._newest = Frame(f"{self._count:05d}", self._clock(), lambda photo=photo: photo)  # type: ignore[misc]
-                    self._changed.notify_all()
-        except UsageError as error:
-            self._error = error
-        self.close()
-
-
-def is_sequence(source: str | None, every_s: float | None) -> bool:
+def is_sequence(source: Given, every_s: float | None) -> bool:
     """Whether a source is sent frame after frame rather than photo after photo."""
+    if isinstance(source, HandedPhoto | HandedFrames):
+        return isinstance(source, HandedFrames)
     return every_s is not None or is_video(source) or is_camera(source)
 
 
 def open_frames(
-    source: str | None,
+    source: Given,
     every_s: float | None,
     clock: Callable[[], float],
     tell: Tell | None = None,
@@ -150,7 +39,7 @@ def open_frames(
     """The frames of a sequence.
 
     Args:
-        source: photo, folder or glob; a video file; a camera.
+        source: photo, folder or glob; a video file; a camera; frames that a program hands over.
         every_s: how far photos come apart, in seconds; None for what has times of its own.
         clock: seconds since the start, for a camera.
         tell: takes what a person should know about how photos are read.
@@ -161,9 +50,11 @@ def open_frames(
     """
     if duty_cycle is not None:
         raise UsageError("a duty cycle is kept photo by photo, not in sequences: leave --every or --duty-cycle out")
+    if isinstance(source, HandedFrames):
+        return open_handed(source, clock)
     if source is None:
         raise UsageError("--every is for photos that come one after the other: name a folder, or leave --every out")
-    if not (is_video(source) or is_camera(source)):
+    if isinstance(source, HandedPhoto) or not (is_video(source) or is_camera(source)):
         return photo_frames(find_sources(source, tell), every_s or 0.0)
     if every_s is not None:
         raise UsageError(f"{source} has times of its own: leave --every out")

@@ -8,6 +8,7 @@ from pathlib import Path
 from progressive.codec import FAITHFUL
 from progressive.transport.access import Access
 from progressive.units import format_bandwidth, format_percent, format_size, format_time
+from sender.handed import Given
 from sender.settings import SenderSettings
 
 
@@ -16,7 +17,7 @@ class SenderOptions:
     """A run of the sender.
 
     Fields:
-        source: photo, folder or glob; None for the sample photo.
+        source: photo, folder or glob, or what a program hands over; None for the sample photo.
         codec: name of the codec.
         context: what the picture is for, `classify`, `reconstruct` or `hybrid`; None for a codec that has one order.
         settings: of each stream.
@@ -34,7 +35,7 @@ class SenderOptions:
         looks: of those pictures, where the codec has them; the first is what is measured and kept.
     """
 
-    source: str | None
+    source: Given
     codec: str
     settings: SenderSettings
     context: str | None = None
@@ -63,7 +64,7 @@ class SenderOptions:
         answers = "one way" if not settings.feedback else "repair" if settings.repairs else "no repair"
         audience = "" if settings.serve is None else f", for {format_percent(settings.serve)} of the receivers"
         words = {
-            "source": (self.source or "sample photo")
+            "source": str(self.source or "sample photo")
             + ("" if self.every_s is None else f", a frame every {format_time(self.every_s)}"),
             "codec": self.codec
             + (f", context {self.context}" if self.context else "")
@@ -87,7 +88,8 @@ class SenderOptions:
 
     def in_values(self) -> dict[str, object]:
         """Every setting as a JSON value, in base units."""
-        values = asdict(self) | asdict(self.settings) | {"to": list(self.to), "output": str(self.output)}
+        plain = replace(self, source=None if self.source is None else str(self.source))
+        values = asdict(plain) | asdict(self.settings) | {"to": list(self.to), "output": str(self.output)}
         values["look"] = self.looks[0]
         del values["settings"], values["access"], values["looks"]
         return values

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from progressive.codec import Photo, ProgressiveCodec, encode_for
 from progressive.errors import UsageError
+from progressive.files import is_standard
 from progressive.packing.packed import PackedStream
 from progressive.photos import downscale, find_photos, read_photo, sample_photo
 from progressive.photos.arrays import as_photo
@@ -19,6 +20,7 @@ from progressive.stream import LayeredStream
 from progressive.units import counted, format_bandwidth, format_size, format_time
 from progressive.wire.placement import Placement
 from sender.expectation import Expected
+from sender.handed import Given, HandedFrames, HandedPhoto
 from sender.settings import SenderSettings
 from sender.sizes import SHORTEST_SIDE, Sizes
 
@@ -40,15 +42,18 @@ Encode = Callable[[Photo], PackedStream]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A photo to send: its name, unique in the run, and its file; no file stands for the sample photo."""
+    """A photo to send: its name, unique in the run, and its file; none for the sample photo, or the one at hand."""
 
     name: str
     path: Path | None
     tell: Tell | None = None
     """Takes what a person should know about how it was read."""
+    photo: Photo | None = None
 
     def read(self) -> Photo:
         """The photo, [H, W, 3]; raises UsageError if it cannot be read."""
+        if self.photo is not None:
+            return self.photo
         return sample_photo(self.name) if self.path is None else read_photo(self.path, tell=self.tell)
 
 
@@ -87,15 +92,19 @@ class PreparedPhoto:
         return self.note or f"{self.name}: {header.width}x{header.height}, {counted(len(segments), 'segment')}, {size}"
 
 
-def find_sources(source: str | None, tell: Tell | None = None) -> list[Source]:
-    """The photos that a file name, a folder or a glob stands for; raises UsageError if there is none.
+def find_sources(source: Given, tell: Tell | None = None) -> list[Source]:
+    """The photos that a file name, a folder or a glob stands for, or the one at hand; UsageError if there is none.
 
     `tell` takes what a person should know about how they are read, each line once.
     """
     if source is None:
         return [Source(SAMPLE, None)]
+    if isinstance(source, HandedPhoto):
+        return [Source(source.name, None, photo=source.photo)]
+    if isinstance(source, HandedFrames):
+        raise UsageError("frames are sent as a sequence: hand over a single photo")
     paths = find_photos(source)
-    names = _unique_names(path.stem for path in paths)
+    names = _unique_names("photo" if is_standard(path) else path.stem for path in paths)
     tell = tell and once(tell)
     return [Source(name, path, tell) for name, path in zip(names, paths, strict=True)]
 

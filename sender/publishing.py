@@ -51,15 +51,8 @@ def publish(options: SenderOptions, display: Display) -> None:
     Raises UsageError before anything is published, RunError if the broker refuses us later, or at the end if a photo
     could not be read.
     """
-    _check(options)
-    address = parse_mqtt_url(options.to[0])
-    settings = options.settings
-    settings = replace(settings, headers="long")  # what a broker keeps is understood by itself
-    if settings.feedback and settings.serve is None:
-        settings = replace(settings, serve=SERVED_SHARE)
-    options = replace(options, settings=settings)
     with display:
-        asyncio.run(_publish(address, options, display))
+        asyncio.run(publish_photos(options, display))
 
 
 def _check(options: SenderOptions) -> None:
@@ -74,8 +67,15 @@ def _check(options: SenderOptions) -> None:
     options.access.envelope()  # tells of an unreadable key before anything starts
 
 
-async def _publish(address: MqttAddress, options: SenderOptions, display: Display) -> None:
-    codec, options = settled(options)
+async def publish_photos(options: SenderOptions, display: Display) -> None:
+    """As `publish`, in a running event loop; to stop it before its time, cancel it: receivers are told."""
+    _check(options)
+    address = parse_mqtt_url(options.to[0])
+    settings = replace(options.settings, headers="long")  # what a broker keeps is understood by itself
+    if settings.feedback and settings.serve is None:
+        settings = replace(settings, serve=SERVED_SHARE)
+    options = replace(options, settings=settings)
+    codec, options = await in_background(settled, options)
     photos = Photos(find_sources(options.source, display.note), options, codec, display)
     async with _connected(address, options, display) as transport:
         display.settings(options.in_words())

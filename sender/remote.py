@@ -78,14 +78,15 @@ def stream_to_receivers(options: SenderOptions, display: Display) -> None:
     Raises UsageError before anything is sent, RunError once all is sent if a photo could not be read, or a receiver
     never answered or fell silent although answers were expected.
     """
+    with display:
+        asyncio.run(stream_photos(options, display))
+
+
+async def stream_photos(options: SenderOptions, display: Display) -> None:
+    """As `stream_to_receivers`, in a running event loop; it may be cancelled at any time."""
     addresses = [parse_udp_url(url) for url in options.to]
     options.access.envelope()  # tells of an unreadable key before anything starts
-    with display:
-        asyncio.run(_stream(addresses, options, display))
-
-
-async def _stream(addresses: Sequence[UdpAddress], options: SenderOptions, display: Display) -> None:
-    codec, options = settled(options)
+    codec, options = await in_background(settled, options)
     if is_sequence(options.source, options.every_s):
         await _stream_frames(addresses, options, codec, display)
     else:

@@ -71,7 +71,7 @@ async def serve_photos(options: SenderOptions, display: Display) -> None:
     """As `serve`, in a running event loop; to stop it before its time, cancel it: receivers are told."""
     _check(options)
     options = replace(options, settings=replace(options.settings, headers="long"))
-    codec, options = settled(options)
+    codec, options = await in_background(settled, options)
     photos = Photos(find_sources(options.source, display.note), options, codec, display)
     course = Course(photos)
     settings = options.settings

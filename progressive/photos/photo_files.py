@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from progressive.codec import Photo
 from progressive.errors import UsageError
-from progressive.files import reason, write_atomically
+from progressive.files import as_file, input_name, is_standard, reason, write_atomically
 from progressive.photos.arrays import as_photo
 from progressive.photos.colours import Tell
 from progressive.photos.deep_tiff import open_deep_tiff
@@ -39,8 +39,12 @@ _ROUNDING = 1e-6
 """Pixels that a side may miss a whole number by because a factor was rounded."""
 
 
+MAX_PHOTO_BYTES = 8 * MAX_PIXELS
+"""Largest photo that is taken from standard input: as large as one of 16 bits, with alpha, not compressed."""
+
+
 def read_photo(path: Path | str, *, tell: Tell | None = None) -> Photo:
-    """The photo in a file, [H, W, 3].
+    """The photo in a file, or for `-` on standard input, [H, W, 3].
 
     EXIF rotation is honoured, colours become sRGB whatever the file says they are, transparency is laid over white,
     16-bit samples are scaled to 8, grey, palette and CMYK become RGB, and of an animation the first frame is taken.
@@ -49,31 +53,36 @@ def read_photo(path: Path | str, *, tell: Tell | None = None) -> Photo:
     Raises UsageError if the file is missing, damaged, no photo, of samples that cannot be read right, or beyond the
     limits on pixels and sides, which are checked before any pixel is decoded.
     """
+    with as_file(path, limit=MAX_PHOTO_BYTES) as file:
+        return _read(file, input_name(path), tell)
+
+
+def _read(path: Path, name: str, tell: Tell | None) -> Photo:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with _open(path, tell or silent) as image:
+            with _open(path, name, tell or silent) as image:
                 return to_photo(image, path=path, tell=tell)
     except UsageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise UsageError(f"cannot read {path}: it has more than {MAX_PIXELS // 10**6} megapixels") from error
+        raise UsageError(f"cannot read {name}: it has more than {MAX_PIXELS // 10**6} megapixels") from error
     except UnidentifiedImageError as error:
-        raise UsageError(f"cannot read {path}: not a photo in any of {', '.join(FORMATS)}") from error
+        raise UsageError(f"cannot read {name}: not a photo in any of {', '.join(FORMATS)}") from error
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {reason(error)}") from error
+        raise UsageError(f"cannot read {name}: {reason(error)}") from error
     except Exception as error:  # on damaged files Pillow's decoders raise whatever their parsers stumble over
-        raise UsageError(f"cannot read {path}: {error or type(error).__name__}") from error
+        raise UsageError(f"cannot read {name}: {error or type(error).__name__}") from error
 
 
 def find_photos(source: str) -> list[Path]:
-    """The photos that a file name, a folder or a glob stands for, in natural order: `2.png` before `10.png`.
+    """The photos that a file name, `-`, a folder or a glob stands for, in natural order: `2.png` before `10.png`.
 
     Raises UsageError if there is none.
     """
     path = Path(source)
-    if path.is_file():
+    if is_standard(path) or path.is_file():
         return [path]
     try:
         candidates = _visible(path) if path.is_dir() else [Path(p) for p in glob.glob(source, recursive=True)]
@@ -130,45 +139,45 @@ def _formats() -> list[str]:
     return [name for name in FORMATS if name in Image.OPEN]
 
 
-def _check_size(path: Path | str, size: tuple[int, int]) -> None:
+def _check_size(name: str, size: tuple[int, int]) -> None:
     width, height = size
     if width * height > MAX_PIXELS:
         raise UsageError(
-            f"cannot read {path}: {width}x{height} is more than {MAX_PIXELS // 10**6} megapixels, downscale it first"
+            f"cannot read {name}: {width}x{height} is more than {MAX_PIXELS // 10**6} megapixels, downscale it first"
         )
     if max(size) > MAX_SIDE:
         raise UsageError(
-            f"cannot read {path}: {width}x{height} has a side beyond {MAX_SIDE} pixels, downscale it first"
+            f"cannot read {name}: {width}x{height} has a side beyond {MAX_SIDE} pixels, downscale it first"
         )
 
 
-def _open(path: Path | str, tell: Tell) -> Image.Image:
+def _open(path: Path, name: str, tell: Tell) -> Image.Image:
     """The picture as it lies in the file, decoded, its size checked before."""
 
     def check_size(size: tuple[int, int]) -> None:
-        _check_size(path, size)
+        _check_size(name, size)
 
     if (deep := open_deep_tiff(path, check_size)) is not None:
         return deep
     try:
-        return _decoded(path, path)
+        return _decoded(name, path)
     except ValueError:  # perhaps for text or a profile beside the picture that is beyond Pillow's limits
-        with Path(path).open("rb") as file:
+        with path.open("rb") as file:
             if file.read(len(SIGNATURE)) != SIGNATURE:
                 raise
             leaner = [without_text(file), picture_only(file)]
     try:
-        return _decoded(path, leaner[0])
+        return _decoded(name, leaner[0])
     except ValueError:
-        image = _decoded(path, leaner[1])
+        image = _decoded(name, leaner[1])
         tell("what is said beside a picture is too long or damaged, its colours are taken as sRGB")
         return image
 
 
-def _decoded(path: Path | str, file: Path | str | io.BytesIO) -> Image.Image:
+def _decoded(name: str, file: Path | str | io.BytesIO) -> Image.Image:
     image = Image.open(file, formats=_formats())
     try:
-        _check_size(path, image.size)
+        _check_size(name, image.size)
         image.load()
     except BaseException:
         image.close()

@@ -10,9 +10,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from progressive.files import is_standard
 from progressive.shell.qr_code import qr_code
 
 if TYPE_CHECKING:
@@ -51,6 +53,18 @@ def say(text: str) -> None:
     """A line on standard output."""
     sys.stdout.write(f"{printable(text)}\n")
     sys.stdout.flush()
+
+
+def say_beside(output: Path) -> Callable[[str], None]:
+    """`say`, or where the output itself goes to standard output, the same on standard error."""
+    if not is_standard(output):
+        return say
+    return say_on_standard_error
+
+
+def say_on_standard_error(text: str) -> None:
+    sys.stderr.write(f"{printable(text)}\n")
+    sys.stderr.flush()
 
 
 def once(tell: Callable[[str], None]) -> Callable[[str], None]:

@@ -397,7 +397,7 @@ async def test_a_photo_that_is_being_finished_is_written_although_the_run_is_sto
     monkeypatch.setattr(Reception, "drain", drain_slowly)
     display = Recorder()
     receiver_options = ReceiverOptions("udp://127.0.0.1:0", ReceiverSettings(), tmp_path / "out", device="cpu")
-    receiving = asyncio.create_task(run._receive(receiver_options.access.envelope(), receiver_options, None, display))
+    receiving = asyncio.create_task(run.receive_photos(receiver_options, display))
     address = await asyncio.wrap_future(display.address)
     sending = asyncio.create_task(
         asyncio.to_thread(stream_to_receivers, options(photos / "1.png", address), Recorder())

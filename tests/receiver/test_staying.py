@@ -133,7 +133,7 @@ class Receiver:
         self.display, self.output = Recorder(), output
         settings = replace(STAYS, silence_s=silence_s)
         options = ReceiverOptions("udp://127.0.0.1:0", settings, output, device="cpu", keep=keep)
-        self.task = asyncio.create_task(run._receive(options.access.envelope(), options, None, self.display))
+        self.task = asyncio.create_task(run.receive_photos(options, self.display))
 
     async def closing(self) -> str:
         async with asyncio.timeout(20):

@@ -176,8 +176,8 @@ def test_a_receiver_without_the_key_is_one_line_on_both_sides(photos: Path, tmp_
         ("mqtt://nowhere.invalid/t", {}, "'nowhere.invalid' is not a known host"),
     ],
 )
-def test_a_wrong_call_is_refused(photos: Path, url: str, changes: dict[str, object], says: str) -> None:
+async def test_a_wrong_call_is_refused(photos: Path, url: str, changes: dict[str, object], says: str) -> None:
     fields = {"settings": SenderSettings(1e5), "to": (url,)} | changes
     options = SenderOptions(str(photos), "thumbnails", **fields)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=says):
-        run_for(options)(options, QuietDisplay())
+        await run_for(options)(options, QuietDisplay())
