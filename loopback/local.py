@@ -77,7 +77,12 @@ def _stream_locally(options: SenderOptions, display: Display, channel: LinkSetti
         for number, source in enumerate(sources):
             try:
                 prepared = prepare(
-                    source, codec, options.settings, full_size=options.full_size, context=options.context
+                    source,
+                    codec,
+                    options.settings,
+                    full_size=options.full_size,
+                    context=options.context,
+                    with_metadata=options.with_metadata,
                 )
                 folder = OutputFolder(options.output / source.name if several else options.output)
                 if number == 0:
@@ -133,6 +138,7 @@ def _stream_frames(
         options.settings,
         full_size=options.full_size,
         context=options.context,
+        with_metadata=options.with_metadata,
         clock=elapsed_s,
         wait_until=wait_until,
     )

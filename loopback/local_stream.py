@@ -24,7 +24,7 @@ from progressive.transport.drive import drive
 from progressive.transport.memory import memory_pair
 from progressive.units import format_bandwidth
 from receiver.canvases import Canvases
-from receiver.events import QualityTold, ReceiverEvent, SegmentReceived, StreamStarted
+from receiver.events import AboutTold, QualityTold, ReceiverEvent, SegmentReceived, StreamStarted
 from receiver.reception import Reception
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
@@ -33,7 +33,7 @@ from sender.events import PacketSent, SenderEvent
 from sender.options import SenderOptions
 from sender.prepare import PreparedPhoto
 from sender.session import SenderSession
-from sender.telling import tell_at_once, telling
+from sender.telling import tell_about, tell_at_once, telling
 
 Clock = Callable[[], float]
 
@@ -149,6 +149,8 @@ class LocalStream:
                     one_of_several=self._one_of_several,
                     worker=self._worker,
                 )
+            case AboutTold() if self._reception is not None:
+                self._reception.describe(event.about)
             case QualityTold() if self._reception is not None:
                 self._reception.expect(event.expectation)
             case SegmentReceived() if self._reception is not None:
@@ -216,6 +218,7 @@ def completed(stream: LocalStream) -> Iterator[None]:
 
 def run_on_virtual_clock(stream: LocalStream, links: Links, clock: VirtualClock) -> None:
     busy_until_s = -inf
+    tell_about(stream.prepared, stream.sender)
     tell_at_once(stream.prepared, stream.sender)
 
     def on_event(now: float, session: Session, event: object) -> None:

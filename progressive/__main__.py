@@ -17,6 +17,7 @@ from progressive.container import (
     MAX_FILE_BYTES,
     RECORD_OVERHEAD,
     FileContents,
+    about_size,
     file_size,
     read_stream,
     stream_to_bytes,
@@ -26,6 +27,7 @@ from progressive.errors import BitstreamError, RunError, UsageError
 from progressive.files import check_writable, input_name, output_name, read_bytes, write_result
 from progressive.looks import picture_in, prepared_look
 from progressive.photos import png_bytes, read_photo
+from progressive.photos.exif import about_photo
 from progressive.registry import CODECS, DEFAULT_CODEC, codec_name, load_codec
 from progressive.semantics.blend import DEFAULT_CONTEXT
 from progressive.semantics.sources import DEFAULT_SOURCE, SOURCES
@@ -58,6 +60,9 @@ def encode(
     context: Annotated[
         str | None, typer.Option(metavar="NAME", help="What for: reconstruct (default of rmpgc), classify or hybrid.")
     ] = None,
+    with_metadata: Annotated[
+        bool, typer.Option("--with-metadata", help="Keep the file's name, and time and place of its EXIF.")
+    ] = False,
 ) -> None:
     """Code a photo into a file, of at most --bytes or --bpp if given."""
     if size is not None and bpp is not None:
@@ -71,9 +76,12 @@ def encode(
     pixels = read_photo(photo, tell=lambda line: tell(f"{input_name(photo)}: {line}"))
     area = pixels.shape[0] * pixels.shape[1]
     limit = int(bpp * area / 8) if bpp is not None else size
-    stream = coded_within(coder, pixels, limit, context=context)
-    write_result(output, stream_to_bytes(stream))
-    written = file_size(stream)
+    about = about_photo(photo) if with_metadata else None
+    room = None if limit is None else limit - about_size(about)
+    stream = coded_within(coder, pixels, room, context=context)
+    data = stream_to_bytes(stream, about)
+    write_result(output, data)
+    written = len(data)
     tell(
         f"{output_name(output)}: {pixels.shape[1]}x{pixels.shape[0]}, {_segments(len(stream.segments))}, "
         f"{_rate(written, area)} by {codec}{f' for {context}' if context else ''}"
@@ -117,6 +125,7 @@ def info(file: ProgFile) -> None:
         ("size", f"{header.width}x{header.height}"),
         ("file", _rate(len(data), header.width * header.height)),
         ("segments", _how_much(contents, len(contents.segments))),
+        *((("photo", contents.about.in_words()),) if not contents.about.is_empty else ()),
     ):
         table.add_row(name, value)
     console = Console()

@@ -20,18 +20,22 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import google_crc32c
 
-from progressive.errors import BitstreamError, UsageError
+from progressive.errors import BitstreamError, UsageError, WireError
 from progressive.files import write_atomically
 from progressive.stream import MAX_PIXELS, LayeredStream, Segment, StreamHeader
+from progressive.wire.about import About
 
 MAGIC = b"\x8fPRG"
 VERSION = 1
 SYNC = b"\xb5\x4c"
+
+ABOUT_MARK = b"\x8fabout\r\n"
+"""What the payload of a record begins with that says something of the photo, in the place of a segment."""
 
 MAX_FILE_BYTES = 4 * MAX_PIXELS
 """Largest file that is read into memory: no photo needs more than an uncompressed one of the largest size."""
@@ -57,22 +61,33 @@ class FileContents:
         segments: id and payload of each intact segment, in the file's order, each id once.
         missing: how many of the stream's segments are not among them.
         damaged: number of stretches that hold no record; a record cut by the end of the file is not one.
+        about: what the file says of the photo.
     """
 
     header: StreamHeader
     segments: tuple[tuple[int, bytes], ...]
     missing: int
     damaged: int
+    about: About = field(default_factory=About)
 
     @property
     def complete(self) -> bool:
         return self.missing == 0
 
 
-def stream_to_bytes(stream: LayeredStream) -> bytes:
-    """The content of the stream's file; raises UsageError for a segment that no record can hold."""
+def stream_to_bytes(stream: LayeredStream, about: About | None = None) -> bytes:
+    """The content of the stream's file, with what is said of the photo behind the first segment; raises UsageError for
+    a segment that no record can hold."""
     head = _head_to_bytes(stream.header)
-    return head + b"".join(_record_to_bytes(segment, seed=_seed(head)) for segment in stream.segments)
+    records = [_record_to_bytes(segment, seed=_seed(head)) for segment in stream.segments]
+    if records and about is not None:
+        records.insert(1, _record_to_bytes(_about_segment(stream.segments[0].id, about), seed=_seed(head)))
+    return head + b"".join(records)
+
+
+def about_size(about: About | None) -> int:
+    """Bytes that what is said of a photo takes in its file."""
+    return 0 if about is None else _record_size(_about_segment(1, about))
 
 
 def write_stream(path: Path | str, stream: LayeredStream) -> None:
@@ -87,14 +102,17 @@ def read_stream(data: bytes) -> FileContents:
     """
     header, start = _read_head(data)
     segments: dict[int, bytes] = {}
-    damaged, end_of_last = 0, start
+    damaged, end_of_last, about = 0, start, About()
     for position, segment_id, payload in _intact_records(data, start):
         damaged += position > end_of_last
         end_of_last = position + RECORD_OVERHEAD + len(payload)
-        segments.setdefault(segment_id, payload)
+        if payload.startswith(ABOUT_MARK):
+            about = _about(payload)
+        else:
+            segments.setdefault(segment_id, payload)
     damaged += not _is_cut_record(data, end_of_last)
     missing = max(0, header.segment_count - len(segments))
-    return FileContents(header, tuple(segments.items()), missing, damaged)
+    return FileContents(header, tuple(segments.items()), missing, damaged, about)
 
 
 def file_size(stream: LayeredStream) -> int:
@@ -125,6 +143,18 @@ def cut(stream: LayeredStream, size_bytes: int) -> LayeredStream:
             kept.append(segment)
             ids.add(segment.id)
     return stream.keep(kept)
+
+
+def _about_segment(segment_id: int, about: About) -> Segment:
+    """In the place of a segment that has come already: readers that do not know it pass over it."""
+    return Segment(segment_id, 0, (), ABOUT_MARK + about.to_bytes())
+
+
+def _about(payload: bytes) -> About:
+    try:
+        return About.from_bytes(payload[len(ABOUT_MARK) :])
+    except WireError:
+        return About()
 
 
 def _head_size(header: StreamHeader) -> int:

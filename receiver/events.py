@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from progressive.stream import StreamHeader
+from progressive.wire.about import About
 from progressive.wire.expected_quality import Expectation
 from progressive.wire.packet import Kind, Packet
 from progressive.wire.placement import Placement
@@ -58,6 +59,14 @@ class QualityTold:
 
     stream_id: int
     expectation: Expectation
+
+
+@dataclass(frozen=True, slots=True)
+class AboutTold:
+    """The sender of a started stream said what its photo is called, when and where it was taken, once a stream."""
+
+    stream_id: int
+    about: About
 
 
 PacketKind = Literal["source", "parity", "stripes", "control"]
@@ -140,6 +149,7 @@ class CannotOpen:
 ReceiverEvent = (
     StreamStarted
     | QualityTold
+    | AboutTold
     | SegmentReceived
     | StreamEnded
     | PacketReceived

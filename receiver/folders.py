@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -10,14 +9,11 @@ from progressive.output.folder import OutputFolder
 from progressive.output.no_folder import NoFolder
 from progressive.output.stream_folders import StreamFolders
 
-NameOfPhoto = Callable[[], str]
-"""Asked when a folder is made, by which time it may be known; empty if it is not."""
-
 
 class Folders(Protocol):
     """Gives every stream a folder."""
 
-    def new(self, name: NameOfPhoto) -> OutputFolder:
+    def new(self) -> OutputFolder:
         """Of the stream that has just begun."""
         ...
 
@@ -38,7 +34,7 @@ class FoldersOfRun:
         self._first = OutputFolder(path)
         self._count = 0
 
-    def new(self, name: NameOfPhoto) -> OutputFolder:
+    def new(self) -> OutputFolder:
         self._count += 1
         if self._count == 1:
             return self._first
@@ -54,7 +50,7 @@ class FoldersOfRun:
 class NoFolders:
     """Of a run that hands over its pictures."""
 
-    def new(self, name: NameOfPhoto) -> OutputFolder:
+    def new(self) -> OutputFolder:
         return NoFolder()
 
     def taken_back(self) -> None:
@@ -71,8 +67,8 @@ class FoldersOfStreams:
         """Raises UsageError as `StreamFolders` does."""
         self._folders = StreamFolders(path, keep=keep)
 
-    def new(self, name: NameOfPhoto) -> OutputFolder:
-        return self._folders.new(name)
+    def new(self) -> OutputFolder:
+        return self._folders.new()
 
     def taken_back(self) -> None:
         """A folder is made when there is something to put into it."""

@@ -15,7 +15,8 @@ from progressive.shell.display import QuietDisplay
 from progressive.transport.access import Access
 from progressive.transport.schemes import usual_silence_s
 from progressive.units import parse_time
-from receiver.reception import PhotoFinished, PictureShown
+from progressive.wire.about import About
+from receiver.reception import PhotoDescribed, PhotoFinished, PictureShown
 from receiver.run import ReceiverOptions, receive_photos
 from receiver.settings import ReceiverSettings
 
@@ -29,6 +30,7 @@ class ReceivedPicture:
 
     Fields:
         photo: number of the photo, from 1.
+        about: what the sender says of it, such as its name; empty if it says nothing.
         picture: uint8 [H, W, 3].
         bytes: of all datagrams that came of it until then.
         layer: the highest that it shows; 0 is the base.
@@ -37,6 +39,7 @@ class ReceivedPicture:
     """
 
     photo: int
+    about: About
     picture: Photo
     bytes: int
     layer: int
@@ -121,6 +124,7 @@ class _Pictures(QuietDisplay):
         self._tell = tell
         self._waiting: deque[ReceivedPicture] = deque()
         self._latest: dict[str, ReceivedPicture] = {}
+        self._about: dict[str, About] = {}
         self._photos = 0
         self._changed = asyncio.Event()
         self._over = False
@@ -131,11 +135,14 @@ class _Pictures(QuietDisplay):
 
     def observe(self, event: object) -> None:
         match event:
+            case PhotoDescribed():
+                self._about[event.name] = event.about
             case PictureShown():
                 self._put(event.name, self._received(event))
             case PhotoFinished() if event.name in self._latest:
                 self._put(event.name, replace(self._latest[event.name], final=True))
                 del self._latest[event.name]
+                self._about.pop(event.name, None)
 
     def end(self) -> None:
         self._over = True
@@ -155,7 +162,8 @@ class _Pictures(QuietDisplay):
         self._photos += before is None
         number = self._photos if before is None else before.photo
         assert shown.picture is not None
-        return ReceivedPicture(number, shown.picture, found.bytes, found.layer, found.time_s, final=False)
+        about = self._about.get(shown.name, About())
+        return ReceivedPicture(number, about, shown.picture, found.bytes, found.layer, found.time_s, final=False)
 
     def _put(self, name: str, new: ReceivedPicture) -> None:
         self._latest[name] = new

@@ -15,6 +15,7 @@ from progressive.registry import codec_name, load_codec
 from progressive.runtime.background import Background
 from progressive.shell.display import Display
 from progressive.stream import StreamHeader
+from progressive.wire.about import About
 from progressive.wire.expected_quality import Expectation
 from receiver.display import Figures, PhotoView, closing_words
 from receiver.refinement import RefinementLoop, Refiner, SegmentPayload
@@ -26,6 +27,14 @@ class PhotoStarted:
 
     name: str
     looks: tuple[str, ...] = (FAITHFUL,)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoDescribed:
+    """What the sender says of the photo of this name."""
+
+    name: str
+    about: About
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,7 @@ class Reception:
         name: of the photo, for people.
         refiner: the picture and what was measured of it.
         figures: tells what has arrived of the stream.
+        about: what the sender says of the photo.
     """
 
     def __init__(
@@ -118,6 +128,7 @@ class Reception:
             dict.fromkeys(prepared_look(codec, look) for look in looks),
         )
         self.name = name
+        self.about = About()
         self.refiner = Refiner(decoder, folder, elapsed_s, original=original, frame=frame, looks=tuple(known))
         self.figures = figures
         self._display = display
@@ -128,6 +139,13 @@ class Reception:
         self._waiting: list[SegmentPayload] = []
         self._taken = self._received_bytes = 0
         display.observe(PhotoStarted(name, self.refiner.looks))
+
+    def describe(self, about: About) -> None:
+        """The sender has said what the photo is called, when and where it was taken."""
+        self.about = about
+        self.refiner.folder.called(about.name)
+        self._display.observe(PhotoDescribed(self.name, about))
+        self._display.note(f"{self.name} is {about.in_words()}")
 
     def take(self, segment_id: int, payload: bytes) -> None:
         """Takes a segment; raises RunError if an earlier picture could not be written."""
@@ -195,7 +213,12 @@ class Reception:
         sent_bytes = figures.bytes if wire_bytes is None else wire_bytes
         packets = {"received": figures.received, "lost": figures.lost, "recovered": figures.recovered}
         self.refiner.folder.finish(
-            settings, sent_bytes, packets=packets, title=title or self.name, timeline=not self.is_cut
+            settings,
+            sent_bytes,
+            packets=packets,
+            about=self.about.in_values(),
+            title=title or self.about.name or self.name,
+            timeline=not self.is_cut,
         )
         self._display.observe(PhotoFinished(self.name, **packets, bytes=figures.bytes))
         segments = f"{self._taken} of {self.refiner.decoder.header.segment_count}"

@@ -21,6 +21,7 @@ from progressive.units import counted, format_time
 from progressive.wire.envelope import Envelope
 from receiver.canvases import Canvases
 from receiver.events import (
+    AboutTold,
     CannotOpen,
     PacketStatistics,
     QualityTold,
@@ -249,6 +250,8 @@ class _Run:
             case StreamStarted():
                 self._wait_at_most(None)
                 self._start(event)
+            case AboutTold() if self._reception is not None:
+                self._reception.describe(event.about)
             case QualityTold() if self._reception is not None:
                 self._reception.expect(event.expectation)
             case SegmentReceived() if self._reception is not None:
@@ -277,7 +280,7 @@ class _Run:
         started_s, placement = event.first_s, event.placement
         before = self._before
         number = self._photos + 1
-        folder = self._folders.new(lambda: "")
+        folder = self._folders.new()
         try:
             self._reception = Reception(
                 event.header,

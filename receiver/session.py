@@ -15,6 +15,7 @@ from progressive.wire.manifest import Manifest, parse_manifest
 from progressive.wire.packet import Kept, Kind, Packet
 from progressive.wire.short import UnknownStream
 from receiver.events import (
+    AboutTold,
     CannotOpen,
     DatagramDropped,
     EndReason,
@@ -98,6 +99,7 @@ class _Stream:
     told: Told = field(default_factory=Told)
     started: bool = False
     quality_told: bool = False
+    about_told: bool = False
     joined_late: bool = False
     more: bool = False
     closes_at: float = inf
@@ -354,7 +356,7 @@ class ReceiverSession:
             stream.started = True
             placement = stream.reassembler.placement
             self._events.append(StreamStarted(stream.id, header, stream.first_packet_at, placement))
-            self._tell_quality(stream)
+            self._tell(stream)
 
     def _hand_out(self, stream: _Stream, arrivals: Sequence[Arrival]) -> None:
         self._events.extend(SegmentReceived(stream.id, a.segment_id, a.payload, a.recovered) for a in arrivals)
@@ -365,7 +367,7 @@ class ReceiverSession:
             arrivals = stream.reassembler.tell(*stream.told.header, stream.told.base_blocks)
             self._start(stream)
             self._hand_out(stream, arrivals)
-        self._tell_quality(stream)
+        self._tell(stream)
         if tells_blocks:
             self._look_again(now)
 
@@ -378,8 +380,11 @@ class ReceiverSession:
             self._early.popleft()
             self._drop_damaged()
 
-    def _tell_quality(self, stream: _Stream) -> None:
+    def _tell(self, stream: _Stream) -> None:
         """Once, as soon as there is a photo to tell it of."""
+        if stream.started and not stream.about_told and stream.told.about is not None:
+            stream.about_told = True
+            self._events.append(AboutTold(stream.id, stream.told.about))
         if stream.started and not stream.quality_told and stream.told.quality is not None:
             stream.quality_told = True
             self._events.append(QualityTold(stream.id, Expectation(stream.told.quality)))

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from progressive.errors import BitstreamError
 from progressive.stream import StreamHeader
+from progressive.wire.about import About
 from progressive.wire.expected_quality import Curve
 from progressive.wire.manifest import Manifest, Piece
 from progressive.wire.placement import Placement, parse_header_data
@@ -16,12 +17,14 @@ class Told:
 
     Fields:
         quality: the latest curve.
+        about: what was said of the photo last.
         header: of the stream, with its placement; None until all pieces of one are there.
         base_blocks: of the stream; 0 while unknown.
     """
 
     def __init__(self) -> None:
         self.quality: Curve | None = None
+        self.about: About | None = None
         self.header: tuple[StreamHeader, Placement | None] | None = None
         self.base_blocks = 0
         self._tells_blocks = False
@@ -30,6 +33,7 @@ class Told:
     def take(self, manifest: Manifest) -> bool:
         """Whether it tells the blocks for the first time. A header that no stream can have is waited for anew."""
         self.quality = manifest.quality or self.quality
+        self.about = manifest.about or self.about
         is_first = bool(manifest.sources) and not self._tells_blocks
         self._tells_blocks |= is_first
         self.base_blocks = manifest.base_blocks or self.base_blocks

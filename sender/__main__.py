@@ -185,6 +185,14 @@ def send(
     full_size: Annotated[
         bool, typer.Option("--full-size", help="Never downscale a photo.", rich_help_panel=PICTURE)
     ] = False,
+    with_metadata: Annotated[
+        bool,
+        typer.Option(
+            "--with-metadata",
+            help="Receivers are told the photo's file name, and its time and place if its EXIF has them.",
+            rich_help_panel=PICTURE,
+        ),
+    ] = False,
     one_way: Annotated[
         bool, typer.Option("--one-way", help="Receivers do not answer.", rich_help_panel=PACKETS)
     ] = False,
@@ -318,6 +326,7 @@ def send(
         settings,
         context=context,
         full_size=full_size,
+        with_metadata=with_metadata,
         every_s=None if every is None else _seconds_apart(every),
         to=tuple(to or ()),
         access=Access(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from progressive.codec import Photo
+from progressive.wire.about import About
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,13 @@ class Frame:
         name: unique in the sequence.
         time_s: when it is there, in seconds since the start.
         read: makes the photo, [H, W, 3]; raises UsageError if it cannot be read.
+        about: tells what is known of it beside its pixels.
     """
 
     name: str
     time_s: float
     read: Callable[[], Photo]
+    about: Callable[[], About] = About
 
 
 class Frames(Protocol):

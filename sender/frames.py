@@ -63,7 +63,7 @@ def open_frames(
 
 def photo_frames(sources: Sequence[Source], every_s: float) -> TimedFrames:
     """Photos that come so many seconds apart."""
-    return TimedFrames(Frame(source.name, i * every_s, source.read) for i, source in enumerate(sources))
+    return TimedFrames(Frame(source.name, i * every_s, source.read, source.about) for i, source in enumerate(sources))
 
 
 def is_video(source: str | None) -> bool:

@@ -14,10 +14,10 @@ from progressive.wire.short import MANIFEST_OVERHEAD
 from sender.settings import SenderSettings
 
 COPIES = 4
-"""How often expected quality is told, spread over the stream."""
+"""How often expected quality, and what the photo is, are told, spread over the stream."""
 
 SHARE = 0.02
-"""Of the bytes of a stream, it takes at most this, but for the first time."""
+"""Of the bytes of a stream, each takes at most this, but for the first time."""
 
 HEADER_SHARE = 0.05
 """The same of what short packets cannot be read without; it goes first, and twice while the base leaves besides."""
@@ -33,8 +33,8 @@ class Manifests:
         """`base_bytes`: those of the base on the wire, which goes first; half of it does before expected quality."""
         self._stream_id, self._settings, self._base_bytes = stream_id, settings, base_bytes
         self._header: tuple[bytes, ...] = ()
-        self._quality = b""
-        self._header_copies = self._quality_copies = 0
+        self._quality = self._about = b""
+        self._header_copies = self._quality_copies = self._about_copies = 0
         self._queue: deque[bytes] = deque()
 
     def begin(self, manifests: Sequence[Manifest]) -> None:
@@ -43,11 +43,14 @@ class Manifests:
 
     def tell(self, manifest: Manifest) -> None:
         """From now on this is known besides."""
-        self._quality = manifest.to_bytes()
+        if manifest.quality is not None:
+            self._quality = Manifest(manifest.quality).to_bytes()
+        if manifest.about is not None:
+            self._about = Manifest(about=manifest.about).to_bytes()
 
     @property
     def is_empty(self) -> bool:
-        return not (self._header or self._quality)
+        return not (self._header or self._quality or self._about)
 
     @property
     def is_due(self) -> bool:
@@ -62,6 +65,9 @@ class Manifests:
         if not self._queue and self._quality and sent_bytes >= self._quality_due():
             self._quality_copies += 1
             self._queue.append(self._quality)
+        if not self._queue and self._about and sent_bytes >= self._about_due():
+            self._about_copies += 1
+            self._queue.append(self._about)
         return self._size(self._queue[0]) if self._queue else None
 
     def packet(self, sequence: int) -> Packet:
@@ -70,7 +76,7 @@ class Manifests:
 
     def repeat(self) -> int:
         """Everything is due again; how many bytes that takes on the wire."""
-        self._queue.extend([*self._header, *([self._quality] if self._quality else [])])
+        self._queue.extend(filter(None, (*self._header, self._quality, self._about)))
         return sum(self._size(payload) for payload in self._queue)
 
     def _size(self, payload: bytes) -> int:
@@ -86,11 +92,18 @@ class Manifests:
         return max(self._base_bytes, sum(map(self._size, self._header)) * (copies - 2) / HEADER_SHARE)
 
     def _quality_due(self) -> float:
-        copies = self._quality_copies
+        return max(self._base_bytes / 2, self._later(self._quality_copies, self._quality))
+
+    def _about_due(self) -> float:
+        """Behind the first packet, so that it comes before the first picture; behind the base, and later."""
+        copies = self._about_copies
+        return 1 if not copies else self._base_bytes if copies == 1 else self._later(copies, self._about)
+
+    def _later(self, copies: int, payload: bytes) -> float:
+        """Spread over the stream."""
         if copies >= COPIES:
             return inf
-        later = max(copies * self._size(self._quality) / SHARE, copies * self._settings.budget_bytes / COPIES)
-        return max(self._base_bytes / 2, later)
+        return max(copies * self._size(payload) / SHARE, copies * self._settings.budget_bytes / COPIES)
 
 
 def reserve_of(packed: PackedStream, settings: SenderSettings, budget_bytes: int) -> int:

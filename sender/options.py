@@ -22,6 +22,7 @@ class SenderOptions:
         context: what the picture is for, `classify`, `reconstruct` or `hybrid`; None for a codec that has one order.
         settings: of each stream.
         full_size: never downscale.
+        with_metadata: receivers are told the photo's name, time and place.
         every_s: seconds from one photo to the next as frames of a sequence; None for photos that wait for their turn.
         to: addresses of receivers, or one to serve at; empty to receive in this process.
         access: how receivers are reached, besides the addresses; its inner parity is that of the settings.
@@ -40,6 +41,7 @@ class SenderOptions:
     settings: SenderSettings
     context: str | None = None
     full_size: bool = False
+    with_metadata: bool = False
     every_s: float | None = None
     to: tuple[str, ...] = ()
     access: Access = field(default_factory=Access)
@@ -68,7 +70,8 @@ class SenderOptions:
             + ("" if self.every_s is None else f", a frame every {format_time(self.every_s)}"),
             "codec": self.codec
             + (f", context {self.context}" if self.context else "")
-            + ", full size" * self.full_size,
+            + ", full size" * self.full_size
+            + ", with metadata" * self.with_metadata,
             "bandwidth": format_bandwidth(settings.bandwidth_bps) + duty + (", IP headers counted" * settings.count_ip),
             "packets": f"{format_size(settings.packet_size)}{', short headers' * settings.short}{inner}",
             "protection": f"{settings.protection}{redundancy}, {answers}{audience}",

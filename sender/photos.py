@@ -34,6 +34,7 @@ class Photos:
                     self._options.settings,
                     full_size=self._options.full_size,
                     context=self._options.context,
+                    with_metadata=self._options.with_metadata,
                 )
             except UsageError as error:
                 if self._count == 1:

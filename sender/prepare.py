@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
@@ -15,9 +15,11 @@ from progressive.packing.packed import PackedStream
 from progressive.photos import downscale, find_photos, read_photo, sample_photo
 from progressive.photos.arrays import as_photo
 from progressive.photos.colours import Tell
+from progressive.photos.exif import about_photo
 from progressive.shell.display import once
 from progressive.stream import LayeredStream
 from progressive.units import counted, format_bandwidth, format_size, format_time
+from progressive.wire.about import About
 from progressive.wire.placement import Placement
 from sender.expectation import Expected
 from sender.handed import Given, HandedFrames, HandedPhoto
@@ -50,6 +52,10 @@ class Source:
     """Takes what a person should know about how it was read."""
     photo: Photo | None = None
 
+    def about(self) -> About:
+        """What is known of the photo beside its pixels."""
+        return About(name=self.name) if self.path is None else about_photo(self.path)
+
     def read(self) -> Photo:
         """The photo, [H, W, 3]; raises UsageError if it cannot be read."""
         if self.photo is not None:
@@ -68,6 +74,7 @@ class PreparedPhoto:
         packed: its code, or that of a part of it, as it is sent.
         note: what was changed, in one line; empty if nothing was.
         expected: tells how good its pictures will be; None where nobody asks for that.
+        about: what receivers are told of it.
     """
 
     name: str
@@ -76,6 +83,7 @@ class PreparedPhoto:
     packed: PackedStream
     note: str
     expected: Expected | None = None
+    about: About = field(default_factory=About)
 
     @property
     def stream(self) -> LayeredStream:
@@ -116,13 +124,15 @@ def prepare(
     *,
     full_size: bool,
     context: str | None = None,
+    with_metadata: bool = False,
 ) -> PreparedPhoto:
-    """Reads and encodes a photo, for a context if one is given.
+    """Reads and encodes a photo, for a context if one is given; `with_metadata` receivers are told what is known of it.
 
     Unless `full_size`, it is downscaled where that gives a better picture at the deadline: see `sender.sizes`. Raises
     UsageError if the photo cannot be read, or its base cannot be sent within the deadline even so.
     """
-    return prepare_photo(source.name, source.read(), codec, settings, full_size=full_size, context=context)
+    prepared = prepare_photo(source.name, source.read(), codec, settings, full_size=full_size, context=context)
+    return replace(prepared, about=source.about()) if with_metadata else prepared
 
 
 def prepare_photo(

@@ -154,6 +154,7 @@ async def _stream_frames(
         options.settings,
         full_size=options.full_size,
         context=options.context,
+        with_metadata=options.with_metadata,
         clock=lambda: loop.time() - started_s,
         wait_until=lambda time_s: stop.wait(max(0.0, started_s + time_s - loop.time())),
     )

@@ -45,6 +45,7 @@ async def send(
     protection: str = "auto",
     packet_size: int = 1100,
     full_size: bool = False,
+    with_metadata: bool = False,
     one_way: bool = False,
     serve: str | None = None,
     serve_for: str | None = None,
@@ -73,6 +74,7 @@ async def send(
             line.
         newest: of a sequence, take all photos as they come and send the newest, so that none is older than it must be.
         name: of the photo, for people.
+        with_metadata: receivers are told this name.
         inner_parity: bytes of parity inside each datagram; receivers must be told the same.
         key_file, password_file, ca_file, token_file, ice_servers: how receivers are reached, as on the command line.
         tell: takes lines that a person should read.
@@ -105,6 +107,7 @@ async def send(
         settings,
         context=context,
         full_size=full_size,
+        with_metadata=with_metadata,
         to=to,
         access=access,
         serve_for_s=None if serve_for is None else parse_time(serve_for),

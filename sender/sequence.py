@@ -86,6 +86,7 @@ class FrameSequence:
         *,
         full_size: bool,
         context: str | None,
+        with_metadata: bool = False,
         clock: Callable[[], float],
         wait_until: Callable[[float], object],
     ) -> None:
@@ -96,13 +97,14 @@ class FrameSequence:
             settings: of each stream; the deadline counts from when a frame is there.
             full_size: never downscale.
             context: what the pictures are for; None leaves the order to the codec.
+            with_metadata: receivers are told what is known of a frame.
             clock: seconds since the start.
             wait_until: returns at that reading of the clock.
         """
         self.sent_count = self.unchanged = self.late = 0
         self.unreadable: list[str] = []
         self._frames, self._codec, self._settings = frames, codec, settings
-        self._full_size, self._context = full_size, context
+        self._full_size, self._context, self._with_metadata = full_size, context, with_metadata
         self._clock, self._wait_until = clock, wait_until
         self._canvas: Canvas | None = None
         self._factors: dict[tuple[int, ...], float] = {}
@@ -146,6 +148,8 @@ class FrameSequence:
             if left_s < max(base_s, LATE_SHARE * self._settings.deadline_s):
                 self.late += 1
             else:
+                if self._with_metadata:
+                    prepared = replace(prepared, about=frame.about())
                 return Turn(prepared, left_s, photo.shape[:2])
         return None
 

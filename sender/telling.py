@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from progressive.runtime.background import in_background
-from progressive.wire.manifest import Manifest
+from progressive.wire.about import MAX_ABOUT
+from progressive.wire.manifest import ITEM_OVERHEAD, Manifest
+from progressive.wire.short import MANIFEST_OVERHEAD
 from sender.prepare import PreparedPhoto
 from sender.session import SenderSession
 
@@ -15,6 +17,7 @@ from sender.session import SenderSession
 @asynccontextmanager
 async def telling(prepared: PreparedPhoto, session: SenderSession) -> AsyncIterator[None]:
     """While a session is driven: sending begins at once, and measuring goes on beside it."""
+    tell_about(prepared, session)
     task = asyncio.create_task(_tell(prepared, session))
     try:
         yield
@@ -26,6 +29,15 @@ async def telling(prepared: PreparedPhoto, session: SenderSession) -> AsyncItera
 
 async def _tell(prepared: PreparedPhoto, session: SenderSession) -> None:
     await in_background(tell_at_once, prepared, session)
+
+
+def tell_about(prepared: PreparedPhoto, session: SenderSession) -> None:
+    """Tells what the photo is called, when and where it was taken, as far as it is known and fits a packet."""
+    settings = session.settings
+    room = settings.packet_size - settings.inner_parity - MANIFEST_OVERHEAD if settings.short else settings.payload_size
+    about = prepared.about.fitted(min(room - ITEM_OVERHEAD, MAX_ABOUT))
+    if not about.is_empty:
+        session.tell(Manifest(about=about))
 
 
 def tell_at_once(prepared: PreparedPhoto, session: SenderSession) -> None:

@@ -79,6 +79,9 @@ class OutputFolder:
             if OF_A_RUN.fullmatch(file.name):
                 file.unlink()
 
+    def called(self, name: str) -> None:
+        """The photo is called so, by what its sender says."""
+
     def close(self) -> None:
         """Nobody writes into the folder any more."""
 
@@ -123,6 +126,7 @@ class OutputFolder:
         wire_bytes: int,
         *,
         packets: Mapping[str, int] | None = None,
+        about: Mapping[str, str | float] | None = None,
         title: str = "",
         timeline: bool = True,
     ) -> None:
@@ -132,6 +136,7 @@ class OutputFolder:
             settings: every setting of the run as JSON values, echoed in the report.
             wire_bytes: all bytes that the sender put on the wire.
             packets: how many were received, lost, recovered, if that is known.
+            about: what the sender said of the photo.
             title: what the timeline is headed with.
             timeline: whether there is time to draw one.
         """
@@ -143,6 +148,7 @@ class OutputFolder:
             "settings": dict(settings),
             "wire_bytes": wire_bytes,
             **({} if packets is None else {"packets": dict(packets)}),
+            **({"about": dict(about)} if about else {}),
             "events": [json_values(refinement) for refinement in self._refinements],
         }
         text = json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False)

@@ -72,10 +72,10 @@ class StreamFolders:
             raise UsageError(f"cannot write into the folder {path}: {reason(error)}") from error
         check_writable(path / LATEST)
 
-    def new(self, name: Callable[[], str] = lambda: "") -> StreamFolder:
+    def new(self) -> StreamFolder:
         """For a stream that has just begun; made when there is a picture, and named as its photo is called then."""
         self._count += 1
-        return StreamFolder(self, self._count, self._now(), name)
+        return StreamFolder(self, self._count, self._now())
 
     def make(self, began: datetime, name: str) -> Path:
         """Makes a folder that was not there before, and makes room for it; raises OSError."""
@@ -121,9 +121,9 @@ class StreamFolders:
 class StreamFolder(OutputFolder):
     """The folder of one stream; what it shows is the latest picture of all, too."""
 
-    def __init__(self, folders: StreamFolders, number: int, began: datetime, name: Callable[[], str]) -> None:
+    def __init__(self, folders: StreamFolders, number: int, began: datetime) -> None:
         """As `StreamFolders.new` makes it."""
-        self._folders, self._number, self._began, self._name = folders, number, began, name
+        self._folders, self._number, self._began, self._name = folders, number, began, ""
         super().__init__(folders.path, at_once=False)
 
     def add_refinement(self, picture: Photo, refinement: Refinement) -> Path | None:
@@ -132,11 +132,14 @@ class StreamFolder(OutputFolder):
             self._folders.show(self._number, self._last_png)
         return path
 
+    def called(self, name: str) -> None:
+        self._name = name
+
     def close(self) -> None:
         self._folders.finished(self.path)
 
     def _prepare(self) -> None:
-        self.path = self._folders.make(self._began, self._name())
+        self.path = self._folders.make(self._began, self._name)
 
 
 def _is_ours(path: Path) -> bool:

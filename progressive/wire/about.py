@@ -51,16 +51,17 @@ class About(BaseModel):
             datetime.fromisoformat(taken)
         return taken
 
-    def to_bytes(self, limit: int = MAX_ABOUT) -> bytes:
-        """A msgpack map of what is known; of a name that does not fit the beginning, or nothing. Empty if nothing is
-        known or fits."""
-        known = self.model_dump(exclude_defaults=True)
-        packed: bytes = msgpack.packb(known)
-        excess = len(packed) - limit
-        if excess > 0 and known.get("name"):
-            shorter = known["name"].encode()[: max(0, len(known["name"].encode()) - excess)].decode(errors="ignore")
-            return self.model_copy(update={"name": shorter}).to_bytes(limit) if shorter else _packed(known, limit)
-        return packed if known and excess <= 0 else b""
+    def to_bytes(self) -> bytes:
+        """A msgpack map of what is known."""
+        packed: bytes = msgpack.packb(self.in_values())
+        return packed
+
+    def fitted(self, limit: int = MAX_ABOUT) -> Self:
+        """The same in `limit` bytes at most: of a name that is too long the beginning, without what does not fit."""
+        fitting, limit = self, max(1, limit)  # a byte says that nothing is known
+        while len(fitting.to_bytes()) > limit and fitting.name:
+            fitting = fitting.model_copy(update={"name": fitting.name[:-1]})
+        return fitting if len(fitting.to_bytes()) <= limit else type(self)(name=self.name).fitted(limit)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -77,6 +78,10 @@ class About(BaseModel):
         except (ValueError, TypeError, msgpack.UnpackException) as error:
             raise WireError("what is said of a photo is not a msgpack map") from error
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.in_values()
+
     def in_words(self) -> str:
         """In one line; empty if nothing is known."""
         place = ""
@@ -90,10 +95,3 @@ class About(BaseModel):
     def in_values(self) -> dict[str, str | float]:
         """As a JSON object, what is known."""
         return self.model_dump(exclude_defaults=True)
-
-
-def _packed(known: dict[str, object], limit: int) -> bytes:
-    """Without the name, if that fits."""
-    nameless = {key: value for key, value in known.items() if key != "name"}
-    packed: bytes = msgpack.packb(nameless)
-    return packed if nameless and len(packed) <= limit else b""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from progressive.errors import WireError
+from progressive.wire.about import About
 from progressive.wire.expected_quality import Curve
 from progressive.wire.packet import MAX_SOURCES
 
-QUALITY, HEADER, BLOCKS = 1, 2, 3
+QUALITY, HEADER, BLOCKS, ABOUT = 1, 2, 3, 4
 ITEM_OVERHEAD = 2
 MAX_BLOCKS = 255
 MAX_PIECES = 16
@@ -37,12 +38,14 @@ class Manifest:
         header: a piece of the stream's header and placement, as records have them otherwise.
         sources: source packets of each block, where packets do not say it; empty if that is not told.
         base_blocks: how many of the blocks are of the base.
+        about: what the photo is called, when and where it was taken; None if that is not told.
     """
 
     quality: Curve | None = None
     header: Piece | None = None
     sources: tuple[int, ...] = ()
     base_blocks: int = 0
+    about: About | None = None
 
     def to_bytes(self) -> bytes:
         items = b"" if self.quality is None else _item(QUALITY, self.quality.to_bytes())
@@ -52,6 +55,8 @@ class Manifest:
         if self.sources:
             runs = b"".join(bytes([len(list(same)), k]) for k, same in groupby(self.sources))
             items += _item(BLOCKS, bytes([self.base_blocks]) + runs)
+        if self.about is not None:
+            items += _item(ABOUT, self.about.to_bytes())
         return items
 
 
@@ -71,6 +76,7 @@ def parse_manifest(payload: bytes) -> Manifest:
         _piece(items[HEADER]) if HEADER in items else None,
         sources,
         base_blocks,
+        About.from_bytes(items[ABOUT]) if ABOUT in items else None,
     )
 
 

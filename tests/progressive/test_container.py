@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from progressive.container import SYNC, cut, file_size, read_stream, stream_to_bytes, write_stream
+from progressive import container
+from progressive.container import SYNC, about_size, cut, file_size, read_stream, stream_to_bytes, write_stream
 from progressive.errors import BitstreamError, UsageError
 from progressive.stream import LayeredStream, Segment, StreamHeader
+from progressive.wire.about import About
 
 HEADER = StreamHeader(1, b"model-id", 640, 480, 4, b"\x01\x02")
 SEGMENTS = tuple(Segment(i, i > 1, (), bytes([i]) * size) for i, size in ((1, 40), (2, 0), (3, 300), (4, 7)))
@@ -187,3 +189,32 @@ def test_a_file_is_written_whole(tmp_path: Path) -> None:
     assert (tmp_path / "a.prog").read_bytes() == FILE
     with pytest.raises(UsageError, match="cannot write"):
         write_stream(tmp_path / "missing" / "a.prog", STREAM)
+
+
+def as_before(data: bytes) -> tuple[tuple[int, bytes], ...]:
+    """The segments as readers take them that know nothing of what is said of a photo: by id, the first of each."""
+    found: dict[int, bytes] = {}
+    for _, segment_id, payload in container._intact_records(data, START):
+        found.setdefault(segment_id, payload)
+    return tuple(found.items())
+
+
+def test_what_is_said_of_the_photo_changes_nothing_for_readers_of_before() -> None:
+    about = About(name="cliff.jpg", latitude=47.26, longitude=11.39)
+    data = stream_to_bytes(STREAM, about)
+    assert len(data) == len(FILE) + about_size(about)
+    assert as_before(data) == PAIRS
+    for length in range(START, len(data) + 1):
+        read = read_stream(data[:length])
+        assert read.damaged == 0
+        assert read.segments == PAIRS[: len(read.segments)]
+        assert read.about in {About(), about}
+    assert read_stream(data).about == about
+    assert read_stream(data[: START + 50 + about_size(about)]).about == about, "it stands behind the first segment"
+
+
+def test_what_is_said_of_the_photo_may_be_damaged() -> None:
+    data = stream_to_bytes(STREAM, About(name="cliff.jpg"))
+    place = data.index(b"cliff")
+    read = read_stream(data[:place] + b"X" + data[place + 1 :])
+    assert (read.segments, read.damaged, read.about) == (PAIRS, 1, About())

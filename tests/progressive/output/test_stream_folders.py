@@ -41,7 +41,9 @@ def names(path: Path) -> list[str]:
 def test_a_folder_is_named_by_time_and_photo_and_none_is_used_twice(tmp_path: Path) -> None:
     folders = folders_at(tmp_path, step_s=0)
     for name in ("cliff.jpg", "cliff.png", "", ""):
-        show(folders.new(lambda name=name: name))
+        folder = folders.new()
+        folder.called(name)
+        show(folder)
     assert names(tmp_path) == [
         "20300131T180000Z",
         "20300131T180000Z_2",
