@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from channel_sim.link import LinkSettings
 from channel_sim.spec import parse_channel
 from loopback.local_stream import Links, LocalStream, VirtualClock, as_slow_as_the_sender, run_stream
 from progressive.codec import FAITHFUL, Photo
 from progressive.looks import wanted_looks
-from progressive.output.folder import OutputFolder
-from progressive.photos import read_photo
+from progressive.output.no_folder import NoFolder
 from progressive.photos.arrays import as_photo
 from progressive.registry import DEFAULT_CODEC
 from progressive.shell.display import QuietDisplay
@@ -107,9 +104,8 @@ def stream_photo(
     link: LinkSettings = as_slow_as_the_sender(parse_channel(channel), options)
     prepared = prepare_photo("photo", as_photo(photo), coder, settings, full_size=full_size, context=options.context)
     pictures, clock = _Pictures(), VirtualClock()
-    with tempfile.TemporaryDirectory(prefix="progressive") as folder:
-        local = LocalStream(prepared, options, OutputFolder(Path(folder)), pictures, clock, one_of_several=False)
-        run_stream(local, Links.seeded(link, seed), clock)
+    local = LocalStream(prepared, options, NoFolder(), pictures, clock, one_of_several=False)
+    run_stream(local, Links.seeded(link, seed), clock)
     return Streamed(tuple(pictures.shown), local.wire_bytes)
 
 
@@ -123,4 +119,5 @@ class _Pictures(QuietDisplay):
         if isinstance(event, PictureShown):
             found = event.refinement
             assert found.psnr is not None
-            self.shown.append(Shown(found.time_s, found.bytes, read_photo(event.path), found.psnr, found.ms_ssim))
+            assert event.picture is not None
+            self.shown.append(Shown(found.time_s, found.bytes, event.picture, found.psnr, found.ms_ssim))

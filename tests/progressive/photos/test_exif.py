@@ -20,6 +20,7 @@ DETAILS = {36867: "2030:01:31 18:00:00", 36881: "+01:00"}
 def photo(path: Path, details: dict[int, Any] = DETAILS, place: dict[int, Any] = PLACE) -> Path:
     image = Image.fromarray(np.zeros((8, 8, 3), np.uint8))
     exif = Image.Exif()
+    exif[0x0112] = 1  # upright; of an empty directory Pillow writes nothing
     exif.get_ifd(0x8769).update(details)
     exif.get_ifd(0x8825).update(place)
     image.save(path, exif=exif)
