@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -57,10 +56,16 @@ def with_frames(display: Display, to: str | None, frame_format: str, size: str |
         yield display
         return
     if not is_standard(to):
-        yield Displays([display, _Pipe(partial(Path(to).open, "wb", buffering=0), to, frame_format, frame_size)])
+        file = Path(to)
+        yield Displays([display, _Pipe(lambda: _opened(file), to, frame_format, frame_size)])
         return
     with _standard_output() as stream:
         yield Displays([display, _Pipe(lambda: stream, output_name(to), frame_format, frame_size)])
+
+
+def _opened(file: Path) -> BinaryIO:
+    """Waits, if it is a named pipe, until somebody reads it."""
+    return file.open("wb", buffering=0)
 
 
 @contextmanager

@@ -71,9 +71,9 @@ def is_video(source: str | None) -> bool:
     return source is not None and Path(source).suffix.lower() in VIDEO_SUFFIXES and not is_camera(source)
 
 
-def is_camera(source: str | None) -> bool:
+def is_camera(source: Given) -> bool:
     """Whether a source is live: a device of characters, as cameras are, or an address."""
-    return source is not None and ("://" in source or Path(source).is_char_device())
+    return isinstance(source, str) and ("://" in source or Path(source).is_char_device())
 
 
 def video_frames(path: str) -> TimedFrames:

@@ -17,7 +17,8 @@ from progressive.stream import LayeredStream
 from progressive.units import counted, format_time
 from progressive.wire.placement import CANVASES, Placement
 from sender.changes import Region, block_errors, changed_region
-from sender.frames import Frame, Frames, frames_in_words
+from sender.frame import Frame, Frames
+from sender.frames import frames_in_words
 from sender.prepare import PreparedPhoto, base_seconds, encode_part, prepare_photo
 from sender.settings import SenderSettings
 
