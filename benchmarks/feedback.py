@@ -30,7 +30,7 @@ from receiver.events import SegmentReceived
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.events import PacketSent
-from sender.frames import Frame, TimedFrames
+from sender.frame import Frame, TimedFrames
 from sender.sequence import FrameSequence
 from sender.session import SenderSession
 from sender.settings import SenderSettings

@@ -7,7 +7,8 @@ from PIL import Image
 
 from progressive.errors import UsageError
 from sender.__main__ import main
-from sender.frames import Frame, LiveFrames, Pictures, TimedFrames, is_sequence, open_frames, photo_frames
+from sender.frame import Frame, LiveFrames, TimedFrames
+from sender.frames import Pictures, is_sequence, open_frames, photo_frames
 from sender.prepare import Source
 
 

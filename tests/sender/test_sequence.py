@@ -8,7 +8,7 @@ from progressive.errors import RunError, UsageError
 from progressive.metrics import psnr
 from progressive.photos import read_photo, sample_photo, write_png
 from sender.__main__ import main
-from sender.frames import Frame, TimedFrames
+from sender.frame import Frame, TimedFrames
 from sender.sequence import FrameSequence
 from sender.settings import SenderSettings
 
