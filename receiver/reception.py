@@ -217,7 +217,7 @@ class Reception:
             sent_bytes,
             packets=packets,
             about=self.about.in_values(),
-            title=title or self.about.name or self.name,
+            title=title or self.name,
             timeline=not self.is_cut,
         )
         self._display.observe(PhotoFinished(self.name, **packets, bytes=figures.bytes))

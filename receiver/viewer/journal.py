@@ -12,7 +12,7 @@ from progressive.output.folder import json_values
 from progressive.registry import codec_name, load_codec
 from progressive.stream import StreamHeader
 from receiver.events import PacketReceived, PacketRecovered, StreamEnded, StreamStarted
-from receiver.reception import LookShown, PhotoFinished, PhotoStarted, PictureShown
+from receiver.reception import LookShown, PhotoDescribed, PhotoFinished, PhotoStarted, PictureShown
 from receiver.viewer.history import History
 from receiver.viewer.packet_map import PacketMap
 
@@ -37,7 +37,7 @@ class Photo:
     Fields:
         number: 1.. within the receiver.
         stream_id: of its stream.
-        facts: its name, size, codec, importance, looks; empty until the header came.
+        facts: its name, size, codec, importance, looks, what its sender says of it; empty until the header came.
         state: "receiving", "ended" when no more packets come, "done" when its last picture is shown.
         reason: why it ended.
         packets: their fates.
@@ -98,6 +98,10 @@ class Journal:
                 photo = self._current
                 photo.facts |= {"name": event.name, "looks": list(event.looks)}
                 self._named[event.name] = photo
+            case PhotoDescribed() if event.name in self._named:
+                photo = self._named[event.name]
+                words = f"{event.name}: {event.about.in_words()}"
+                photo.facts |= {"name": words, "about": event.about.in_values()}
             case PictureShown() if event.name in self._named:
                 photo = self._named[event.name]
                 _add_picture(photo, event)

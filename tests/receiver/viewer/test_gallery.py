@@ -4,8 +4,9 @@ from pathlib import Path
 
 from observations import HEADER, received, shown
 
+from progressive.wire.about import About
 from receiver.events import PacketRecovered, SegmentReceived, StreamEnded, StreamStarted
-from receiver.reception import PhotoFinished, PhotoStarted
+from receiver.reception import PhotoDescribed, PhotoFinished, PhotoStarted
 from receiver.viewer.gallery import Exhibit, Gallery, Reader
 from receiver.viewer.journal import MOST_PHOTOS
 
@@ -164,3 +165,17 @@ def test_streams_of_one_number_in_sessions_one_after_the_other_are_two_photos():
     page = Page(gallery)
     page.look()
     assert [photo["facts"]["name"] for photo in page.photos.values()] == ["a", "b"]
+
+
+def test_a_page_hears_what_the_sender_says_of_a_photo_although_it_comes_later():
+    gallery = Gallery("title")
+    gallery.add(Exhibit("roof"))
+    page = Page(gallery)
+    for event in (received(7, 0), StreamStarted(7, HEADER, 0.0), PhotoStarted("photo 1")):
+        gallery.observe(0, event)
+    page.look()
+    gallery.observe(0, PhotoDescribed("photo 1", About(name="cliff.jpg", altitude_m=612.0)))
+    page.look()
+    facts = page.photos[0, 1]["facts"]
+    assert facts["name"] == "photo 1: cliff.jpg, 612 m above the sea"
+    assert facts["about"] == {"name": "cliff.jpg", "altitude_m": 612.0}
