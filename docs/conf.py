@@ -25,6 +25,7 @@ myst_heading_anchors = 4
 nb_execution_mode = "force"  # notebooks are kept without what they print
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
+nb_merge_streams = True
 nb_execution_show_tb = True
 
 autodoc_member_order = "bysource"
