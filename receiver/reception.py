@@ -69,13 +69,15 @@ class LookShown:
 
 @dataclass(frozen=True, slots=True)
 class PhotoFinished:
-    """The last picture of a photo was shown; these packets came, were lost, were restored."""
+    """The last picture of a photo was shown; these packets came, were lost, were restored. Its files, if there are any,
+    are in the folder now."""
 
     name: str
     received: int
     lost: int
     recovered: int
     bytes: int
+    folder: Path | None = None
 
 
 class Reception:
@@ -212,7 +214,8 @@ class Reception:
         figures = self.figures()
         sent_bytes = figures.bytes if wire_bytes is None else wire_bytes
         packets = {"received": figures.received, "lost": figures.lost, "recovered": figures.recovered}
-        self.refiner.folder.finish(
+        folder = self.refiner.folder
+        folder.finish(
             settings,
             sent_bytes,
             packets=packets,
@@ -220,7 +223,7 @@ class Reception:
             title=title or self.name,
             timeline=not self.is_cut,
         )
-        self._display.observe(PhotoFinished(self.name, **packets, bytes=figures.bytes))
+        self._display.observe(PhotoFinished(self.name, **packets, bytes=figures.bytes, folder=folder.path))
         segments = f"{self._taken} of {self.refiner.decoder.header.segment_count}"
         return closing_words(self.name, self.refiner.latest, self.refiner.status, figures, segments)
 

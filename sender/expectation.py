@@ -76,12 +76,14 @@ class Expected:
         self._curve: Curve | None = None
         self._lock = threading.Lock()
 
-    def curve(self) -> Curve | None:
-        """May be called by several threads; all but the first wait."""
+    def curve(self, stop: Stop = never) -> Curve | None:
+        """May be called by several threads; all but the first wait. Raises StoppedError if `stop` says so: who calls
+        next measures anew."""
         with self._lock:
             if self._work is not None:
                 packed, codec, original, budget = self._work
-                self._curve, self._work = measured_curve(packed, codec, original, budget_bytes=budget), None
+                curve = measured_curve(packed, codec, original, budget_bytes=budget, stop=stop)
+                self._curve, self._work = curve, None
             return self._curve
 
 

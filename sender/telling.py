@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from progressive.runtime.background import in_background
+from progressive.runtime.stopping import Stop, StoppedError, never
 from progressive.wire.about import MAX_ABOUT
 from progressive.wire.manifest import ITEM_OVERHEAD, Manifest
 from progressive.wire.short import MANIFEST_OVERHEAD
@@ -18,17 +20,20 @@ from sender.session import SenderSession
 async def telling(prepared: PreparedPhoto, session: SenderSession) -> AsyncIterator[None]:
     """While a session is driven: sending begins at once, and measuring goes on beside it."""
     tell_about(prepared, session)
-    task = asyncio.create_task(_tell(prepared, session))
+    over = threading.Event()
+    task = asyncio.create_task(_tell(prepared, session, over.is_set))
     try:
         yield
     finally:
+        over.set()
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
 
 
-async def _tell(prepared: PreparedPhoto, session: SenderSession) -> None:
-    await in_background(tell_at_once, prepared, session)
+async def _tell(prepared: PreparedPhoto, session: SenderSession, stop: Stop) -> None:
+    with suppress(StoppedError):
+        await in_background(tell_at_once, prepared, session, stop)
 
 
 def tell_about(prepared: PreparedPhoto, session: SenderSession) -> None:
@@ -40,7 +45,7 @@ def tell_about(prepared: PreparedPhoto, session: SenderSession) -> None:
         session.tell(Manifest(about=about))
 
 
-def tell_at_once(prepared: PreparedPhoto, session: SenderSession) -> None:
-    """Measures, and tells as soon as there is room."""
-    if prepared.expected is not None and (curve := prepared.expected.curve()) is not None:
+def tell_at_once(prepared: PreparedPhoto, session: SenderSession, stop: Stop = never) -> None:
+    """Measures, and tells as soon as there is room; raises StoppedError if `stop` says so."""
+    if prepared.expected is not None and (curve := prepared.expected.curve(stop)) is not None:
         session.tell(Manifest(curve))

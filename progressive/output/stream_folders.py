@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from progressive.codec import Photo
 from progressive.errors import UsageError
@@ -81,15 +82,33 @@ class StreamFolders:
         """Makes a folder that was not there before, and makes room for it; raises OSError."""
         with self._lock:
             self._make_room()
-            stem = "_".join(filter(None, (f"{began:%Y%m%dT%H%M%SZ}", safe_name(name))))
-            for number in count(1):
-                path = self.path / (stem if number == 1 else f"{stem}_{number}")
-                with suppress(FileExistsError):
-                    path.mkdir()
-                    break
+            path = self._made(began, name)
             (path / MARK).touch()
             self._writing.add(path)
             return path
+
+    def rename(self, path: Path, began: datetime, name: str) -> Path:
+        """Gives a folder made here its photo's name; the same path if that cannot be done."""
+        with self._lock:
+            named = self._made(began, name)
+            try:
+                path.rename(named)  # in place of an empty folder
+            except OSError:
+                named.rmdir()
+                return path
+            self._writing.discard(path)
+            self._writing.add(named)
+            return named
+
+    def _made(self, began: datetime, name: str) -> Path:
+        """A new and empty folder."""
+        stem = "_".join(filter(None, (f"{began:%Y%m%dT%H%M%SZ}", safe_name(name))))
+        for number in count(1):
+            path = self.path / (stem if number == 1 else f"{stem}_{number}")
+            with suppress(FileExistsError):
+                path.mkdir()
+                break
+        return path
 
     def show(self, number: int, png: bytes) -> None:
         """The newest picture of stream `number`, unless a later one has shown something; raises RunError."""
@@ -124,6 +143,7 @@ class StreamFolder(OutputFolder):
     def __init__(self, folders: StreamFolders, number: int, began: datetime) -> None:
         """As `StreamFolders.new` makes it."""
         self._folders, self._number, self._began, self._name = folders, number, began, ""
+        self._name_made_with = ""
         super().__init__(folders.path, at_once=False)
 
     def add_refinement(self, picture: Photo, refinement: Refinement) -> Path | None:
@@ -135,11 +155,27 @@ class StreamFolder(OutputFolder):
     def called(self, name: str) -> None:
         self._name = name
 
+    def finish(
+        self,
+        settings: Mapping[str, Any],
+        wire_bytes: int,
+        *,
+        packets: Mapping[str, int] | None = None,
+        about: Mapping[str, str | float] | None = None,
+        title: str = "",
+        timeline: bool = True,
+    ) -> None:
+        """As every folder; a name that came after the first picture is now part of the folder's."""
+        super().finish(settings, wire_bytes, packets=packets, about=about, title=title, timeline=timeline)
+        if self.is_made and self._name != self._name_made_with:
+            self.path = self._folders.rename(self.path, self._began, self._name)
+
     def close(self) -> None:
         self._folders.finished(self.path)
 
     def _prepare(self) -> None:
-        self.path = self._folders.make(self._began, self._name)
+        self._name_made_with = self._name
+        self.path = self._folders.make(self._began, self._name_made_with)
 
 
 def _is_ours(path: Path) -> bool:

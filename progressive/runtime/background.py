@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from functools import partial
@@ -11,6 +13,9 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakSet
+
+LONGEST_EXIT_S = 10.0
+"""How long a program that ends waits for what still computes."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -83,6 +88,17 @@ async def in_background(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
     future = background.submit(work, *args, **kwargs)
     background.shutdown(wait=False)
     return await asyncio.wrap_future(future)
+
+
+def _let_finish() -> None:
+    """A thread in native code must not be left alone by a closing interpreter, which would abort; soon it asks whether
+    anybody still wants what it computes. Programs of ours that cannot wait end without this."""
+    deadline_s = time.monotonic() + LONGEST_EXIT_S
+    while is_computing() and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+
+
+atexit.register(_let_finish)
 
 
 def is_computing() -> bool:

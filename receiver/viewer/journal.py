@@ -98,32 +98,14 @@ class Journal:
                 photo = self._current
                 photo.facts |= {"name": event.name, "looks": list(event.looks)}
                 self._named[event.name] = photo
-            case PhotoDescribed() if event.name in self._named:
+            case PhotoDescribed() | PictureShown() | LookShown() | PhotoFinished() if event.name in self._named:
                 photo = self._named[event.name]
-                words = f"{event.name}: {event.about.in_words()}"
-                photo.facts |= {"name": words, "about": event.about.in_values()}
-            case PictureShown() if event.name in self._named:
-                photo = self._named[event.name]
-                _add_picture(photo, event)
-            case LookShown() if event.name in self._named:
-                photo = self._named[event.name]
-                latest = len(photo.paths) - 1
-                photo.looks.append((latest, event.look))
-                photo.paths_of_looks[latest, event.look] = event.path
+                _note(photo, event)
+                if photo.state == "done" and photo is self._current:
+                    self._current = None
             case StreamEnded(stream_id=stream) if self._current is not None and self._receives(stream):
                 photo = self._current
                 photo.state, photo.reason, self._current = "ended", event.reason, None
-            case PhotoFinished() if event.name in self._named:
-                photo = self._named[event.name]
-                photo.figures |= {
-                    "received": event.received,
-                    "lost": event.lost,
-                    "recovered": event.recovered,
-                    "bytes": event.bytes,
-                }
-                photo.state = "done"
-                if photo is self._current:
-                    self._current = None
             case _:
                 return False
         photo.changes += 1
@@ -167,6 +149,26 @@ def _count(photo: Photo, packet: PacketReceived) -> None:
         photo.samples.append([round(time_s, 3), figures["bytes"], packet.received, packet.expected])
 
 
+def _note(photo: Photo, event: PhotoDescribed | PictureShown | LookShown | PhotoFinished) -> None:
+    """What is told of a photo by its name."""
+    match event:
+        case PhotoDescribed():
+            words = f"{event.name}: {event.about.in_words()}"
+            photo.facts |= {"name": words, "about": event.about.in_values()}
+        case PictureShown():
+            _add_picture(photo, event)
+        case LookShown():
+            latest = len(photo.paths) - 1
+            photo.looks.append((latest, event.look))
+            photo.paths_of_looks[latest, event.look] = event.path
+        case PhotoFinished():
+            figures = {"received": event.received, "lost": event.lost, "recovered": event.recovered}
+            photo.figures |= figures | {"bytes": event.bytes}
+            photo.state = "done"
+            if event.folder is not None:
+                _move(photo, event.folder)
+
+
 def _add_picture(photo: Photo, shown: PictureShown) -> None:
     number = len(photo.paths)
     photo.paths[number] = shown.path
@@ -183,6 +185,12 @@ def _add_picture(photo: Photo, shown: PictureShown) -> None:
             "gaps": status.gaps_in_words(),
         }
     )
+
+
+def _move(photo: Photo, folder: Path) -> None:
+    """The files of a photo are in this folder now."""
+    photo.paths = {number: folder / path.name for number, path in photo.paths.items()}
+    photo.paths_of_looks = {key: folder / path.name for key, path in photo.paths_of_looks.items()}
 
 
 def _facts_of(started: StreamStarted) -> Facts:

@@ -151,3 +151,18 @@ def test_a_folder_that_cannot_be_made_is_a_failure_each_time_and_nothing_lies_be
 def test_keeping_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="use 1 or more"):
         StreamFolders(tmp_path, keep=0)
+
+
+def test_a_name_that_comes_after_the_first_picture_is_the_folders_in_the_end(tmp_path: Path) -> None:
+    folders = folders_at(tmp_path, keep=1)
+    folder = folders.new()
+    before = show(folder)
+    folder.called("cliff.jpg")
+    folder.finish({}, 0)
+    folder.close()
+    assert names(tmp_path) == ["20300131T180000Z_cliff"]
+    assert folder.path == tmp_path / "20300131T180000Z_cliff"
+    assert {MARK, "final.png", "report.json"} <= {path.name for path in folder.path.iterdir()}
+    assert not before.exists()
+    show(folders.new())
+    assert names(tmp_path) == ["20300131T180001Z"], "it is still known to be ours"

@@ -1,4 +1,6 @@
 import asyncio
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 
@@ -78,3 +80,12 @@ def test_a_stopped_program_ends_although_something_computes(monkeypatch: pytest.
         cli.run(app)
     go_on.set()
     assert ended == [130]
+
+
+def test_a_program_that_ends_lets_what_computes_finish() -> None:
+    script = (
+        "import time; from progressive.runtime.background import Background; "
+        "Background().submit(lambda: (time.sleep(0.3), print('finished'))); time.sleep(0.1)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout == "finished\n"

@@ -179,3 +179,17 @@ def test_a_page_hears_what_the_sender_says_of_a_photo_although_it_comes_later():
     facts = page.photos[0, 1]["facts"]
     assert facts["name"] == "photo 1: cliff.jpg, 612 m above the sea"
     assert facts["about"] == {"name": "cliff.jpg", "altitude_m": 612.0}
+
+
+def test_the_pictures_of_a_photo_are_found_where_its_folder_is_in_the_end():
+    gallery = Gallery("title")
+    gallery.add(Exhibit("roof"))
+    for event in (
+        received(7, 0),
+        StreamStarted(7, HEADER, 0.0),
+        PhotoStarted("photo 1"),
+        shown("photo 1", 0),
+        PhotoFinished("photo 1", 2, 0, 0, 260, folder=Path("out/20300131T180000Z_cliff")),
+    ):
+        gallery.observe(0, event)
+    assert gallery.picture(0, 1, 0) == Path("out/20300131T180000Z_cliff/0.png")
