@@ -142,6 +142,7 @@ def _watch(
     """Restarts receivers until the sender is done; how many it stopped, and the memory of this process, the proxy's."""
     own: list[tuple[float, int]] = []
     restarts, tidied = 0, 0
+    assert options.output is not None
     restart_at = time.monotonic() + rng.uniform(0.5, 1.5) * plan.restart_every_s
     while sender.child.alive:
         time.sleep(LOOK_S)
