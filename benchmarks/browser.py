@@ -56,7 +56,7 @@ WATCH = """(async () => {
 
 OVER = "isOver() && document.querySelector('#toggle').textContent !== 'Leave'"
 
-MIDDLE = "isOver() || times.pictures.filter(([photo]) => photo === 2).length >= 4"
+MIDDLE = "isOver() || times.pictures.filter(([photo]) => photo === 2).length >= 3"
 """When the page is looked at while a photo comes."""
 
 
