@@ -62,11 +62,13 @@ def damaged(datagram: bytes, rng: random.Random) -> bytes:
 
 
 def resealed(packet: Packet, rng: random.Random) -> bytes:
-    """A packet whose header says what none of ours does, under a checksum that fits."""
+    """A packet whose header says what none of ours does, under a checksum that fits; not one of the short form, which
+    no browser is sent."""
     import google_crc32c
 
     body = bytearray(packet.to_bytes()[:-4])
-    body[rng.choice([0, 1, 10, 11, 12, 13, 14])] = rng.randrange(256)
+    place = rng.choice([0, 1, 10, 11, 12, 13, 14])
+    body[place] = rng.randrange(256) if place else 0x10 | rng.randrange(16)
     return bytes(body) + google_crc32c.value(bytes(body)).to_bytes(4, "big")
 
 
