@@ -23,6 +23,7 @@ from progressive.wire.about import About
 from progressive.wire.placement import Placement
 from sender.expectation import Expected
 from sender.handed import Given, HandedFrames, HandedPhoto
+from sender.manifests import reserve_of
 from sender.settings import SenderSettings
 from sender.sizes import SHORTEST_SIDE, Sizes
 
@@ -186,9 +187,10 @@ def encode_part(
 
 
 def base_seconds(packed: PackedStream, settings: SenderSettings) -> float:
-    """How long the base takes to send, packet overhead included."""
+    """How long the base takes to send, packet overhead and what it cannot be read without included."""
     packets = (packet for block in packed.blocks if block.layer == 0 for packet in block.packets)
-    return sum(settings.wire_size_of_payload(p.payload_size) for p in packets) * 8 / settings.bandwidth_bps
+    told = reserve_of(packed, settings, budget_bytes=0) if packed.short else 0
+    return settings.airtime_of(told + sum(settings.wire_size_of_payload(p.payload_size) for p in packets))
 
 
 def airtime_needed(prepared: PreparedPhoto, settings: SenderSettings) -> float:

@@ -44,13 +44,24 @@ class Trial:
         factor: what its sides were divided by, 1 or more.
         photo: as coded, [H, W, 3].
         packed: its stream.
-        psnr: of the picture at the deadline, if nothing is lost, in dB; minus infinity if the base comes too late.
+        psnr: of the picture at the deadline, if nothing is lost, in dB; minus infinity if the base comes too late,
+            not a number if nothing was to be compared.
     """
 
     factor: float
     photo: Photo
     packed: PackedStream
     psnr: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Coded:
+    """Fields: of `Trial`; late: the base leaves too little time."""
+
+    factor: float
+    photo: Photo
+    packed: PackedStream
+    late: bool
 
 
 class Sizes:
@@ -77,13 +88,14 @@ class Sizes:
         self._budget, self._base_share = budget_bytes, base_share
         self._largest = max(1.0, float(min(original.shape[:2]) / SHORTEST_SIDE))
         self._trials: dict[float, Trial] = {}
+        self._latest: _Coded | None = None
 
     def best(self) -> Trial:
         """The size with the best picture; of none whose base comes in time the smallest."""
         pixels = self._original.shape[0] * self._original.shape[1]
         bpp = 8 * self._budget / pixels
-        if bpp >= ENOUGH_BPP and (own := self.tried(1.0)).psnr > -math.inf:
-            return own
+        if bpp >= ENOUGH_BPP and not (own := self._coded(1.0)).late:
+            return Trial(1.0, own.photo, own.packed, math.nan)
         number = max(0, math.ceil(STEPS_OF_TWO * math.log2(math.sqrt(FIRST_BPP / bpp))))
         best = self.tried(self._factor(number))
         while best.psnr == -math.inf and self._factor(number) < self._largest:
@@ -106,11 +118,18 @@ class Sizes:
     def tried(self, factor: float) -> Trial:
         """The photo with its sides divided by this, 1 or more."""
         if factor not in self._trials:
+            coded = self._coded(factor)
+            quality = -math.inf if coded.late else self._psnr(coded.packed)
+            self._trials[factor] = Trial(factor, coded.photo, coded.packed, quality)
+        return self._trials[factor]
+
+    def _coded(self, factor: float) -> _Coded:
+        if self._latest is None or self._latest.factor != factor:
             photo = downscale(self._original, factor)
             packed = self._encode(photo)
             late = factor < self._largest and self._base_share(packed) > BASE_SHARE
-            self._trials[factor] = Trial(factor, photo, packed, -math.inf if late else self._psnr(packed))
-        return self._trials[factor]
+            self._latest = _Coded(factor, photo, packed, late)
+        return self._latest
 
     def _psnr(self, packed: PackedStream) -> float:
         decoder = self._codec.decoder(packed.stream.header, device="cpu")

@@ -45,7 +45,7 @@ def test_a_photo_is_downscaled_where_its_base_would_leave_no_time_to_send_it_aga
 
 @pytest.mark.timeout(60)
 def test_no_photo_is_downscaled_to_less_than_64_pixels_a_side_nor_enlarged() -> None:
-    assert prepared(WIDE, bandwidth_bps=100).photo.shape == (64, 109, 3)
+    assert prepared(WIDE, bandwidth_bps=150).photo.shape == (64, 109, 3)
     small = np.ascontiguousarray(WIDE[:40])
     assert prepared(small, bandwidth_bps=2_000).photo is small
 
@@ -61,7 +61,7 @@ def test_no_size_is_much_better_than_the_chosen_one(budget: int) -> None:
         budget_bytes=budget,
         base_share=lambda packed: sum(p.payload_size for p in packed.blocks[0].packets) / budget,
     )
-    best = sizes.best()
+    best = sizes.tried(sizes.best().factor)
     others = [sizes.tried(factor) for factor in (1, 1.25, 1.6, 2, 2.7, 4)]
     assert best.psnr >= max(other.psnr for other in others) - 0.2
 
