@@ -35,6 +35,7 @@ from sender.frame_loop import SentFrame, send_frames
 from sender.frames import is_camera, is_sequence, open_frames
 from sender.options import SenderOptions
 from sender.prepare import airtime_needed, find_sources, prepare
+from sender.rate_control import RateController
 from sender.sequence import FrameSequence, Turn
 from sender.settled import settled
 
@@ -72,7 +73,8 @@ def _stream_locally(options: SenderOptions, display: Display, channel: LinkSetti
     several = len(sources) > 1
     if several:
         OutputFolder(options.output)  # a folder in it for each photo; an earlier run's files must not lie beside them
-    failures = []
+    failures: list[str] = []
+    control: RateController | None = None
     with Background() as worker, display:
         for number, source in enumerate(sources):
             try:
@@ -100,7 +102,9 @@ def _stream_locally(options: SenderOptions, display: Display, channel: LinkSetti
                     one_of_several=several,
                     airtime=airtime,
                     worker=None if options.fast else worker,
+                    control=control,
                 )
+                control = stream.sender.control
                 run_stream(stream, links, clock)
                 options = replace(options, settings=replace(options.settings, expect=stream.sender.losses))
             except (UsageError, RunError) as error:
@@ -166,6 +170,7 @@ class _LocalFrames:
     ) -> None:
         self.shown = 0
         self._options, self._display, self._links, self._clock, self._painter = options, display, links, clock, painter
+        self._control: RateController | None = None
         self._canvases, self._losses, self._numbers = canvases_for(options), options.settings.expect, count()
 
     async def send(self, turn: Turn) -> SentFrame:
@@ -182,7 +187,9 @@ class _LocalFrames:
             worker=self._painter,
             stream_id=number,
             canvases=self._canvases,
+            control=self._control,
         )
+        self._control = stream.sender.control
         try:
             with completed(stream):
                 if isinstance(self._clock, VirtualClock):
@@ -193,4 +200,4 @@ class _LocalFrames:
         except RunError as error:
             self._display.note(str(error))
         self._losses = stream.sender.losses
-        return SentFrame(number, stream.sender.stream, stream.sender.known_segments)
+        return SentFrame(number, stream.sender.offered, stream.sender.known_segments)

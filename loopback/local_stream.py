@@ -16,13 +16,12 @@ from typing import cast
 from channel_sim.link import Link, LinkSettings
 from channel_sim.simulate import Route, Session, simulate
 from progressive.codec import FAITHFUL
-from progressive.errors import RunError
+from progressive.errors import RunError, UsageError
 from progressive.output.folder import OutputFolder
 from progressive.runtime.background import Background
 from progressive.shell.display import Display
 from progressive.transport.drive import drive
 from progressive.transport.memory import memory_pair
-from progressive.units import format_bandwidth
 from receiver.canvases import Canvases
 from receiver.events import AboutTold, QualityTold, ReceiverEvent, SegmentReceived, StreamStarted
 from receiver.reception import Reception
@@ -32,6 +31,7 @@ from sender.airtime import HOUR_S, Airtime
 from sender.events import PacketSent, SenderEvent
 from sender.options import SenderOptions
 from sender.prepare import PreparedPhoto
+from sender.rate_control import RateController
 from sender.session import SenderSession
 from sender.telling import tell_about, tell_at_once, telling
 
@@ -89,6 +89,7 @@ class LocalStream:
         stream_id: int = 0,
         canvases: Mapping[str, Canvases] | None = None,
         airtime: Airtime | None = None,
+        control: RateController | None = None,
     ) -> None:
         """
         Args:
@@ -102,6 +103,7 @@ class LocalStream:
             stream_id: another one for each frame of a sequence.
             airtime: of the radio, if it has sent something before.
             canvases: pictures of the earlier frames of the sequence, in each look.
+            control: of the rate of the stream before, where that is followed.
         """
         self._canvases = canvases or canvases_for(options)
         self.prepared, self._options, self._folder, self._display = prepared, options, folder, display
@@ -113,6 +115,7 @@ class LocalStream:
             stream_id=stream_id,
             now=self._started_s,
             airtime=airtime,
+            control=control,
         )
         settings = ReceiverSettings(inner_parity=options.settings.inner_parity)
         if options.settings.duty_cycle is not None and options.settings.deadline_s > HOUR_S:
@@ -177,7 +180,7 @@ class LocalStream:
         self._display.summary(f"{closing} -> {self._folder.path}")
 
     def _title(self) -> str:
-        bandwidth = format_bandwidth(self._options.settings.bandwidth_bps)
+        bandwidth = self._options.settings.bandwidth_in_words()
         return f"{self.prepared.name} · {bandwidth} · channel {self._options.channel}"
 
     def check_base(self) -> None:
@@ -193,7 +196,14 @@ def canvases_for(options: SenderOptions) -> dict[str, Canvases]:
 
 
 def as_slow_as_the_sender(channel: LinkSettings, options: SenderOptions) -> LinkSettings:
-    """A link without a rate of its own has the sender's, so that a packet takes its time in the air."""
+    """A link without a rate of its own has the sender's, so that a packet takes its time in the air.
+
+    Raises UsageError if the sender has none either.
+    """
+    if options.settings.follow and not channel.has_rate:
+        raise UsageError(
+            f"--bandwidth auto has no rate to find on the channel {options.channel}: add one, such as +rate:50kbps"
+        )
     return channel if channel.has_rate else replace(channel, rate_bps=options.settings.bandwidth_bps)
 
 

@@ -59,6 +59,11 @@ class SequenceTracker:
         """Highest sequence number that arrived; 0 before the first."""
         return max(0, self._highest)
 
+    @property
+    def latest_s(self) -> float:
+        """When that arrived, in seconds."""
+        return self._heard_s
+
     def recent(self, size: int) -> bytes:
         """Which datagrams arrived, a bit each from the latest back, in at most `size` bytes and no more than needed."""
         length = min(size, -(-self.expected // 8))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from progressive.errors import WireError
-from progressive.wire.control import MAX_RECENT, End, Report, parse_message
+from progressive.wire.control import MAX_RECENT, Ask, End, Report, parse_message
 from progressive.wire.envelope import Envelope, PlainEnvelope, Replayed, SealMismatch
 from progressive.wire.expected_quality import Expectation
 from progressive.wire.manifest import Manifest, parse_manifest
@@ -38,6 +38,19 @@ REPORT_INTERVAL_S = 0.5
 REPEAT_INTERVAL_S = 0.1
 """Least pause between two reports that ask for something: to stop, or for packets of the base that are missing."""
 
+REPORT_BYTES, SHORT_REPORT_BYTES = 250, 50
+"""About what a report takes."""
+
+ROOM_FOR_REPORT = 3
+"""A sender that asks when packets arrive is told after so many times these bytes, which keeps what goes back to a third
+of what came .."""
+
+FIRST_REPORTS = 4
+"""So many reports wait for nothing: a sender that does not know the rate of its link has to begin somewhere."""
+
+SLOW_REPORT_INTERVAL_S = 2.0
+""".. and not before this before as many bytes came as a report takes: else the way back would fill up on slow links."""
+
 END_GRACE_S = 0.25
 """How long packets may still come once the end was heard: jitter lets it overtake them."""
 
@@ -61,6 +74,9 @@ MAX_EARLY = 256
 
 MAX_ENDED_STREAMS = 64
 """Ended streams whose late packets are recognised; only the last one or two can have packets on the way."""
+
+
+_CLOCK_MS = 1 << 32
 
 
 @dataclass(slots=True)
@@ -101,6 +117,8 @@ class _Stream:
     quality_told: bool = False
     about_told: bool = False
     joined_late: bool = False
+    asked: bool = False
+    unreported_bytes: int = 0
     more: bool = False
     closes_at: float = inf
     judged_at: float = -inf
@@ -111,8 +129,23 @@ class _Stream:
         """A packet of it has gone by, rather than been kept by somebody on the way."""
         return self.tracker.expected > 0
 
-    def report(self, *, ended: bool, receiver_id: int) -> Report:
+    def ask_for_report(self, size: int, now: float) -> None:
+        """A packet of `size` bytes came that is nothing special: there is time for the report."""
+        self.unreported_bytes += size
+        report_bytes = SHORT_REPORT_BYTES if self.reporter.short else REPORT_BYTES
+        if not self.asked:
+            self.reporter.ask(now + REPORT_INTERVAL_S)
+        elif self.unreported_bytes >= ROOM_FOR_REPORT * report_bytes or self.reporter.reports_sent < FIRST_REPORTS:
+            self.reporter.ask_again(now)
+        else:
+            enough = self.unreported_bytes >= report_bytes
+            self.reporter.ask(now + (REPORT_INTERVAL_S if enough else SLOW_REPORT_INTERVAL_S))
+
+    def report(self, now: float | None, *, ended: bool, receiver_id: int) -> Report:
+        """`now` is None for a report that may be repeated later, which tells no times."""
         tracker = self.tracker
+        held_s = None if now is None or not self.asked else now - tracker.latest_s
+        self.unreported_bytes = 0
         return Report(
             stream=self.id,
             received=tracker.received,
@@ -127,6 +160,8 @@ class _Stream:
             layers=self.reassembler.whole_blocks,
             latest=tracker.latest,
             recent=tracker.recent(MAX_RECENT),
+            arrived_ms=None if held_s is None else round(1000 * tracker.latest_s) % _CLOCK_MS,
+            held_ms=None if held_s is None else min(_CLOCK_MS - 1, round(1000 * held_s)),
         )
 
 
@@ -197,7 +232,7 @@ class ReceiverSession:
         ]
         stream = self._current
         if stream is not None and stream.reporter.due <= now:
-            packets.append(stream.reporter.packet(self._report(stream, ended=stream.closes_at < inf), now))
+            packets.append(stream.reporter.packet(self._report(stream, now, ended=stream.closes_at < inf), now))
         if self._refusal is not None and self._refusal.due <= now:
             stream_id = self._refusal.stream_id
             packets.append(self._refusal.packet(_empty_report(stream_id, self._settings.receiver_id), now))
@@ -251,7 +286,8 @@ class ReceiverSession:
     def _receive(self, packet: Packet, size: int, now: float, *, kept: bool) -> None:
         if packet.kind is Kind.FEEDBACK:
             raise WireError("feedback, but this is the receiver")
-        end = _parse_end(packet) if packet.kind is Kind.CONTROL else None
+        message = _parse_control(packet) if packet.kind is Kind.CONTROL else None
+        end = message if isinstance(message, End) else None
         manifest = parse_manifest(packet.payload) if packet.kind is Kind.MANIFEST else None
         late = self._ended.get(packet.stream)
         if late is not None:
@@ -261,8 +297,10 @@ class ReceiverSession:
                 self._events.append(DatagramDropped("after the end"))
             return
         if kept and manifest is None:
-            self._receive_kept(packet, size, now, is_end=end is not None)
+            self._receive_kept(packet, size, now, is_end=message is not None)
             return
+        if isinstance(message, Ask) and (self._current is None or self._current.id != packet.stream):
+            raise WireError("asked about a stream of which nothing came")
         if end is not None and self._current is not None and self._current.id != packet.stream:
             self._take_farewell(self._current, end, now)
             return
@@ -278,12 +316,20 @@ class ReceiverSession:
         stream.last_packet_at, stream.leaves_at = now, inf
         stream.reporter.short = packet.short
         self._events.append(PacketReceived.of(packet, size, now, stream.tracker, late=packet.sequence < latest))
-        if end is not None:
-            self._take_end(stream, end, now)
-        elif manifest is not None:
-            self._take_manifest(stream, manifest, now)
+        if isinstance(message, Ask):
+            stream.asked = True
+            stream.reporter.ask_again(now)
         else:
-            self._take_data(stream, packet, now)
+            self._take(stream, packet, end or manifest, size, now)
+
+    def _take(self, stream: _Stream, packet: Packet, told: End | Manifest | None, size: int, now: float) -> None:
+        match told:
+            case End():
+                self._take_end(stream, told, now)
+            case Manifest():
+                self._take_manifest(stream, told, now)
+            case None:
+                self._take_data(stream, packet, size, now)
 
     def _stream_of(self, packet: Packet, now: float, *, end: bool) -> _Stream:
         """The stream of a packet, which is current from now on; raises WireError if the packet is no reason to begin
@@ -326,7 +372,7 @@ class ReceiverSession:
         stream.joined_late = True
         stream.last_packet_at = now
         self._events.append(PacketReceived.of(packet, size, now, stream.tracker, late=False))
-        self._take_data(stream, packet, now)
+        self._take_data(stream, packet, size, now)
 
     def _take_farewell(self, stream: _Stream, end: End, now: float) -> None:
         """Nothing more follows, says the end of another stream: so be it, if nothing more of this one comes."""
@@ -335,7 +381,7 @@ class ReceiverSession:
         gone_s = FAREWELL_PACKETS * (self._usual_silence_s(stream) / SILENT_PACKETS)
         stream.leaves_at = min(stream.leaves_at, now + max(END_GRACE_S, gone_s))
 
-    def _take_data(self, stream: _Stream, packet: Packet, now: float) -> None:
+    def _take_data(self, stream: _Stream, packet: Packet, size: int, now: float) -> None:
         was_complete = stream.reassembler.complete
         arrivals = stream.reassembler.add(packet)
         self._start(stream)
@@ -344,8 +390,10 @@ class ReceiverSession:
         lacks_base = stream.tracker.lost and not stream.reassembler.base_complete
         if was_complete or lacks_base:
             stream.reporter.ask_again(now)
+        elif stream.reassembler.complete:
+            stream.reporter.ask(now)
         else:
-            stream.reporter.ask(now if stream.reassembler.complete else now + REPORT_INTERVAL_S)
+            stream.ask_for_report(size, now)
         if stream.reassembler.complete and stream.closes_at < inf:
             self._end(stream, "ended")
 
@@ -402,7 +450,7 @@ class ReceiverSession:
         self._current = None
         self._more_expected = stream.more
         reporter = stream.reporter
-        reporter.last = self._report(stream, ended=True)
+        reporter.last = self._report(stream, None, ended=True)
         if reason == "silence":
             reporter.due = inf
         if reason != "silence" or not self._settings.stays:
@@ -411,8 +459,8 @@ class ReceiverSession:
             del self._ended[next(iter(self._ended))]
         self._events.append(StreamEnded(stream.id, "complete" if stream.reassembler.complete else reason, stream.more))
 
-    def _report(self, stream: _Stream, *, ended: bool) -> Report:
-        return stream.report(ended=ended, receiver_id=self._settings.receiver_id)
+    def _report(self, stream: _Stream, now: float | None, *, ended: bool) -> Report:
+        return stream.report(now, ended=ended, receiver_id=self._settings.receiver_id)
 
     def _silent_at(self, stream: _Stream) -> float:
         """When a stream is given up."""
@@ -454,8 +502,8 @@ def _empty_report(stream_id: int, receiver_id: int) -> Report:
     )
 
 
-def _parse_end(packet: Packet) -> End:
+def _parse_control(packet: Packet) -> End | Ask:
     message = parse_message(packet.payload)
-    if not isinstance(message, End) or message.stream != packet.stream:
-        raise WireError("not the end of this stream")
+    if not isinstance(message, End | Ask) or message.stream != packet.stream:
+        raise WireError("not a message of the sender's about this stream")
     return message

@@ -38,6 +38,10 @@ from sender.options import SenderOptions
 from sender.settings import SenderSettings
 
 LONGEST_EVERY_S = 60
+AUTO = "auto"
+ASSUMED_BPS = 50_000.0
+"""What photos are prepared for where the rate is not known: so many pixels that the base takes a tenth of the time."""
+
 PICTURE, PACKETS, RECEIVERS = "The picture", "Packets and their protection", "Receivers elsewhere"
 """Groups of options in the help."""
 
@@ -83,8 +87,20 @@ def send(
         ),
     ] = None,
     bandwidth: Annotated[
-        str, typer.Option(metavar="RATE", help="Rate of all datagrams of a stream, such as 50kbps.")
+        str,
+        typer.Option(
+            metavar="RATE",
+            help="Rate of all datagrams of a stream, such as 50kbps; auto begins low and follows the reports.",
+        ),
     ] = "50kbps",
+    queue_delay: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="With --bandwidth auto, the longest that packets may wait on the link behind others.",
+            show_default="250ms",
+        ),
+    ] = None,
     to: Annotated[
         list[str] | None,
         typer.Option(
@@ -100,7 +116,7 @@ def send(
             metavar="SPEC",
             help="Link in here: a preset (python -m channel_sim presets), a .toml file, ge:loss=10%,burst=5, "
             "rate:50kbps,delay=80ms,queue=16kB, rayleigh:snr=12dB,doppler=10Hz, trace:PATH, .. joined with +.",
-            show_default="ep2",
+            show_default="ep2; with --bandwidth auto ep2 + rate:50kbps,delay=80ms",
         ),
     ] = None,
     codec: Annotated[
@@ -293,7 +309,7 @@ def send(
     Without --to, a simulated link and a receiver run in this process, and the pictures go into the output folder.
     """
     settings = SenderSettings(
-        bandwidth_bps=parse_bandwidth(bandwidth),
+        bandwidth_bps=ASSUMED_BPS if bandwidth == AUTO else parse_bandwidth(bandwidth),
         packet_size=parse_size(packet_size),
         deadline_s=parse_time(deadline),
         protection=protection,
@@ -307,6 +323,8 @@ def send(
         repair=repair,
         headers=headers.value,
         duty_cycle=None if duty_cycle is None else parse_percent(duty_cycle),
+        follow=bandwidth == AUTO,
+        **_queue_delay(queue_delay, follow=bandwidth == AUTO),
     )
     if to:
         _refuse_options_of_local_runs(
@@ -337,7 +355,7 @@ def send(
             ice_server=tuple(ice_server or ()),
         ),
         serve_for_s=None if serve_for is None else parse_time(serve_for),
-        channel=channel or "ep2",
+        channel=channel or ("ep2+rate:50kbps,delay=80ms" if settings.follow else "ep2"),
         seed=seed,
         deliver_damaged=deliver_damaged,
         fast=fast,
@@ -376,6 +394,12 @@ def _run(options: SenderOptions, display: Display, view: str | None) -> None:
 
 async def _awaited(run: Awaitable[None]) -> None:
     await run
+
+
+def _queue_delay(given: str | None, *, follow: bool) -> dict[str, float]:
+    if given is not None and not follow:
+        raise UsageError("--queue-delay is for --bandwidth auto: leave it out, or give --bandwidth auto")
+    return {} if given is None else {"queue_delay_s": parse_time(given)}
 
 
 def _seconds_apart(every: str) -> float:

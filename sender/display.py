@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from progressive.loss_model import LossModel
 from progressive.shell.display import Display, Progress
-from progressive.units import format_percent, format_size
+from progressive.units import format_bandwidth, format_percent, format_size
 from sender.audience import FORGET_S
-from sender.events import PacketSent, Replanned, ReportReceived, SenderEvent, StreamFinished
+from sender.events import PacketSent, RateFollowed, Replanned, ReportReceived, SenderEvent, StreamFinished
 
 
 @dataclass(slots=True)
@@ -23,6 +23,7 @@ class Sending:
         repairs: packets sent again.
         reports: the latest of each receiver that was heard of in the last minute, by its identifier.
         losses: that the rest is planned for; None before the first report.
+        rate_bps, queue_s: at which it is sent, and how long packets wait on the link, where the rate is followed.
         reason: why the stream is over; None while it goes.
     """
 
@@ -34,6 +35,8 @@ class Sending:
     reports: dict[int, ReportReceived] = field(default_factory=dict)
     _heard_s: dict[int, float] = field(default_factory=dict)
     losses: LossModel | None = None
+    rate_bps: float | None = None
+    queue_s: float | None = None
     reason: str | None = None
 
     def take(self, report: ReportReceived, now: float) -> None:
@@ -87,6 +90,8 @@ class SendingView:
                 sending.packets += 1
                 sending.bytes += event.size
                 sending.repairs += event.kind == "repair"
+            case RateFollowed():
+                sending.rate_bps, sending.queue_s = event.rate_bps, event.queue_s
             case Replanned():
                 sending.losses = event.losses
             case ReportReceived():
@@ -111,6 +116,7 @@ class SendingView:
             "receiver": report.receiver,
             "planned_loss": sending.losses.loss if sending.losses else None,
             "planned_burst": sending.losses.burst if sending.losses else None,
+            **({} if sending.rate_bps is None else {"rate_bps": sending.rate_bps, "queue_s": sending.queue_s}),
         }
 
     def closing_words(self) -> str:
@@ -139,6 +145,8 @@ def _line(sending: Sending) -> str:
 def _words(sending: Sending) -> str:
     repairs = f" ({sending.repairs} again)" if sending.repairs else ""
     words = f"sent {sending.packets} packets{repairs}, {format_size(sending.bytes, digits=3)}"
+    if sending.rate_bps is not None:
+        words += f", at {format_bandwidth(sending.rate_bps, digits=2)}"
     report = sending.worst
     if report is None:
         return words

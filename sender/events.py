@@ -42,6 +42,14 @@ class Replanned:
 
 
 @dataclass(frozen=True, slots=True)
+class RateFollowed:
+    """A report came where the rate is followed: the rate from now on, and for how long packets waited on the link."""
+
+    rate_bps: float
+    queue_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class CannotOpen:
     """Somebody answers who does not seal as this end does, and nobody else has yet; `advice` is for a person."""
 
@@ -64,4 +72,4 @@ class StreamFinished:
     reason: Literal["complete", "deadline", "silence"]
 
 
-SenderEvent = PacketSent | ReportReceived | Replanned | CannotOpen | ReceiverBusy | StreamFinished
+SenderEvent = PacketSent | ReportReceived | RateFollowed | Replanned | CannotOpen | ReceiverBusy | StreamFinished

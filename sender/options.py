@@ -7,7 +7,7 @@ from pathlib import Path
 
 from progressive.codec import FAITHFUL
 from progressive.transport.access import Access
-from progressive.units import format_bandwidth, format_percent, format_size, format_time
+from progressive.units import format_percent, format_size, format_time
 from sender.handed import Given
 from sender.settings import SenderSettings
 
@@ -72,7 +72,7 @@ class SenderOptions:
             + (f", context {self.context}" if self.context else "")
             + ", full size" * self.full_size
             + ", with metadata" * self.with_metadata,
-            "bandwidth": format_bandwidth(settings.bandwidth_bps) + duty + (", IP headers counted" * settings.count_ip),
+            "bandwidth": settings.bandwidth_in_words() + duty + (", IP headers counted" * settings.count_ip),
             "packets": f"{format_size(settings.packet_size)}{', short headers' * settings.short}{inner}",
             "protection": f"{settings.protection}{redundancy}, {answers}{audience}",
             "expected": str(settings.expect),
@@ -94,5 +94,7 @@ class SenderOptions:
         plain = replace(self, source=None if self.source is None else str(self.source))
         values = asdict(plain) | asdict(self.settings) | {"to": list(self.to), "output": str(self.output)}
         values["look"] = self.looks[0]
+        if self.settings.follow:
+            values["bandwidth_bps"] = None
         del values["settings"], values["access"], values["looks"]
         return values

@@ -20,6 +20,12 @@ class TokenBucket:
         """The earliest time, in seconds, at which `size` bytes may go."""
         return self._full_at - (self._depth - size) / self._rate
 
+    def change(self, rate_bytes_per_s: float, depth_bytes: int, now: float) -> None:
+        """Goes on at another rate from `now` on; what has gone is owed as before."""
+        owed = max(0.0, self._full_at - now) * self._rate
+        self._rate, self._depth = rate_bytes_per_s, depth_bytes
+        self._full_at = now + owed / self._rate
+
     def take(self, size: int, now: float) -> None:
         """Notes that `size` bytes went at `now`, no earlier than `ready_at(size)`."""
         self._full_at = max(self._full_at, now) + size / self._rate

@@ -174,7 +174,7 @@ def prepare_photo(
         photo, packed = best.photo, best.packed
     _check_base(name, photo, packed, settings, advice=" or leave --full-size out" if full_size else "")
     note = "" if photo is original else _note(name, original, photo, codec)
-    expected = Expected(packed, codec, original, budget)
+    expected = Expected(packed, codec, original, None if settings.follow else budget)
     return PreparedPhoto(name, original, photo, packed, note, expected)
 
 

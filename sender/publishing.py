@@ -58,6 +58,10 @@ def publish(options: SenderOptions, display: Display) -> None:
 def _check(options: SenderOptions) -> None:
     if is_sequence(options.source, options.every_s):
         raise UsageError("mqtt:// serves photos, not sequences: leave --every out, or send to udp:// receivers")
+    if options.settings.follow:
+        raise UsageError(
+            "over mqtt:// all receivers share one stream behind a broker: --bandwidth auto cannot follow, give a rate"
+        )
     if options.settings.protection == "pet":
         raise UsageError("a broker keeps packets of the base, and with pet there are none: use another --protection")
     if options.settings.duty_cycle is not None:

@@ -32,6 +32,7 @@ from sender.frames import is_sequence, open_frames
 from sender.options import SenderOptions
 from sender.photos import Photos
 from sender.prepare import PreparedPhoto, airtime_needed, find_sources
+from sender.rate_control import RateController
 from sender.sequence import FrameSequence, Turn
 from sender.session import END_INTERVAL_S, SenderSession
 from sender.settings import SenderSettings
@@ -53,6 +54,7 @@ class Target:
         address: where it is.
         transport: how it is reached.
         losses: to expect, by what it reported of earlier photos; None before the first.
+        control: of the rate to it, where that is followed.
         heard_s: when it last reported, on the event loop's clock; None before the first report.
         unheard, advice: what to say, and what to do, should it never be understood.
         failure: why nothing more is sent to it; empty while all is well.
@@ -62,6 +64,7 @@ class Target:
     address: str
     transport: Transport
     losses: LossModel | None = None
+    control: RateController | None = None
     heard_s: float | None = None
     unheard: str = ""
     advice: str = "start one there, or send with --one-way"
@@ -192,7 +195,7 @@ async def _send_frame(
         if target.heard_s is not None and now - target.heard_s < GONE_S:
             target.failure = ""
     known = frozenset.intersection(*(session.known_segments for session in sessions))
-    least = min((session.stream for session in sessions), key=lambda stream: len(stream.segments))
+    least = min((session.offered for session in sessions), key=lambda stream: len(stream.segments))
     return SentFrame(stream_id, least, known)
 
 
@@ -238,7 +241,9 @@ async def _send_to_all(
             more=more,
             envelope=access.envelope(),
             airtime=target.airtime,
+            control=target.control,
         )
+        target.control = session.control
         show = view.follow(target.address, len(session.stream.segments))
         async with telling(prepared, session):
             await drive(session, target.transport, _handler(target, show, display.note))

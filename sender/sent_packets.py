@@ -39,6 +39,7 @@ class SentPackets:
         self.bytes = 0
         self._slots: list[Slot | None] = []
         self._sent_s: list[float] = []
+        self._sizes: list[int] = []
         self._latest_copy: dict[Slot, int] = {}
 
     def __len__(self) -> int:
@@ -52,11 +53,16 @@ class SentPackets:
             self._latest_copy[slot] = len(self._slots)
         self._slots.append(slot)
         self._sent_s.append(now)
+        self._sizes.append(size)
         self.bytes += size
 
     def sent_s(self, sequence: int) -> float:
         """When the datagram of this sequence number left."""
         return self._sent_s[sequence]
+
+    def size(self, sequence: int) -> int:
+        """Bytes on the wire of the datagram of this sequence number."""
+        return self._sizes[sequence]
 
     def slots(self) -> list[Slot]:
         """Every packet that left, once, by when it left last."""

@@ -31,11 +31,15 @@ from sender.joins import ReceiverJoined, ReceiverLeft
 from sender.options import SenderOptions
 from sender.photos import Photos
 from sender.prepare import PreparedPhoto, find_sources
+from sender.rate_control import RateController
 from sender.rounds import Course
 from sender.session import SenderSession
 from sender.settings import SenderSettings
 from sender.settled import settled
 from sender.telling import telling
+
+FOLLOWED_BUFFER_BYTES = 64_000
+"""The same where the rate is followed: what waits here counts as waiting on the link, of which there is little."""
 
 BUFFERED_S = 0.25
 """What may wait to be sent to a receiver, in time: more than that comes too late to be worth its place."""
@@ -75,7 +79,8 @@ async def serve_photos(options: SenderOptions, display: Display) -> None:
     photos = Photos(find_sources(options.source, display.note), options, codec, display)
     course = Course(photos)
     settings = options.settings
-    buffer_bytes = max(8 * settings.packet_size, int(BUFFERED_S * settings.bandwidth_bps / 8))
+    buffered = FOLLOWED_BUFFER_BYTES if settings.follow else int(BUFFERED_S * settings.bandwidth_bps / 8)
+    buffer_bytes = max(8 * settings.packet_size, buffered)
     server = await open_server(options.to[0], options.access, display.note, buffer_bytes=buffer_bytes)
     served = _Served(course, settings, display)
     try:
@@ -149,7 +154,7 @@ class _Served:
         transport = receiver.transport
         self._display.note(f"{receiver.name} joined")
         self._display.observe(ReceiverJoined(receiver.name))
-        losses = self._settings.expect
+        losses, control = self._settings.expect, None
         reason = "stopped"
         try:
             following = await self._course.photo(0)
@@ -157,14 +162,23 @@ class _Served:
                 prepared, following = following, await self._course.photo(number)
                 if prepared is None or transport.closed:
                     break
-                losses = await self._send(prepared, receiver, losses, more=following is not None)
+                session = await self._send(prepared, receiver, losses, control, more=following is not None)
+                losses, control = session.losses, session.control
             reason = "left" if transport.closed else "served"
             transport.close()
         finally:
             self._display.observe(ReceiverLeft(receiver.name, reason))
 
-    async def _send(self, prepared: PreparedPhoto, receiver: Joined, losses: LossModel, *, more: bool) -> LossModel:
-        """Streams a photo to a receiver; returns the losses to expect of the next one."""
+    async def _send(
+        self,
+        prepared: PreparedPhoto,
+        receiver: Joined,
+        losses: LossModel,
+        control: RateController | None,
+        *,
+        more: bool,
+    ) -> SenderSession:
+        """Streams a photo to a receiver, by what was learnt of its link; returns the session, which is over."""
         loop = asyncio.get_running_loop()
         started_s = loop.time()
         view = SendingView(self._display, prepared.name, lambda: loop.time() - started_s, board=self._board)
@@ -175,12 +189,13 @@ class _Served:
             stream_id=secrets.randbits(32),
             now=loop.time(),
             more=more,
+            control=control,
         )
         try:
             show = view.follow(receiver.name, len(session.stream.segments))
             async with telling(prepared, session):
                 await drive(session, receiver.transport, show)
-            return session.losses
+            return session
         finally:
             view.leave()
             self._display.summary(view.closing_words())

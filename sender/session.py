@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 from typing import Literal
@@ -11,22 +10,22 @@ from typing import Literal
 from progressive.errors import UsageError, WireError
 from progressive.loss_model import LossModel
 from progressive.packing.packed import PackedStream
-from progressive.packing.packetizer import SourceBlock, shapes_of
 from progressive.stream import LayeredStream
-from progressive.wire.control import Busy, End, Report, parse_message
+from progressive.wire.control import Ask, Busy, End, Report, parse_message
 from progressive.wire.envelope import Envelope, PlainEnvelope, SealMismatch
-from progressive.wire.fec import BlockEncoder
-from progressive.wire.manifest import MAX_BLOCKS, Manifest
+from progressive.wire.manifest import Manifest
 from progressive.wire.packet import MAX_INDEX, SEALED_OVERHEAD, Kind, Packet
-from progressive.wire.protection import BlockShape, Goal, Plan, Progress, Slot, plan_protection, replan
+from progressive.wire.protection import Plan, Progress, Slot, replan
 from progressive.wire.short import SHORT_END
-from progressive.wire.stripes import Stripe, encoder_of_class, write_stripes
+from progressive.wire.stripes import Stripe, write_stripes
 from sender.airtime import Airtime
+from sender.announced import announced, encoders_of
 from sender.audience import Audience, Listener, Sent
 from sender.events import (
     CannotOpen,
     PacketKind,
     PacketSent,
+    RateFollowed,
     ReceiverBusy,
     Replanned,
     ReportReceived,
@@ -34,8 +33,9 @@ from sender.events import (
     StreamFinished,
 )
 from sender.loss_estimate import unanswered
-from sender.manifests import Manifests, header_manifests_of, reserve_of
-from sender.pacing import TokenBucket
+from sender.manifests import Manifests, header_manifests_of
+from sender.pace import Pace
+from sender.rate_control import RateController
 from sender.repair import packets_to_repeat
 from sender.sent_packets import Known, SentPackets
 from sender.settings import SenderSettings
@@ -58,6 +58,9 @@ UNANSWERED_S = 2.0
 
 REPLAN_INTERVAL_S = 0.25
 """Least time between two plans: a plan takes milliseconds, and no flood of reports may keep the sender from sending."""
+
+MUCH_FASTER = 1.1
+"""A plan that is at its end is made anew at once if the rate is so much higher than it was made for."""
 
 REPLAN_INTERVAL_S_PER_SLOT = 0.0025
 """The same for long streams, whose plans take as much longer as they have more packets."""
@@ -89,6 +92,7 @@ class SenderSession:
         envelope: Envelope | None = None,
         repeats: bool = False,
         airtime: Airtime | None = None,
+        control: RateController | None = None,
     ) -> None:
         """
         Args:
@@ -101,6 +105,7 @@ class SenderSession:
             envelope: makes datagrams of packets and back; None for a plain one. Sealed as the settings say.
             airtime: of the radio, if it has sent something else before; None for one that has been silent.
             repeats: a carousel follows, receivers that lack something should stay.
+            control: of the stream before to the same receiver, where the rate is followed; None begins anew.
 
         Raises:
             UsageError: the stream does not fit the settings.
@@ -116,13 +121,16 @@ class SenderSession:
         self.more = more
         self._repeats = repeats
         self._deadline = now + settings.deadline_s
-        self._bucket = TokenBucket(settings.bandwidth_bps / 8, settings.burst_bytes, now=now)
+        self.control = (control or RateController(settings.queue_delay_s)) if settings.follow else None
+        self._pace = Pace(settings, self.control, now=now)
         self._airtime = airtime or settings.new_airtime()
         self._events: deque[SenderEvent] = deque()
         self._position = 0
+        self._planned_bps = 0.0
         self._repairs: deque[Slot] = deque()
         self._sent = SentPackets()
         self._budget = self._until(now, self._deadline)
+        self._unsent_size: tuple[int, int | None] | None = None
         self._audience = Audience(settings.expect, serve=settings.serve)
         # Until then receivers of a broadcast may be there that have not reported yet.
         self._audience_known_at = now if settings.serve is None else now + LINGER_S
@@ -138,16 +146,29 @@ class SenderSession:
         )
         if (packed.payload_size, packed.short) != (settings.payload_size, settings.short):
             raise UsageError("the stream was packed for packets of another size than the settings say: pack it anew")
-        self._plan, self._goal, self._shapes, self.packed = _planned(packed, settings, self._budget)
+        self._plan, self._goal, self._shapes, self.packed = announced(packed, settings, self._budget)
         self.stream, self._blocks = self.packed.stream, self.packed.blocks
-        self._encoders = _encoders(self._blocks, self._plan)
-        self._planned = [0] * len(self._encoders)
+        self._encoders = encoders_of(self._blocks, self._plan)
+        self._planned = [encoder.k for encoder in self._encoders]
         self._base = [number for number, block in enumerate(self._blocks) if block.layer == 0]
         base_bytes = sum(sum(self._shapes[number].sizes) for number in self._base)
         self.manifests = Manifests(stream_id, settings, base_bytes=base_bytes)
         if settings.short:
             self.manifests.begin(header_manifests_of(self.packed, settings))
         self._follow(self._plan)
+
+    @property
+    def offered(self) -> LayeredStream:
+        """What has been sent of the stream."""
+        if not self.settings.grows:
+            return self.stream
+        sent = {
+            segment
+            for slot in self._sent.copies
+            if slot.index < self._plan.sources[slot.block]
+            for segment in self._blocks[slot.block].packets[slot.index].segments
+        }
+        return self.stream.keep(segment for segment in self.stream.segments if segment.id in sent)
 
     @property
     def plan(self) -> Plan:
@@ -199,6 +220,9 @@ class SenderSession:
         if not is_new:
             return
         self._end_confirmed = self._ending and self._audience.ended
+        self._pace.hear(self._audience.listeners[0], self._sent, now)
+        if self.control is not None:
+            self._events.append(RateFollowed(self.control.rate_bps, self.control.queue_s))
         self._events.append(
             ReportReceived(report.loss, report.burst, report.segments, report.burst_s, report.layers, report.receiver)
         )
@@ -219,6 +243,8 @@ class SenderSession:
                 datagrams.append(self._send(self.manifests.packet(len(self._sent)), "control", now))
             else:
                 datagrams.append(self._send_slot(now))
+            if self._pace.is_asking and not self._ending:
+                datagrams.append(self._send_ask(now))
             self._advance(now)
         return datagrams
 
@@ -228,7 +254,10 @@ class SenderSession:
             return None
         if self._ending:
             return self._next_send() if self._ends_left else self._finish_at
-        return min(self._next_send(), self._deadline, self._give_up_at if self._is_all_sent() else inf)
+        waiting_s = inf
+        if self._is_all_sent():
+            waiting_s = self._replan_at if self._has_more(now=self._replan_at) else self._give_up_at
+        return min(self._next_send(), self._deadline, waiting_s)
 
     def handle_timer(self, now: float) -> None:
         self._advance(now)
@@ -246,9 +275,16 @@ class SenderSession:
         return message
 
     def _advance(self, now: float) -> None:
+        self._pace.advance(now)
         if self.settings.answers and not self._audience.heard and now >= self._unanswered_at and not self._ending:
             self._unanswered_at = inf
             self._replan(self._known(), now)
+        if not self._ending and self._is_all_sent() and self._has_more(now):
+            if self._pace.planned_bps > MUCH_FASTER * self._planned_bps:
+                self._replan_at = now
+            self._replan(self._known(), now)
+            if self._is_all_sent() and self._has_more(now):
+                return
         if not self._ending and self._is_all_sent() and self._may_repair(now):
             if now < self._give_up_at:
                 return
@@ -279,9 +315,24 @@ class SenderSession:
             return inf
         return max(self._end_due, self._ready_at(self._end_size))
 
+    def _has_more(self, now: float) -> bool:
+        """Whether there is more of the stream than was planned, and time for some of it."""
+        if not self.settings.grows or now >= self._deadline:
+            return False
+        if self._unsent_size is None or self._unsent_size[0] != len(self._sent):
+            unsent = (
+                size
+                for number, shape in enumerate(self._shapes)
+                for index, size in enumerate(shape.sizes)
+                if Slot(number, index) not in self._sent.copies
+            )
+            self._unsent_size = len(self._sent), next(unsent, None)
+        size = self._unsent_size[1]
+        return size is not None and size <= self._bytes_left(now)
+
     def _ready_at(self, size: int, *, then: int = 0) -> float:
         """The earliest time at which the pace lets so many bytes go, and the duty cycle these and so many others."""
-        ready_s = self._bucket.ready_at(size)
+        ready_s = self._pace.ready_at(size)
         if self._airtime is None:
             return ready_s
         return max(ready_s, self._airtime.ready_at(self.settings.airtime_of(size + then)))
@@ -289,7 +340,7 @@ class SenderSession:
     def _until(self, now: float, deadline: float) -> int:
         """Bytes that may leave until then; what a duty cycle leaves for the end comes off."""
         if self._airtime is None:
-            return int((deadline - now) * self.settings.bandwidth_bps / 8)
+            return int((deadline - now) * self._pace.planned_bps / 8)
         available = self._airtime.available_s(now, deadline) * self.settings.bandwidth_bps / 8
         return max(0, int(available) - self._ends_size)
 
@@ -313,6 +364,7 @@ class SenderSession:
     def _follow(self, plan: Plan) -> None:
         """Sends the slots of this plan from now on."""
         self._rest = plan
+        self._planned_bps = self._pace.planned_bps
         self._position = 0
         for slot in plan.slots:
             self._planned[slot.block] = min(MAX_INDEX, max(self._planned[slot.block], slot.index + 1))
@@ -360,7 +412,11 @@ class SenderSession:
     def _bytes_left(self, now: float) -> int:
         """Bytes that the bandwidth still pays for until the deadline, the repairs to come taken off."""
         repairs = sum(self._shapes[slot.block].sizes[slot.index] for slot in self._repairs)
-        return max(0, min(self._budget - self._sent.bytes, self._until(now, self._deadline)) - repairs)
+        by_time = self._until(now, self._deadline)
+        if self.settings.follow:
+            # However low the rate is just now, there is a packet to find a higher one with.
+            return max(by_time - repairs, self.settings.wire_size(self.settings.packet_size))
+        return max(0, min(self._budget - self._sent.bytes, by_time) - repairs)
 
     def _segments_of(self, listener: Listener) -> frozenset[int]:
         known = self._sent.known_of(listener, self._plan.sources)
@@ -404,6 +460,12 @@ class SenderSession:
         packet = Packet(Kind.STRIPES, self.stream_id, len(self._sent), payload, index=index, n=self._planned[0])
         return self._send(packet, "parity", now)
 
+    def _send_ask(self, now: float) -> bytes:
+        self._pace.asked()
+        message = Ask(stream=self.stream_id).to_bytes()
+        packet = Packet(Kind.CONTROL, self.stream_id, len(self._sent), message, short=self.settings.short)
+        return self._send(packet, "control", now)
+
     def _send_end(self, now: float) -> bytes:
         self._ends_left -= 1
         self._end_due = now + END_INTERVAL_S
@@ -430,41 +492,10 @@ class SenderSession:
     def _send(self, packet: Packet, kind: PacketKind, now: float) -> bytes:
         datagram = self.envelope.wrap(packet)
         size = self.settings.wire_size(len(datagram))
-        self._bucket.take(size, now)
+        self._pace.take(size, now)
         if self._airtime is not None:
             self._airtime.take(self.settings.airtime_of(size), now)
         self._sent.add(None if kind == "control" else Slot(packet.block, packet.index), size, now)
         block = None if kind == "control" else packet.block
         self._events.append(PacketSent(packet.sequence, kind, block, len(datagram)))
         return datagram
-
-
-def _planned(
-    packed: PackedStream, settings: SenderSettings, budget: int
-) -> tuple[Plan, Goal, list[BlockShape], PackedStream]:
-    """The plan, its goal, the shapes it was made for, and the part of the stream that is sent."""
-    if packed.short and len(packed.blocks) > MAX_BLOCKS:
-        packed = packed.first([len(block.packets) for block in packed.blocks[:MAX_BLOCKS]])
-    shapes = shapes_of(packed.blocks, packed.stream.segments, settings.wire_size_of_payload)
-    overhead = settings.wire_size_of_payload(0)
-    ahead = unanswered(settings.expect, left_s=settings.deadline_s, lag_s=0.0) if settings.answers else settings.expect
-    if packed.short:
-        budget = max(0, budget - reserve_of(packed, settings, budget))
-    goal = Goal(budget, settings.redundancy, ahead, overhead_bytes=overhead)
-    plan = plan_protection(settings.protection, shapes, goal)
-    if packed.short:
-        return plan, goal, shapes, packed.first(plan.sources)
-    sent = {
-        segment
-        for block, count in zip(packed.blocks, plan.sources, strict=True)
-        for packet in block.packets[: len(block.packets) if plan.striped and count else count]
-        for segment in packet.segments
-    }
-    return plan, goal, shapes, packed.keep(sent)
-
-
-def _encoders(blocks: Sequence[SourceBlock], plan: Plan) -> list[BlockEncoder]:
-    payloads = [[packet.payload for packet in block.packets] for block in blocks]
-    if not plan.striped:
-        return [BlockEncoder(own) for own in payloads]
-    return [encoder_of_class(b"".join(own), k) for own, k in zip(payloads, plan.sources, strict=False)]

@@ -10,6 +10,7 @@ from progressive.errors import UsageError
 from progressive.loss_model import LossModel
 from progressive.packing.packetizer import max_segment_payload, max_short_payload
 from progressive.suggestions import use_one_of
+from progressive.units import format_bandwidth, format_time
 from progressive.wire.inner_parity import MAX_INNER_PARITY
 from progressive.wire.packet import MAX_DATAGRAM, OVERHEAD, SEALED_OVERHEAD
 from progressive.wire.protection import POLICIES
@@ -23,6 +24,11 @@ SHORT_BELOW = 256
 """Packets smaller than this have short headers, unless that is asked for otherwise: larger ones gain little by it."""
 
 Headers = Literal["auto", "short", "long"]
+FOLLOWING = frozenset({"auto", "none"})
+"""Policies whose plans go on with more of a stream than was planned at first."""
+
+LEAST_QUEUE_DELAY_S, MOST_QUEUE_DELAY_S = 0.02, 10.0
+"""Less is lost in what clocks and packets vary by; with more nothing is followed within a photo."""
 
 BURST_S = 0.01
 """What may go at once, in time, if that is more than a packet: event loops wake up some milliseconds late, and at high
@@ -34,7 +40,8 @@ class SenderSettings:
     """Settings of one stream; UsageError for values that make no sense.
 
     Fields:
-        bandwidth_bps: bits per second that the datagrams may take, headers and parity included.
+        bandwidth_bps: bits per second that the datagrams may take, headers and parity included; where the rate is
+            followed, what a photo is prepared and first planned for.
         packet_size: largest datagram in bytes, all included but the IP and UDP headers.
         deadline_s: seconds from the start after which no more of the stream is sent.
         protection: name of a policy of `progressive.wire.protection`.
@@ -52,6 +59,9 @@ class SenderSettings:
             know only "long" ones.
         repair: packets that a receiver reports missing are sent again, in a broadcast those of the base; None for yes
             with a single receiver that answers, no otherwise.
+        follow: the rate is not known; it follows what the receiver reports.
+        queue_delay_s: the longest that packets may wait on the link behind others of the stream where the rate is
+            followed, in seconds.
     """
 
     bandwidth_bps: float
@@ -68,6 +78,8 @@ class SenderSettings:
     repair: bool | None = None
     headers: Headers = "auto"
     duty_cycle: float | None = None
+    follow: bool = False
+    queue_delay_s: float = 0.25
 
     def __post_init__(self) -> None:
         if not (isfinite(self.bandwidth_bps) and self.bandwidth_bps > 0):
@@ -99,6 +111,34 @@ class SenderSettings:
             raise UsageError(f"a share of {self.serve:.4g} of the receivers cannot be served: use above 0% to 100%")
         if not self.feedback and (self.repair or self.serve is not None):
             raise UsageError("--repair and --serve need receivers that answer: leave --one-way out")
+        if self.follow:
+            self._check_follow()
+
+    def _check_follow(self) -> None:
+        if not self.feedback:
+            raise UsageError("--bandwidth auto follows what a receiver answers: leave --one-way out, or give a rate")
+        if self.duty_cycle is not None:
+            raise UsageError("--duty-cycle reckons time on the air by the rate: give a --bandwidth")
+        if self.serve is not None:
+            raise UsageError("--bandwidth auto follows one receiver, and --serve has one stream for many: give a rate")
+        if self.protection not in FOLLOWING or self.redundancy is not None:
+            raise UsageError("--bandwidth auto plans parity as the rate moves: use --protection auto or none alone")
+        if not LEAST_QUEUE_DELAY_S <= self.queue_delay_s <= MOST_QUEUE_DELAY_S:
+            raise UsageError(
+                f"a queueing delay of {format_time(self.queue_delay_s)} cannot be kept: "
+                f"use {format_time(LEAST_QUEUE_DELAY_S)} to {format_time(MOST_QUEUE_DELAY_S)}"
+            )
+
+    def bandwidth_in_words(self) -> str:
+        """Such as `50 kbit/s`."""
+        if not self.follow:
+            return format_bandwidth(self.bandwidth_bps)
+        return f"auto, packets wait {format_time(self.queue_delay_s)} at most"
+
+    @property
+    def grows(self) -> bool:
+        """Whether more of the stream is sent than was planned, if fewer packets are lost or the rate is higher."""
+        return self.follow or (self.feedback and self.protection in FOLLOWING and self.redundancy is None)
 
     @property
     def repairs(self) -> bool:
@@ -141,7 +181,11 @@ class SenderSettings:
     @property
     def burst_bytes(self) -> int:
         """Most bytes that go at once."""
-        return max(self.wire_size(self.packet_size), int(BURST_S * self.bandwidth_bps / 8))
+        return self.burst_bytes_at(self.bandwidth_bps)
+
+    def burst_bytes_at(self, rate_bps: float) -> int:
+        """The same at another rate."""
+        return max(self.wire_size(self.packet_size), int(BURST_S * rate_bps / 8))
 
     @property
     def budget_bytes(self) -> int:

@@ -11,7 +11,7 @@ from progressive.loss_model import LossModel
 from receiver.events import SegmentReceived
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
-from sender.events import PacketSent, Replanned
+from sender.events import PacketSent, Replanned, StreamFinished
 from sender.session import SenderSession
 from sender.settings import SenderSettings
 
@@ -69,3 +69,47 @@ def test_without_answers_all_losses_are_planned_for_after_a_while():
     assert [at for at, _ in replans] == [pytest.approx(2.0, abs=0.2)]
     early = parity_share([event for at, event in events if at < 2])
     assert parity_share([event for at, event in events if at >= 2]) > 2 * early
+
+
+def run_over(link, settings, seed=0):
+    """A stream over a link: ids of the segments that the first plan sends, and of those that come; bytes and end."""
+    sender = SenderSession(stream(), settings, stream_id=1, now=0.0)
+    planned = {
+        segment
+        for slot in sender.plan.slots
+        if slot.index < sender.plan.sources[slot.block]
+        for segment in sender.packed.blocks[slot.block].packets[slot.index].segments
+    }
+    came, sizes, ends = set(), [], []
+
+    def on_event(now, _session, event):
+        if isinstance(event, SegmentReceived):
+            came.add(event.segment_id)
+        elif isinstance(event, PacketSent):
+            sizes.append(event.size)
+        elif isinstance(event, StreamFinished):
+            ends.append((now, event.reason))
+
+    receiver = ReceiverSession(ReceiverSettings(), now=0.0)
+    routes = [Route(sender, Link(link, seed=seed), receiver), Route(receiver, Link(link, seed=1), sender)]
+    simulate(routes, on_event=on_event)
+    return planned, came, sum(sizes), ends[0]
+
+
+@pytest.mark.parametrize("repair", [True, False])
+def test_time_that_was_set_aside_for_losses_is_used_while_there_are_none(repair):
+    """A third of the packets was expected to be lost, and none is: more comes than was planned, until the deadline."""
+    settings = replace(SETTINGS, expect=LossModel(0.35, 4))
+    link = LinkSettings(rate_bps=50_000)
+    _, unasked, _, _ = run_over(link, replace(settings, feedback=False))
+    planned, came, bytes_used, (ended_s, _) = run_over(link, replace(settings, repair=repair))
+    assert planned <= came
+    assert len(came) > 1.2 * len(unasked)
+    assert bytes_used <= settings.budget_bytes + 1000
+    assert ended_s == pytest.approx(10, abs=1.2)
+
+
+def test_what_is_added_is_what_comes_next():
+    _, came, *_ = run_over(LinkSettings(rate_bps=50_000), replace(SETTINGS, expect=LossModel(0.35, 4)))
+    order = [segment.id for segment in SenderSession(stream(), SETTINGS, stream_id=1, now=0.0).packed.stream.segments]
+    assert came == set(order[: len(came)])

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from progressive.errors import WireError
 
 MAX_MESSAGE = 256
-"""Largest message, in bytes: the longest of ours takes under 220."""
+"""Largest message, in bytes: the longest of ours takes under 250."""
 
 MAX_RECENT = 32
 """Most bytes of a report's `recent`: 256 datagrams, two seconds at 1 Mbit/s, so that a lost report hides none."""
@@ -22,7 +22,7 @@ class _Message(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
     def to_bytes(self) -> bytes:
-        packed: bytes = msgpack.packb(self.model_dump())
+        packed: bytes = msgpack.packb(self.model_dump(exclude_none=True))
         return packed
 
 
@@ -44,6 +44,8 @@ class Report(_Message):
         latest: highest sequence number that arrived.
         recent: which of the datagrams up to `latest` arrived, a bit each: the highest bit of the first byte stands for
             `latest`, the bit below it for the one before, and so on; empty if that is not told.
+        arrived_ms: when `latest` arrived, by the receiver's clock, in milliseconds modulo 2^32; None if not told.
+        held_ms: how long before the report that was, in milliseconds; None if not told.
     """
 
     type: Literal["report"] = "report"
@@ -60,6 +62,8 @@ class Report(_Message):
     layers: Annotated[int, Field(ge=0, le=0xFFFF)] = 0
     latest: Count = 0
     recent: Annotated[bytes, Field(max_length=MAX_RECENT)] = b""
+    arrived_ms: Count | None = None
+    held_ms: Count | None = None
 
 
 class End(_Message):
@@ -77,6 +81,17 @@ class End(_Message):
     repeats: bool = False
 
 
+class Ask(_Message):
+    """The sender asks for reports that tell when packets arrived; who does not know this message drops it.
+
+    Fields:
+        stream: identifier of the stream.
+    """
+
+    type: Literal["ask"] = "ask"
+    stream: Count
+
+
 class Busy(_Message):
     """A receiver is there, and another sender is at it.
 
@@ -88,7 +103,7 @@ class Busy(_Message):
     stream: Count
 
 
-Message = Report | End | Busy
+Message = Report | End | Ask | Busy
 
 _messages: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
 

@@ -379,3 +379,34 @@ def test_the_losses_to_plan_for_are_said_and_change_the_plan(call: CommandLine, 
     assert light["events"] != heavy["events"]
     refused = call(main, photo, *FAST, "--expect", "loss=300%")
     assert (refused.status, refused.err.count("\n")) == (2, 1)
+
+
+def test_a_rate_that_is_not_known_is_found(call: CommandLine, photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    channel = ("--channel", "rate:200kbps,delay=50ms")
+    outcome = call(main, photo, *FAST, "--output", out, "--bandwidth", "auto", "--deadline", "4s", *channel)
+    assert outcome.status == 0, outcome.err
+    assert "auto, packets wait 250 ms at most" in outcome.err + outcome.out
+    settings = report_of(out)["settings"]
+    assert isinstance(settings, dict)
+    assert settings["follow"]
+    assert settings["bandwidth_bps"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--bandwidth", "auto", "--channel", "ep3"), "no rate to find on the channel ep3: add one"),
+        (("--bandwidth", "auto", "--one-way"), "leave --one-way out"),
+        (("--bandwidth", "auto", "--to", "mqtt://"), "give a rate"),
+        (("--bandwidth", "50kbps", "--queue-delay", "1s"), "--queue-delay is for --bandwidth auto"),
+        (("--bandwidth", "auto", "--queue-delay", "1min"), "use 20 ms to 10 s"),
+    ],
+)
+def test_what_no_rate_can_be_found_for_is_refused(
+    call: CommandLine, photo: Path, options: tuple[str, ...], words: str
+) -> None:
+    outcome = call(main, photo, "--fast", *options) if "--to" not in options else call(main, photo, *options)
+    assert outcome.status == 2
+    assert words in outcome.err
+    assert outcome.err.count("\n") == 1

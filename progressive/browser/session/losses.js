@@ -42,6 +42,9 @@ export class SequenceTracker {
   /** Highest sequence number that arrived; 0 before the first. */
   get latest() { return Math.max(0, this.#highest); }
 
+  /** When that arrived, in seconds. */
+  get latestAt() { return this.#heard; }
+
   /** Which datagrams arrived, a bit each from the latest back, in at most `size` bytes and no more than needed. */
   recent(size) {
     const bytes = new Uint8Array(Math.min(size, Math.ceil(this.expected / 8)));

@@ -12,10 +12,10 @@ export class Float {
   }
 }
 
-/** The bytes of a map of up to 15 fields: texts and bytes, booleans, whole numbers of 32 bits, `Float`s. */
+/** The bytes of a map of up to 16 fields: texts and bytes, booleans, whole numbers of 32 bits, `Float`s. */
 export function pack(fields) {
   const entries = Object.entries(fields);
-  const out = [0x80 | entries.length];
+  const out = entries.length < 16 ? [0x80 | entries.length] : [0xde, 0, entries.length];
   for (const [name, value] of entries) {
     packText(out, name);
     packValue(out, value);
@@ -42,12 +42,15 @@ function number(size, write) {
   return bytes;
 }
 
-/** The `end` message { stream, more, repeats } in a control packet's payload. Throws WireError for anything else. */
-export function parseEnd(payload) {
-  const { type, stream, more, repeats = false, ...rest } = unpack(payload);
-  const known = type === "end" && Number.isInteger(stream) && typeof more === "boolean" && typeof repeats === "boolean";
-  if (!known || Object.keys(rest).length) throw new WireError("control message is no end of a stream");
-  return { stream, more, repeats };
+/** The message in a sender's control packet: { type: "end", stream, more, repeats } or { type: "ask", stream }. Throws
+ * WireError for anything else. */
+export function parseControl(payload) {
+  const { type, stream, ...fields } = unpack(payload);
+  const { more, repeats = false, ...rest } = fields;
+  const isAsk = type === "ask" && !Object.keys(fields).length;
+  const isEnd = type === "end" && typeof more === "boolean" && typeof repeats === "boolean" && !Object.keys(rest).length;
+  if (!Number.isInteger(stream) || !(isAsk || isEnd)) throw new WireError("control message is no sender's");
+  return isEnd ? { type, stream, more, repeats } : { type, stream };
 }
 
 /** The fields of a message: texts, booleans and whole numbers; what is of another type is an error. */

@@ -3,12 +3,15 @@
 import { WireError } from "./errors.js";
 import { LAST_SEQUENCE, SequenceTracker } from "./losses.js";
 import { parseManifest } from "./manifest.js";
-import { Float, pack, parseEnd } from "./messages.js";
+import { Float, pack, parseControl } from "./messages.js";
 import { CONTROL, FEEDBACK, MANIFEST, STRIPES, feedbackPacket, parsePacket } from "./packets.js";
 import { Reassembler } from "./reassembly.js";
 import { parseStripes } from "./records.js";
 
 const REPORT_INTERVAL = 0.5, REPEAT_INTERVAL = 0.1; // seconds between reports; of those that ask for something
+const REPORT_EVERY = 750, LEAST = 250, SLOW_REPORT_INTERVAL = 2; // where the sender asks when packets arrive, in bytes and seconds
+const FIRST_REPORTS = 4; // so many reports to a sender that asks wait for nothing
+const CLOCK = 2 ** 32; // at which the clock of reports begins anew, in milliseconds
 const END_GRACE = 0.25; // seconds for which packets may still come once the end was heard
 const FAREWELL_PACKETS = 5; // so long the end of another stream is not believed, in packets of this one
 const SILENT_PACKETS = 15, UNKNOWN_PACE = 10; // no stream is over before so many packets, or silences, could have come
@@ -21,7 +24,7 @@ class Reporter {
   due = Infinity;
   reportedAt = -Infinity;
   last = null;
-  #sent = 0;
+  sent = 0;
 
   constructor(stream) {
     this.stream = stream;
@@ -34,7 +37,7 @@ class Reporter {
   packet(fields, now) {
     this.due = Infinity;
     this.reportedAt = now;
-    return feedbackPacket(this.stream, this.#sent++, pack(fields));
+    return feedbackPacket(this.stream, this.sent++, pack(fields));
   }
 }
 
@@ -44,6 +47,8 @@ class Stream {
   started = false;
   quality = null; // as the sender expects it
   qualityTold = false;
+  asked = false; // when packets arrive
+  unreported = 0; // bytes
   more = false;
   closesAt = Infinity;
   judgedAt = -Infinity;
@@ -56,8 +61,19 @@ class Stream {
     this.firstAt = this.lastAt = now;
   }
 
-  report(ended, receiver) {
+  /** A packet of so many bytes came that is nothing special: there is time for the report. */
+  askForReport(size, now) {
+    this.unreported += size;
+    if (!this.asked) this.reporter.ask(now + REPORT_INTERVAL);
+    else if (this.unreported >= REPORT_EVERY || this.reporter.sent < FIRST_REPORTS) this.reporter.askAgain(now);
+    else this.reporter.ask(now + (this.unreported >= LEAST ? REPORT_INTERVAL : SLOW_REPORT_INTERVAL));
+  }
+
+  /** `now` is null for a report that may be repeated later, which tells no times. */
+  report(now, ended, receiver) {
     const { tracker, reassembler } = this;
+    const times = this.asked && now !== null ? this.#times(now) : {};
+    this.unreported = 0;
     return {
       type: "report",
       stream: this.id,
@@ -73,7 +89,13 @@ class Stream {
       layers: reassembler.wholeBlocks,
       latest: tracker.latest,
       recent: tracker.recent(MAX_RECENT),
+      ...times,
     };
+  }
+
+  #times(now) {
+    const [arrived, held] = [this.tracker.latestAt, now - this.tracker.latestAt].map((s) => Math.round(1000 * s));
+    return { arrived_ms: arrived % CLOCK, held_ms: Math.min(CLOCK - 1, held) };
   }
 
   usualSilence(silence) {
@@ -138,7 +160,7 @@ export class ReceiverSession {
     const datagrams = [...this.#ended.values()].filter(({ due }) => due <= now).map((late) => late.packet(late.last, now));
     const stream = this.#current;
     if (stream && stream.reporter.due <= now) {
-      datagrams.push(stream.reporter.packet(stream.report(stream.closesAt < Infinity, this.#receiver), now));
+      datagrams.push(stream.reporter.packet(stream.report(now, stream.closesAt < Infinity, this.#receiver), now));
     }
     return datagrams;
   }
@@ -171,13 +193,17 @@ export class ReceiverSession {
 
   #receive(packet, size, now) {
     if (packet.kind === FEEDBACK) throw new WireError("feedback, but this is the receiver");
-    const end = packet.kind === CONTROL ? endIn(packet) : null;
+    const message = packet.kind === CONTROL ? messageIn(packet) : null;
+    const end = message?.type === "end" ? message : null;
     const manifest = packet.kind === MANIFEST ? parseManifest(packet.payload) : null;
     const late = this.#ended.get(packet.stream);
     if (late) {
       if (end) late.askAgain(now);
       else this.#drop("after the end");
       return;
+    }
+    if (message?.type === "ask" && this.#current?.id !== packet.stream) {
+      throw new WireError("asked about a stream of which nothing came");
     }
     if (end && this.#current && this.#current.id !== packet.stream) {
       this.#takeFarewell(this.#current, end, now);
@@ -194,9 +220,12 @@ export class ReceiverSession {
     stream.lastAt = now;
     stream.leavesAt = Infinity;
     this.#events.push(packetEvent(packet, size, now, tracker, packet.sequence < latest));
-    if (end) this.#takeEnd(stream, end, now);
+    if (message?.type === "ask") {
+      stream.asked = true;
+      stream.reporter.askAgain(now);
+    } else if (end) this.#takeEnd(stream, end, now);
     else if (manifest) this.#takeManifest(stream, manifest);
-    else this.#takeData(stream, packet, now);
+    else this.#takeData(stream, packet, size, now);
   }
 
   /** The stream of a packet, which is current from now on; throws, and changes nothing, if it is no reason to begin another. */
@@ -221,7 +250,7 @@ export class ReceiverSession {
     stream.leavesAt = Math.min(stream.leavesAt, now + Math.max(END_GRACE, gone));
   }
 
-  #takeData(stream, packet, now) {
+  #takeData(stream, packet, size, now) {
     const { reassembler, reporter, tracker } = stream;
     const wasComplete = reassembler.complete;
     const arrivals = reassembler.add(packet);
@@ -234,7 +263,8 @@ export class ReceiverSession {
     for (const [block, index] of reassembler.restored) this.#events.push({ type: "recovered", stream: stream.id, block, index });
     for (const arrival of arrivals) this.#events.push({ type: "segment", stream: stream.id, ...arrival });
     if (wasComplete || (tracker.lost && !reassembler.baseComplete)) reporter.askAgain(now);
-    else reporter.ask(reassembler.complete ? now : now + REPORT_INTERVAL);
+    else if (reassembler.complete) reporter.ask(now);
+    else stream.askForReport(size, now);
     if (reassembler.complete && stream.closesAt < Infinity) this.#end(stream, "ended");
   }
 
@@ -261,7 +291,7 @@ export class ReceiverSession {
     const { reporter, reassembler } = stream;
     this.#current = null;
     this.#moreExpected = stream.more;
-    reporter.last = stream.report(true, this.#receiver);
+    reporter.last = stream.report(null, true, this.#receiver);
     if (reason === "silence") reporter.due = Infinity;
     this.#ended.set(stream.id, reporter);
     if (this.#ended.size > MAX_ENDED) this.#ended.delete(this.#ended.keys().next().value);
@@ -269,10 +299,10 @@ export class ReceiverSession {
   }
 }
 
-function endIn(packet) {
-  const end = parseEnd(packet.payload);
-  if (end.stream !== packet.stream) throw new WireError("not the end of this stream");
-  return end;
+function messageIn(packet) {
+  const message = parseControl(packet.payload);
+  if (message.stream !== packet.stream) throw new WireError("not a message about this stream");
+  return message;
 }
 
 function packetEvent({ kind: number, stream, sequence, block, index, k, payload }, size, now, tracker, late) {

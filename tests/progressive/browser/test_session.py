@@ -14,7 +14,7 @@ from streams import make_stream
 
 from progressive.errors import WireError
 from progressive.stream import StreamHeader
-from progressive.wire.control import End, parse_message
+from progressive.wire.control import Ask, End, parse_message
 from progressive.wire.expected_quality import Curve
 from progressive.wire.fec import BlockEncoder
 from progressive.wire.manifest import Manifest
@@ -173,6 +173,8 @@ def packets_of(stream_id: int, rng: random.Random, *, striped: bool, canvas: int
     for place in rng.sample(range(len(packets)), 3):
         told = Manifest(curve).to_bytes()
         packets.insert(place, Packet(Kind.MANIFEST, stream_id, 0, told + bytes([9, 1, 7]) * rng.randrange(2)))
+    if rng.random() < 0.5:
+        packets.insert(rng.randrange(6), Packet(Kind.CONTROL, stream_id, 0, Ask(stream=stream_id).to_bytes()))
     packets = [replace(packet, sequence=sequence) for sequence, packet in enumerate(packets)]
     for _ in range(3):
         end = End(stream=stream_id, more=more, repeats=rng.random() < 0.2)
@@ -207,6 +209,9 @@ def journey(rng: random.Random) -> list[tuple[float, bytes]]:
     return sorted(arrivals, key=lambda arrival: arrival[0])
 
 
+NO_TIE = 1e-9
+"""What lies between two roundings is rounded up in both languages."""
+
 SHOWN = [[], [1], [1, 2, 3], [1, 2, 3, 4, 7], list(range(1, 40)), [2, 9, 70]]
 """Segments of which pictures are asked how good they are expected to be."""
 
@@ -224,7 +229,7 @@ def told(event: ReceiverEvent) -> list[Any]:
             where = place and [place.canvas, place.width, place.height, place.left, place.top]
             return ["started", event.stream_id, told_header(event.header), where, round(event.first_s, 6)]
         case QualityTold():
-            return ["quality", event.stream_id, [round(event.expectation.psnr(shown), 6) for shown in SHOWN]]
+            return ["quality", event.stream_id, [round(event.expectation.psnr(shown) + NO_TIE, 6) for shown in SHOWN]]
         case SegmentReceived():
             return ["segment", event.stream_id, event.segment_id, event.payload.hex(), event.recovered]
         case StreamEnded():
@@ -278,7 +283,7 @@ RECEIVE = """async (arrivals, SHOWN) => {
         ],
         recovered: (e) => [e.stream, e.block, e.index],
         started: (e) => [e.stream, header(e.header), place(e.placement), six(e.firstAt)],
-        quality: (e) => [e.stream, SHOWN.map((shown) => six(e.expectation.psnr(shown)))],
+        quality: (e) => [e.stream, SHOWN.map((shown) => six(e.expectation.psnr(shown) + 1e-9))],
         segment: (e) => [e.stream, e.id, hexOf(e.payload), e.recovered],
         ended: (e) => [e.stream, e.reason, e.more],
         dropped: (e) => [e.reason],
