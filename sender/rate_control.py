@@ -50,6 +50,9 @@ RECALL_S, RECALL_HORIZONS = 3.0, 4
 """How long the rate at which a queue was served, or at which more came than was sent, is gone back to at once when
 nothing waits any more."""
 
+LITTLE = 0.5
+"""Of what might have been sent."""
+
 HALF_LIFE_S = 5.0
 """A rate at which nothing has been sent for so long may be twice that of the link by now."""
 
@@ -64,6 +67,7 @@ CLOCK_ERROR_S = 0.05
 class _Mark:
     """How many bytes had passed the link by when, lost ones included, and how many of them had arrived."""
 
+    sent_s: float
     arrived_s: float
     bytes: int
     arrived_bytes: int
@@ -142,7 +146,8 @@ class RateController:
         if arrival.first:
             marks.clear()
         passed, arrived = (marks[-1].bytes, marks[-1].arrived_bytes) if marks else (0, 0)
-        marks.append(_Mark(arrival.arrived_s, passed + arrival.sent_bytes, arrived + arrival.arrived_bytes))
+        sums = passed + arrival.sent_bytes, arrived + arrival.arrived_bytes
+        marks.append(_Mark(arrival.sent_s, arrival.arrived_s, *sums))
         while len(marks) > 2 and arrival.arrived_s - marks[1].arrived_s >= WINDOW_S:
             marks.popleft()
 
@@ -151,6 +156,11 @@ class RateController:
         first, latest = self._marks[0], self._marks[-1]
         span_s = latest.arrived_s - first.arrived_s
         return 8 * (of(latest) - of(first)) / span_s if span_s > 0 else None
+
+    def _has_sent_little(self) -> bool:
+        """Far less was sent lately than might have been, so that little passed says little."""
+        first, latest = self._marks[0], self._marks[-1]
+        return 8 * (latest.bytes - first.bytes) < LITTLE * self.rate_bps * (latest.sent_s - first.sent_s)
 
     def _queueing_delay(self, arrival: Arrival, limit_s: float, rate_bps: float | None, now: float) -> float:
         delay_s = arrival.arrived_s - arrival.sent_s
@@ -185,8 +195,8 @@ class RateController:
         rate_bps = passed_bps * min(MOST_FACTOR, max(LEAST_FACTOR, factor))
         if is_queued or passed_bps > self.rate_bps:
             self._capacity_bps, self._capacity_s = passed_bps, now
-        if not is_queued:
-            # Nothing waits, so what was sent is not too much; what passes may be less as it was sent more slowly.
+        if not is_queued or (self.queue_s <= self._target_s and self._has_sent_little()):
+            # Little waits, so what was sent is not too much; what passes may be less as it was sent more slowly.
             is_fresh = now - self._capacity_s < max(RECALL_S, RECALL_HORIZONS * self.horizon_s)
             rate_bps = max(rate_bps, self.rate_bps, self._capacity_bps if is_fresh else 0.0)
         self._measured = True

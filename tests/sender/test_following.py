@@ -57,7 +57,7 @@ class Run:
 
     def waits(self, since_s=0.0):
         """Of data packets, in order."""
-        data = [(at, wait) for at, wait, _, data in self.there.carried if parse_packet(data).kind is Kind.DATA]
+        data = [(at, wait) for at, wait, _, data in self.there.carried if data[0] & 15 == Kind.DATA]
         return sorted(wait for at, wait in data if at >= since_s)
 
 
@@ -108,6 +108,18 @@ def test_a_receiver_that_tells_no_times_is_followed_too_and_asked_in_vain_four_t
     assert kinds.count(Kind.CONTROL) == 4
     assert run.bytes_sent * 8 > 0.5 * 100_000 * 10
     assert run.waits(4.0)[-1] < 1.0
+
+
+def test_packets_of_a_few_bytes_are_followed_in_the_short_form():
+    settings = replace(SETTINGS, packet_size=51, deadline_s=30)
+    stream = make_stream(enhance=200, payload=(20, 40))
+    run = Run(settings, LinkSettings(rate_bps=2_000, delay_s=0.2), stream=stream)
+    assert settings.short
+    assert run.bytes_sent * 8 > 0.75 * 2_000 * 30
+    assert sum(len(data) for *_, data in run.back.carried) < 0.6 * run.bytes_sent
+    assert all(len(data) <= 51 for *_, data in (*run.there.carried, *run.back.carried))
+    waits = run.waits(15.0)
+    assert waits[int(0.95 * len(waits))] < 0.5
 
 
 def test_losses_in_the_air_do_not_slow_a_stream_down():

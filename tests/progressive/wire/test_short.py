@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from progressive.errors import WireError
-from progressive.wire.control import Busy, End, Report, parse_message
+from progressive.wire.control import Ask, Busy, End, Report, parse_message
 from progressive.wire.envelope import PlainEnvelope
 from progressive.wire.manifest import MAX_BLOCKS, SMALLEST_PAYLOAD, Manifest, Piece, header_manifests, parse_manifest
 from progressive.wire.packet import MAX_INDEX, Kind, Packet
@@ -95,12 +95,21 @@ def test_a_packet_of_another_stream_with_the_same_last_byte_is_not_taken_for_one
         there.read(other.write(replace(data(1), stream=STREAM ^ 0x100)))
 
 
-@pytest.mark.parametrize("message", [End(stream=STREAM, more=False, repeats=True), Busy(stream=STREAM), REPORT])
-def test_messages_come_back(message: End | Busy | Report) -> None:
-    kind = Kind.CONTROL if isinstance(message, End) else Kind.FEEDBACK
+@pytest.mark.parametrize(
+    "message",
+    [
+        End(stream=STREAM, more=False, repeats=True),
+        Ask(stream=STREAM),
+        Busy(stream=STREAM),
+        REPORT,
+        REPORT.model_copy(update={"arrived_ms": 0xFFFFFFFF, "held_ms": 0}),
+    ],
+)
+def test_messages_come_back(message: End | Ask | Busy | Report) -> None:
+    kind = Kind.CONTROL if isinstance(message, End | Ask) else Kind.FEEDBACK
     here, there = ends()
     datagram = here.write(Packet(kind, STREAM, 3, message.to_bytes(), short=True))
-    assert len(datagram) <= 40
+    assert len(datagram) <= 47
     found = parse_message(there.read(datagram).payload)
     if isinstance(message, Report):
         assert isinstance(found, Report)
