@@ -13,10 +13,11 @@ from progressive.output.no_folder import NoFolder
 from progressive.photos.arrays import as_photo
 from progressive.registry import DEFAULT_CODEC
 from progressive.shell.display import QuietDisplay
-from progressive.units import parse_bandwidth, parse_time
+from progressive.units import parse_time
 from receiver.reception import PictureShown
 from sender.options import SenderOptions
 from sender.prepare import prepare_photo
+from sender.rates import parse_rate
 from sender.settings import SenderSettings
 from sender.settled import settled
 
@@ -85,8 +86,13 @@ def stream_photo(
     It works inside a running event loop as well. Raises UsageError for what makes no sense, RunError if the base did
     not arrive.
     """
+    bandwidth_bps, follow = parse_rate(bandwidth)
     settings = SenderSettings(
-        parse_bandwidth(bandwidth), packet_size=packet_size, deadline_s=parse_time(deadline), protection=protection
+        bandwidth_bps,
+        packet_size=packet_size,
+        deadline_s=parse_time(deadline),
+        protection=protection,
+        follow=follow,
     )
     coder, options = settled(
         SenderOptions(

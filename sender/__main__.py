@@ -32,16 +32,13 @@ from progressive.shell.options import (
     SettingsFile,
 )
 from progressive.transport.access import Access
-from progressive.units import parse_bandwidth, parse_percent, parse_size, parse_time
+from progressive.units import parse_percent, parse_size, parse_time
 from sender.addresses import losses_to_expect, run_for
 from sender.options import SenderOptions
+from sender.rates import parse_rate
 from sender.settings import SenderSettings
 
 LONGEST_EVERY_S = 60
-AUTO = "auto"
-ASSUMED_BPS = 50_000.0
-"""What photos are prepared for where the rate is not known: so many pixels that the base takes a tenth of the time."""
-
 PICTURE, PACKETS, RECEIVERS = "The picture", "Packets and their protection", "Receivers elsewhere"
 """Groups of options in the help."""
 
@@ -308,8 +305,9 @@ def send(
 
     Without --to, a simulated link and a receiver run in this process, and the pictures go into the output folder.
     """
+    bandwidth_bps, follow = parse_rate(bandwidth)
     settings = SenderSettings(
-        bandwidth_bps=ASSUMED_BPS if bandwidth == AUTO else parse_bandwidth(bandwidth),
+        bandwidth_bps=bandwidth_bps,
         packet_size=parse_size(packet_size),
         deadline_s=parse_time(deadline),
         protection=protection,
@@ -323,8 +321,8 @@ def send(
         repair=repair,
         headers=headers.value,
         duty_cycle=None if duty_cycle is None else parse_percent(duty_cycle),
-        follow=bandwidth == AUTO,
-        **_queue_delay(queue_delay, follow=bandwidth == AUTO),
+        follow=follow,
+        **_queue_delay(queue_delay, follow=follow),
     )
     if to:
         _refuse_options_of_local_runs(

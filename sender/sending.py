@@ -11,11 +11,12 @@ from progressive.registry import DEFAULT_CODEC
 from progressive.runtime.background import in_background
 from progressive.shell.display import QuietDisplay
 from progressive.transport.access import Access
-from progressive.units import parse_bandwidth, parse_percent, parse_time
+from progressive.units import parse_percent, parse_time
 from sender.addresses import losses_to_expect, run_for
 from sender.events import PacketSent, StreamFinished
 from sender.handed import HandedFrames, HandedPhoto, frames_of
 from sender.options import SenderOptions
+from sender.rates import parse_rate
 from sender.settings import SenderSettings
 
 
@@ -82,8 +83,9 @@ async def send(
     Raises UsageError for what is wrong before anything is sent; RunError if nobody answered or a receiver fell silent.
     """
     to = (url,) if isinstance(url, str) else tuple(url)
+    bandwidth_bps, follow = parse_rate(bandwidth)
     settings = SenderSettings(
-        parse_bandwidth(bandwidth),
+        bandwidth_bps,
         packet_size=packet_size,
         deadline_s=parse_time(deadline),
         protection=protection,
@@ -92,6 +94,7 @@ async def send(
         sealed=key_file is not None,
         expect=losses_to_expect(to),
         serve=None if serve is None else parse_percent(serve),
+        follow=follow,
     )
     access = Access(
         key_file=_path(key_file),
