@@ -58,4 +58,5 @@ async def test_a_stream_runs_inside_an_event_loop_and_alike_for_a_seed() -> None
     assert [(s.time_s, s.bytes, s.psnr) for s in run.shown] == [(s.time_s, s.bytes, s.psnr) for s in again.shown]
     assert np.array_equal(run.picture, again.picture)
     assert run.picture.shape == PHOTO.shape
-    assert run.wire_bytes * 8 <= 20e3 * 3
+    bucket = 1100  # bytes that may go at once
+    assert run.wire_bytes <= 20e3 / 8 * 3 + bucket
