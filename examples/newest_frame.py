@@ -65,7 +65,7 @@ async def main(url: str) -> progressive.Sent:
     newest = NewestFrame()
     threading.Thread(target=camera, args=(newest,), daemon=True).start()
     sent = await progressive.send(newest, url, codec=QUICK, bandwidth="50kbps", deadline="2s")
-    print(f"{FRAMES} frames came, {sent.streams} were sent in {sent.wire_bytes} bytes")
+    print(f"frames that came: {FRAMES}; sent: {sent.streams}, in {sent.wire_bytes} bytes")
     return sent
 
 

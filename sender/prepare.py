@@ -16,6 +16,7 @@ from progressive.photos import downscale, find_photos, read_photo, sample_photo
 from progressive.photos.arrays import as_photo
 from progressive.photos.colours import Tell
 from progressive.photos.exif import about_photo
+from progressive.segments.limits import check_size
 from progressive.shell.display import once
 from progressive.stream import LayeredStream
 from progressive.units import counted, format_bandwidth, format_size, format_time
@@ -151,6 +152,7 @@ def prepare_photo(
     `factor`: what its sides are divided by; None chooses.
     """
     original = as_photo(original)
+    check_size(original)
     max_payload, budget = _max_payload(codec, settings), _budget(settings)
 
     def encode(photo: Photo) -> PackedStream:

@@ -10,7 +10,7 @@ from progressive.errors import UsageError
 from progressive.loss_model import LossModel
 from progressive.packing.packetizer import max_segment_payload, max_short_payload
 from progressive.suggestions import use_one_of
-from progressive.units import format_bandwidth, format_time
+from progressive.units import format_bandwidth, format_percent, format_time
 from progressive.wire.inner_parity import MAX_INNER_PARITY
 from progressive.wire.packet import MAX_DATAGRAM, OVERHEAD, SEALED_OVERHEAD
 from progressive.wire.protection import POLICIES
@@ -91,7 +91,7 @@ class SenderSettings:
         if not 0 <= self.inner_parity <= MAX_INNER_PARITY:
             raise UsageError(f"inner parity of {self.inner_parity} bytes: use 0 to {MAX_INNER_PARITY}")
         if self.duty_cycle is not None and not 0 < self.duty_cycle <= 1:
-            raise UsageError(f"a duty cycle of {self.duty_cycle:.4g} sends nothing: use above 0% to 100%")
+            raise UsageError(f"a duty cycle of {format_percent(self.duty_cycle)} cannot be kept: use above 0% to 100%")
         if self.headers == "short" and (self.sealed or self.protection == "pet"):
             why = "sealed packets" if self.sealed else "packets of pet"
             raise UsageError(f"{why} have long headers: leave --headers short out")

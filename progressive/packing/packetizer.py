@@ -226,7 +226,10 @@ def _pack_base(header_record: Record, records: Sequence[Record], payload_size: i
     if header_record.size + max((record.size for record in records), default=0) <= payload_size:
         return _pack(records, (header_record,), payload_size) or [SourcePacket((header_record,))]
     if header_record.size > payload_size:
-        raise UsageError(f"the stream header of {header_record.size} bytes does not fit a packet: use larger packets")
+        raise UsageError(
+            f"the stream header of {header_record.size} bytes does not fit a packet: "
+            f"use larger packets, by {header_record.size - payload_size} bytes or more"
+        )
     return [SourcePacket((header_record,)), *_pack(records, (), payload_size)]
 
 

@@ -92,3 +92,8 @@ def test_a_codec_of_one_rate_is_told_what_there_is_time_for() -> None:
     _, tiny = layers(whole / 8)
     assert tiny.photo.shape[0] < 300
     assert "so that its stream can be sent within the deadline" in tiny.note
+
+
+def test_a_photo_without_pixels_is_refused() -> None:
+    with pytest.raises(UsageError, match="cannot encode 5x0 pixels"):
+        prepared(np.zeros((0, 5, 3), np.uint8), bandwidth_bps=20_000)
