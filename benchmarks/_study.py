@@ -30,9 +30,10 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationErro
 from progressive.codecs.rmpgc.backbones.hyperprior.backbone import Hyperprior
 from progressive.codecs.rmpgc.backbones.lsgan.backbone import Lsgan
 from progressive.codecs.rmpgc.codec import Rmpgc
+from progressive.entry_points import imported
 from progressive.errors import UsageError
 from progressive.files import read_toml
-from progressive.registry import WEIGHTS, find_trainable, imported
+from progressive.registry import WEIGHTS, find_trainable
 from progressive.semantics.blend import check_context
 from progressive.semantics.sources import check_source
 from progressive.training.settings import read_settings

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from channel_sim.kinds import all_kinds
 from channel_sim.link import LinkSettings
-from channel_sim.packet_words import KINDS
 from channel_sim.presets import PRESETS
 from channel_sim.spec import parse_channel
 from experiments.ready import FOLDER, experiment_path, names
@@ -38,7 +38,7 @@ def presets() -> None:
 @app.command()
 def parts() -> None:
     """Lists the parts that a channel joins with +, each as it may be written, and what else it takes."""
-    for kind in KINDS.values():
+    for kind in all_kinds().values():
         further = [f"{key}=" for key in kind.keys if key != kind.first and f"{key}=" not in kind.example]
         print(f"{kind.example}  also {', '.join(further)}" if further else kind.example)
 

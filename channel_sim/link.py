@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from channel_sim.impairment import Impairment
 from channel_sim.loss import LossProcess, LossSettings
 from channel_sim.modem.damage import damage
 from channel_sim.modem.mcs import packet_error_rate
@@ -71,6 +72,7 @@ class LinkSettings:
         reordering: some packets come late; None for none.
         duplicates: share of the delivered packets that come twice, 0..1.
         deliver_damaged: packets with bit errors are delivered with them rather than lost.
+        further: what other packages add.
     """
 
     loss: LossSettings | None = None
@@ -86,6 +88,7 @@ class LinkSettings:
     reordering: Reordering | None = None
     duplicates: float = 0.0
     deliver_damaged: bool = False
+    further: tuple[Impairment, ...] = ()
 
     def __post_init__(self) -> None:
         if self.rate_bps is not None:
@@ -138,6 +141,7 @@ class LinkSettings:
             parts.append(f"{format_percent(self.duplicates)} twice")
         if self.deliver_damaged:
             parts.append("damaged packets delivered")
+        parts += map(str, self.further)
         return ", ".join(parts) or "no impairment"
 
 
@@ -198,6 +202,7 @@ class Link:
     """A one-way link that packets pass in this order.
 
         queue -> transmission (rate, trace or modem) -> losses, bit errors -> duplication -> delay, jitter, reordering
+                                                        further impairments lose packets or delay them more
 
     A lost packet has used its share of the rate. Whatever is random is drawn from a stream of the seed of its own, so
     that the same packets are lost whatever the jitter.
@@ -214,8 +219,9 @@ class Link:
         self.settings = settings
         self.statistics = LinkStatistics()
         self.start_s = start_s
-        seeds = np.random.SeedSequence(seed).spawn(6)
-        loss_seed, jitter_seed, radio_seed, modem_seed, damage_seed, order_seed = seeds
+        seeds = np.random.SeedSequence(seed).spawn(6 + len(settings.further))
+        loss_seed, jitter_seed, radio_seed, modem_seed, damage_seed, order_seed, *further_seeds = seeds
+        self._further = [each.start(own) for each, own in zip(settings.further, further_seeds, strict=True)]
         self._loss = None if settings.loss is None else LossProcess(settings.loss, seed=loss_seed)
         self._jitter = np.random.default_rng(jitter_seed)
         self._damage = np.random.default_rng(damage_seed)
@@ -243,6 +249,10 @@ class Link:
         sent = self._transmitter.transmit(len(data), begin_s)
         delays_s = self._delays_s()
         erased = self._loss is not None and self._loss.next_is_lost(begin_s)
+        for passing in self._further:
+            later_s = passing.delay_s(len(data), begin_s)
+            erased = erased or later_s is None
+            delays_s = [delay_s + max(0.0, later_s or 0.0) for delay_s in delays_s]
         received, damaged = self._damaged(data, sent)
         end_s = self.start_s + sent.end_s
         if erased or (damaged and not self.settings.deliver_damaged):

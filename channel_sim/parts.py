@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from channel_sim.kinds import kind_of
 from channel_sim.link import LinkSettings
-from channel_sim.packet_words import KINDS
 from channel_sim.radio.settings import Radio
 from channel_sim.radio_words import RADIO_FIELDS
 from channel_sim.words import Fields, Kind
 from progressive.errors import UsageError
+
+FURTHER = "further"
+"""The field that several parts may add to: the impairments of other packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class Part:
 
     def read(self) -> Fields:
         """The fields of LinkSettings, or of its radio channel, that the part gives; UsageError says where it fails."""
-        kind = KINDS[self.kind]
+        kind = kind_of(self.kind)
+        assert kind is not None, "parts of unknown kinds are refused before"
         given: Fields = {}
         for value in self.values:
             self._read_value(kind, value, given)
@@ -99,6 +103,8 @@ def merged(parts: Iterable[tuple[Part, Choices]]) -> Choices:
     stated: Fields = {}
     preset: Fields = {}
     for part, given in parts:
+        if FURTHER in given.stated:
+            stated[FURTHER] = (*stated.get(FURTHER, ()), *given.stated.pop(FURTHER))
         if again := (stated.keys() & given.stated.keys()) | (preset.keys() & given.preset.keys()):
             raise part.at_fault(f"{part.text!r} gives {_in_words(min(again))} a second time")
         stated |= given.stated

@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from channel_sim.kinds import all_kinds, kind_of
 from channel_sim.link import LinkSettings
-from channel_sim.packet_words import KINDS
 from channel_sim.parts import Choices, Part, Value, composed, merged, parts_of_table
 from channel_sim.presets import PRESETS
 from progressive.errors import UsageError
@@ -78,9 +78,9 @@ def _choices_of(part: Part) -> Choices:
 def _choices_in(part: Part) -> Choices:
     if (name := part.text.lower()) in PRESETS:
         return Choices(preset=PRESETS[name].fields)
-    if part.kind not in KINDS:
-        kinds = ", ".join(f"{kind}:" for kind in KINDS)
-        meant = nearest(part.kind, [*PRESETS, *KINDS])
+    if kind_of(part.kind) is None:
+        kinds = ", ".join(f"{kind}:" for kind in all_kinds())
+        meant = nearest(part.kind, [*PRESETS, *all_kinds()])
         advice = f"did you mean {meant}? Use" if meant else "use"
         raise part.at_fault(
             f"unknown part {part.text[:60]!r}: {advice} {', '.join(PRESETS)}, NAME.toml, "

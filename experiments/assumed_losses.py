@@ -32,7 +32,7 @@ def loses_by_packet(settings: LinkSettings) -> bool:
     """Whether losses are only those of a chain that counts packets."""
     others = settings.radio, settings.trace, settings.queue_bytes, settings.codel, settings.bit_error_rate or None
     by_packet = settings.loss is None or isinstance(settings.loss, LossModel | GilbertElliott)
-    return others == (None,) * 5 and by_packet
+    return others == (None,) * 5 and by_packet and not settings.further
 
 
 @lru_cache(maxsize=64)

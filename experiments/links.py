@@ -112,7 +112,7 @@ def _single(settings: LinkSettings) -> bool:
     others = settings.trace, settings.queue_bytes, settings.codel, settings.reordering, settings.bit_error_rate or None
     drawn = settings.loss is None or isinstance(settings.loss, LossModel | GilbertElliott)
     jitters = bool(settings.jitter_s) and settings.radio is None
-    return others != (None,) * 5 or not drawn or jitters
+    return others != (None,) * 5 or not drawn or jitters or bool(settings.further)
 
 
 def _drawn(settings: LinkSettings, trials: int, packets: int, seed: SeedSequence) -> Bools:

@@ -23,17 +23,19 @@ from progressive.container import (
     stream_to_bytes,
 )
 from progressive.contexts import context_for
+from progressive.entry_points import imported
 from progressive.errors import BitstreamError, RunError, UsageError
 from progressive.files import check_writable, input_name, output_name, read_bytes, write_result
 from progressive.looks import picture_in, prepared_look
+from progressive.models import codec_of, installed_models, make_known, name_of
 from progressive.photos import png_bytes, read_photo
 from progressive.photos.exif import about_photo
-from progressive.registry import CODECS, DEFAULT_CODEC, codec_name, load_codec
+from progressive.registry import CODECS, DEFAULT_CODEC, load_codec, with_own_weights
 from progressive.semantics.blend import DEFAULT_CONTEXT
 from progressive.semantics.sources import DEFAULT_SOURCE, SOURCES
 from progressive.shell import cli
 from progressive.shell.display import say, say_beside
-from progressive.shell.options import Look
+from progressive.shell.options import Look, Weights
 from progressive.stream import LayeredStream
 from progressive.transport.keys import write_new_key
 from progressive.units import format_size, parse_size, parse_time
@@ -45,8 +47,14 @@ app = typer.Typer(help="Codes photos into files of which any cut decodes.", no_a
 Size = Annotated[int | None, typer.Option("--bytes", parser=parse_size, metavar="SIZE", help="Such as 20kB.")]
 ImportanceSource = Annotated[str, typer.Option("--importance", metavar="NAME", help=f"One of {', '.join(SOURCES)}.")]
 ClassifierWeights = Annotated[Path | None, typer.Option(metavar="FILE", help="Of a SqueezeNet 1.1.")]
-CodecName = Annotated[str, typer.Option("--codec", metavar="NAME", help="One that `codecs` lists.")]
+CodecName = Annotated[
+    str, typer.Option("--codec", metavar="NAME", help="One that `codecs` lists, or module:Class of another package.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+ForeignCodec = Annotated[
+    str | None,
+    typer.Option("--codec", metavar="MODULE:CLASS", help="Of another package, if the stream is of its codec."),
+]
 ProgFile = Annotated[Path, typer.Argument(metavar="IN.prog", help="Or - for standard input.")]
 
 
@@ -55,6 +63,7 @@ def encode(
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="Or - for standard input.")],
     output: Annotated[Path, typer.Argument(metavar="OUT.prog", help="Or - for standard output.")],
     codec: CodecName = DEFAULT_CODEC,
+    weights: Weights = None,
     size: Size = None,
     bpp: Annotated[float | None, typer.Option(metavar="X", help="Bits a pixel, the whole file counted.")] = None,
     context: Annotated[
@@ -69,7 +78,7 @@ def encode(
         raise UsageError("--bytes and --bpp both limit the file: give one of them")
     if bpp is not None and not 0 < bpp < math.inf:
         raise UsageError(f"no file has {bpp:g} bits a pixel: use a number above zero")
-    coder = load_codec(codec)
+    coder = load_codec(with_own_weights(codec, weights))
     context = context_for(coder, context)
     check_writable(output)
     tell = say_beside(output)
@@ -84,7 +93,7 @@ def encode(
     written = len(data)
     tell(
         f"{output_name(output)}: {pixels.shape[1]}x{pixels.shape[0]}, {_segments(len(stream.segments))}, "
-        f"{_rate(written, area)} by {codec}{f' for {context}' if context else ''}"
+        f"{_rate(written, area)} by {coder.name}{f' for {context}' if context else ''}"
     )
 
 
@@ -94,14 +103,17 @@ def decode(
     output: Annotated[Path, typer.Argument(metavar="OUT.png", help="Or - for standard output.")],
     size: Size = None,
     look: Look = FAITHFUL,
+    codec: ForeignCodec = None,
+    weights: Weights = None,
 ) -> None:
     """Write the best picture that a file holds, or its first --bytes; it may be cut or damaged after its header."""
     check_writable(output)
+    make_known(codec, weights)
     contents = _contents(file, _read(file)[:size])
-    codec = load_codec(codec_name(contents.header.codec))
-    if prepared_look(codec, look) != look:
-        raise UsageError(f"{codec.name} has no {look} look: leave --look out")
-    decoder = codec.decoder(contents.header)
+    coder = codec_of(contents.header)
+    if prepared_look(coder, look) != look:
+        raise UsageError(f"{coder.name} has no {look} look: leave --look out")
+    decoder = coder.decoder(contents.header)
     refused = decoder.push_all(contents.segments).damaged
     status = decoder.status
     if (contents.damaged or refused) and not status.decoded:
@@ -113,14 +125,15 @@ def decode(
 
 
 @app.command()
-def info(file: ProgFile) -> None:
+def info(file: ProgFile, codec: ForeignCodec = None, weights: Weights = None) -> None:
     """Say what a file holds."""
+    make_known(codec, weights)
     data = _read(file)
     contents = _contents(file, data)
     header = contents.header
     table = Table(show_header=False, box=None)
     for name, value in (
-        ("codec", codec_name(header.codec)),
+        ("codec", name_of(header)),
         ("model id", header.model_id.hex()),
         ("size", f"{header.width}x{header.height}"),
         ("file", _rate(len(data), header.width * header.height)),
@@ -136,7 +149,10 @@ def info(file: ProgFile) -> None:
 @app.command()
 def evaluate(
     source: Annotated[str, typer.Argument(metavar="FOLDER", help="Or a photo, or a glob.")],
-    codec: Annotated[str, typer.Option(metavar="NAME", help="Or none, for peers alone.")] = DEFAULT_CODEC,
+    codec: Annotated[
+        str, typer.Option(metavar="NAME", help="Or module:Class of another package, or none, for peers alone.")
+    ] = DEFAULT_CODEC,
+    weights: Weights = None,
     against: Annotated[str, typer.Option(metavar="PEERS", help="Comma-separated, such as jpeg; or none.")] = "jpeg",
     rates: Annotated[str | None, typer.Option(metavar="BPP,BPP", help="Rates of the table, bits a pixel.")] = None,
     curve: Annotated[int, typer.Option(metavar="N", min=0, help="More rates to cut the stream at.")] = 24,
@@ -161,7 +177,7 @@ def evaluate(
     from progressive.evaluation import command
 
     settings = command.Settings(
-        codec=None if codec == "none" else codec,
+        codec=None if codec == "none" else with_own_weights(codec, weights),
         against=() if against == "none" else tuple(against.split(",")),
         rates=command.DEFAULT_RATES if rates is None else _parse_rates(rates),
         cuts=curve,
@@ -207,7 +223,7 @@ def train(
     recipe = registry.find_trainable(network)
     file = out or WEIGHTS_FOLDER / recipe.weights
     check_writable(file)
-    registry.imported(recipe.function)(
+    imported(recipe.function)(
         data,
         file,
         photos=photos,
@@ -229,13 +245,14 @@ def importance(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MAP.png")] = Path("map.png"),
     source: ImportanceSource = DEFAULT_SOURCE,
     codec: CodecName = DEFAULT_CODEC,
+    weights: Weights = None,
     context: Annotated[str | None, typer.Option(metavar="NAME", help="classify, reconstruct or hybrid.")] = None,
     classifier_weights: ClassifierWeights = None,
 ) -> None:
     """Draw where in a photo meaning and detail are, and what a codec would send first."""
     from progressive.semantics import command
 
-    coder = load_codec(codec)
+    coder = load_codec(with_own_weights(codec, weights))
     context = context_for(coder, context, default=DEFAULT_CONTEXT)
     command.draw(
         photo, output, source=source, codec=coder, context=context, classifier_weights=classifier_weights, log=say
@@ -313,6 +330,20 @@ def codecs() -> None:
 
 
 @app.command()
+def models() -> None:
+    """List the weights that are installed: codec, model id, size, what each is for; --weights takes their names."""
+    table = Table("name", "", box=None, show_header=False, pad_edge=False)
+    for model in installed_models():
+        table.add_row(model.name, model.summary)
+        size, card = format_size(model.path.stat().st_size), str(model.card or "")
+        own = (("codec", model.codec), ("model id", model.model_id.hex()), ("size", size), ("card", card))
+        for what, words in (*own, ("file", str(model.path))):
+            if words:
+                table.add_row(f"  {what}", words)
+    Console(soft_wrap=True).print(table)
+
+
+@app.command()
 def download(
     names: Annotated[
         list[str] | None,
@@ -361,7 +392,7 @@ def _contents(file: Path, data: bytes) -> FileContents:
 
 
 def _decoder(contents: FileContents) -> ProgressiveDecoder:
-    return load_codec(codec_name(contents.header.codec)).decoder(contents.header)
+    return codec_of(contents.header).decoder(contents.header)
 
 
 def _push(decoder: ProgressiveDecoder, segment_id: int, payload: bytes) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
-from typing import Literal, Protocol, cast
+from pathlib import Path
+from typing import Literal, Protocol, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,6 +136,11 @@ class ProgressiveCodec(Protocol):
     @property
     def traits(self) -> Traits: ...
 
+    @property
+    def model_id(self) -> bytes:
+        """Eight bytes in the headers of its streams that name what decides them: its weights, if it has any."""
+        ...
+
     def encode(self, photo: Photo, *, max_payload: int = 1000, context: str | None = None) -> LayeredStream:
         """Codes a photo into segments of at most `max_payload` bytes, in order of utility per byte.
 
@@ -160,6 +166,15 @@ class ProgressiveCodec(Protocol):
 
     def decoder(self, header: StreamHeader, *, device: str = "cpu") -> ProgressiveDecoder:
         """A fresh decoder; raises BitstreamError if the header is not one of this codec's and model's."""
+        ...
+
+
+class WeightedCodec(ProgressiveCodec, Protocol):
+    """A codec that can be made with other weights than its usual ones."""
+
+    @classmethod
+    def with_weights(cls, path: Path) -> Self:
+        """The codec with the weights of a file; raises UsageError if it holds none of this codec's."""
         ...
 
 

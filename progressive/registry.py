@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from progressive.codec import ProgressiveCodec
+from progressive.entry_points import CODECS as ENTRY_POINTS
+from progressive.entry_points import entry_points, imported
 from progressive.errors import BitstreamError, UsageError
+from progressive.files import reason
+from progressive.stream import FOREIGN
 from progressive.suggestions import use_one_of
+from progressive.weight_files import SHIPPED, find_weights
 
-WEIGHTS = Path(__file__).parent / "weights"
+WEIGHTS = SHIPPED
+
+PARTS = ("name", "traits", "model_id", "encode", "decoder")
+"""What a codec has at the least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,30 +121,121 @@ class Trainable:
     Fields:
         function: `module:name` of what trains it.
         weights: name of its file in `progressive/weights`.
+        summary: what it is for.
     """
 
     function: str
     weights: str
+    summary: str = ""
 
 
 RECIPES: dict[str, Trainable] = {
-    "importance": Trainable("progressive.training.importance.recipe:train", "importance.safetensors"),
-    "natural_look": Trainable("progressive.training.natural_look.recipe:train", "natural_look.safetensors"),
+    "importance": Trainable(
+        "progressive.training.importance.recipe:train", "importance.safetensors", "where meaning is in a photo"
+    ),
+    "natural_look": Trainable(
+        "progressive.training.natural_look.recipe:train", "natural_look.safetensors", "rmpgc's pictures, --look natural"
+    ),
 }
 """Networks that no codec owns."""
 
 
+def load_codec(spec: str) -> ProgressiveCodec:
+    """The codec that a spec names, made once for each.
+
+    Args:
+        spec: a name of `CODECS`, the name of an entry point of another package, or the `module:Class` of one; with
+            `@WEIGHTS` behind it for other weights than its usual ones, a file or a name that
+            `progressive.weight_files.find_weights` finds: `rmpgc@mine.safetensors`.
+
+    Raises UsageError if there is none, or if the weights are another codec's.
+    """
+    name, at, weights = spec.partition("@")
+    own = entry(name)
+    if not at:
+        return _made(own.factory)
+    path = find_weights(weights)
+    try:
+        return with_weights(name, path)
+    except UsageError:
+        if own.weights and (other := codec_of_weights(path)) is not None:
+            raise UsageError(f"{path} holds weights of {other}, not of {name}: give --codec {other}") from None
+        raise
+
+
+def codec_of_weights(path: Path) -> str | None:
+    """The name of the codec of this project whose weights a file holds; None if they are no codec's."""
+    for name, own in CODECS.items():
+        if own.weights:
+            with suppress(UsageError):
+                with_weights(name, path)
+                return name
+    return None
+
+
+def with_own_weights(codec: str, weights: str | None) -> str:
+    """The spec of a codec with the weights that a person names, if any."""
+    return codec if weights is None else f"{codec}@{weights}"
+
+
+def short_spec(spec: str) -> str:
+    """For tables: without the folder and the suffix of the weights."""
+    name, at, weights = spec.partition("@")
+    return f"{name}{at}{Path(weights).stem}" if at else name
+
+
+def with_weights(name: str, path: Path) -> ProgressiveCodec:
+    """The codec with the weights of a file, made once for each content; raises UsageError if they are another's."""
+    made = _weighted(entry(name).factory, path, _stamp(path))
+    if isinstance(made, UsageError):
+        raise UsageError(str(made))
+    return made
+
+
 @cache
-def load_codec(name: str) -> ProgressiveCodec:
-    """The codec of this name with its committed weights; raises UsageError if there is none."""
-    return cast(ProgressiveCodec, imported(entry(name).factory)())
+def _made(factory: str) -> ProgressiveCodec:
+    return _checked(factory, imported(factory)())
+
+
+@cache
+def _weighted(factory: str, weights: Path, _stamp: object) -> ProgressiveCodec | UsageError:
+    """The codec, or why there is none: a folder of files is searched for every stream, and each file read once."""
+    kind = imported(factory)
+    if not hasattr(kind, "with_weights"):
+        return UsageError(f"{factory} takes no weights: name it without")
+    try:
+        return _checked(factory, kind.with_weights(weights))
+    except UsageError as error:
+        return error
+
+
+def _checked(factory: str, made: object) -> ProgressiveCodec:
+    """Raises UsageError unless it is a codec."""
+    if lacking := [part for part in PARTS if not hasattr(made, part)]:
+        advice = "see progressive.codec.ProgressiveCodec"
+        raise UsageError(f"{factory} is no codec, it has no {', '.join(lacking)}: {advice}")
+    return cast(ProgressiveCodec, made)
+
+
+def _stamp(path: Path) -> object:
+    """Another one whenever the file may have changed."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {reason(error)}") from None
+    return status.st_mtime_ns, status.st_size
 
 
 def entry(name: str) -> Entry:
-    """The table's entry of this name; raises UsageError if there is none."""
-    if name not in CODECS:
-        raise UsageError(f"unknown codec {name!r}: {use_one_of(name, sorted(CODECS))}")
-    return CODECS[name]
+    """The entry of a codec, of this project or of another package; raises UsageError if there is none."""
+    if name in CODECS:
+        return CODECS[name]
+    others = entry_points(ENTRY_POINTS)
+    if name in others:
+        return Entry(FOREIGN, others[name], f"of another package: {others[name]}")
+    if ":" in name:
+        return Entry(FOREIGN, name, f"of another package: {name}")
+    raise UsageError(f"unknown codec {name!r}: {use_one_of(name, sorted([*CODECS, *others]))}, or module:Class")
 
 
 def find_trainable(name: str) -> Trainable:
@@ -147,12 +246,6 @@ def find_trainable(name: str) -> Trainable:
     if name not in trained:
         raise UsageError(f"{name!r} is nothing that can be trained: {use_one_of(name, trained)}")
     return Trainable(CODECS[name].recipe, CODECS[name].weights)
-
-
-def imported(path: str) -> Any:
-    """What `module:name` names."""
-    module, name = path.split(":")
-    return getattr(import_module(module), name)
 
 
 def codec_name(number: int) -> str:

@@ -11,6 +11,9 @@ from progressive.errors import BitstreamError
 MAX_PIXELS = 64_000_000
 """Largest photo, in pixels: bounds what a header of a few bytes can make a receiver allocate."""
 
+FOREIGN = 255
+"""The codec number of codecs that other packages bring: their model ids name them."""
+
 MAX_SIDE = 0xFFFF
 MAX_SEGMENTS = 0xFFFF
 MAX_PARAMETERS = 255

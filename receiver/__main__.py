@@ -24,6 +24,7 @@ from progressive.shell.options import (
     PasswordFile,
     Quiet,
     SettingsFile,
+    Weights,
 )
 from progressive.transport.access import Access
 from progressive.transport.schemes import usual_silence_s
@@ -70,6 +71,10 @@ def receive(
     ] = None,
     device: Annotated[str, typer.Option(help="Where to decode: auto, cpu or cuda.")] = "auto",
     look: Look = FAITHFUL,
+    codec: Annotated[
+        str | None, typer.Option(metavar="MODULE:CLASS", help="Of another package, if streams are of its codec.")
+    ] = None,
+    weights: Weights = None,
     timeout: Annotated[
         str | None, typer.Option(metavar="TIME", help="How long to wait for a sender; for ever if left out.")
     ] = None,
@@ -138,12 +143,14 @@ def receive(
 ) -> None:
     """Receives photos and shows them as they come, coarse first, then ever better."""
     from progressive.looks import wanted_looks
+    from progressive.models import make_known
     from receiver.frame_pipe import with_frames
     from receiver.run import ReceiverOptions
     from receiver.run import receive as receive_photos
     from receiver.settings import ReceiverSettings
     from receiver.viewer.viewer import viewed
 
+    make_known(codec, weights)
     access = Access(
         inner_parity=parse_size(inner_parity),
         key_file=key_file,

@@ -9,9 +9,9 @@ from pathlib import Path
 from progressive.codec import FAITHFUL, DecoderStatus, Photo
 from progressive.errors import RunError
 from progressive.looks import prepared_look
+from progressive.models import codec_of
 from progressive.output.folder import OutputFolder
 from progressive.output.refinement import Refinement
-from progressive.registry import codec_name, load_codec
 from progressive.runtime.background import Background
 from progressive.shell.display import Display
 from progressive.stream import StreamHeader
@@ -124,7 +124,7 @@ class Reception:
             one_of_several: events carry the name.
             worker: makes pictures in this thread, one for all segments that came meanwhile; without it `refine` does.
         """
-        codec = load_codec(codec_name(header.codec))
+        codec = codec_of(header)
         decoder, known = (
             codec.decoder(header, device=device),
             dict.fromkeys(prepared_look(codec, look) for look in looks),

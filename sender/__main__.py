@@ -15,7 +15,7 @@ from progressive.errors import UsageError
 from progressive.looks import wanted_looks
 from progressive.loss_model import parse_loss_model
 from progressive.output.run_folder import folder_of_run
-from progressive.registry import DEFAULT_CODEC
+from progressive.registry import DEFAULT_CODEC, with_own_weights
 from progressive.shell.cli import run
 from progressive.shell.display import Display, make_display
 from progressive.shell.exporter import counted
@@ -30,6 +30,7 @@ from progressive.shell.options import (
     PasswordFile,
     Quiet,
     SettingsFile,
+    Weights,
 )
 from progressive.transport.access import Access
 from progressive.units import parse_percent, parse_size, parse_time
@@ -117,8 +118,14 @@ def send(
         ),
     ] = None,
     codec: Annotated[
-        str, typer.Option(metavar="NAME", help="How to code the photo.", rich_help_panel=PICTURE)
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="How to code the photo: see python -m progressive codecs; or module:Class of another package.",
+            rich_help_panel=PICTURE,
+        ),
     ] = DEFAULT_CODEC,
+    weights: Weights = None,
     context: Annotated[
         str | None,
         typer.Option(
@@ -338,7 +345,7 @@ def send(
         )
     options = SenderOptions(
         source,
-        codec,
+        with_own_weights(codec, weights),
         settings,
         context=context,
         full_size=full_size,

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from importlib import import_module
 
+from progressive.entry_points import imported
 from progressive.errors import UsageError
 from progressive.loss_model import LossModel
 from progressive.shell.display import Display
-from progressive.transport.schemes import scheme_of
+from progressive.transport.schemes import kind_of, scheme_of
 from progressive.wire.protection import DESIGN_LOSS
 from sender.options import SenderOptions
 
 Run = Callable[[SenderOptions, Display], Awaitable[None]]
 
+TO_RECEIVERS = "sender.remote:stream_photos"
+"""What streams to receivers at addresses, of this project's schemes and of other packages'."""
+
 RUNS = {
-    "udp": "sender.remote:stream_photos",
+    "udp": TO_RECEIVERS,
     "webrtc": "sender.serving:serve_photos",
     "mqtt": "sender.publishing:publish_photos",
     "mqtts": "sender.publishing:publish_photos",
@@ -45,6 +48,8 @@ def run_for(options: SenderOptions) -> Run:
         raise UsageError(f"a {scheme}:// sender serves at one address: give --to once")
     if scheme not in SERVING and options.serve_for_s is not None:
         raise UsageError(f"--serve-for has no meaning for {scheme}:// receivers: leave it out")
-    module, _, function = RUNS[scheme].partition(":")
-    run: Run = getattr(import_module(module), function)
+    kind = kind_of(scheme)
+    if scheme not in RUNS and not (kind and kind.connector):
+        raise UsageError(f"nothing sends to {scheme}:// addresses: receive from them, or send to others")
+    run: Run = imported(RUNS.get(scheme, TO_RECEIVERS))
     return run

@@ -1,4 +1,4 @@
-"""From a sender to receivers in other processes, over UDP: the photo encoded once, a session and pacing for each.
+"""From a sender to receivers in other processes, over UDP or a transport that another package brings.
 
 In a broadcast one session and its stream serve all of them.
 """
@@ -21,7 +21,8 @@ from progressive.transport.access import Access
 from progressive.transport.base import Transport
 from progressive.transport.drive import drive
 from progressive.transport.fan_out import FanOut
-from progressive.transport.udp import UdpAddress, open_udp_sender, parse_udp_url
+from progressive.transport.schemes import open_sender
+from progressive.transport.udp import parse_udp_url
 from progressive.units import format_time
 from sender.airtime import Airtime
 from sender.display import SendingView
@@ -87,7 +88,7 @@ def stream_to_receivers(options: SenderOptions, display: Display) -> None:
 
 async def stream_photos(options: SenderOptions, display: Display) -> None:
     """As `stream_to_receivers`, in a running event loop; it may be cancelled at any time."""
-    addresses = [parse_udp_url(url) for url in options.to]
+    addresses = [str(parse_udp_url(url)) if url.startswith("udp://") else url for url in options.to]
     options.access.envelope()  # tells of an unreadable key before anything starts
     codec, options = await in_background(settled, options)
     if is_sequence(options.source, options.every_s):
@@ -97,10 +98,10 @@ async def stream_photos(options: SenderOptions, display: Display) -> None:
 
 
 async def _stream_photos(
-    addresses: Sequence[UdpAddress], options: SenderOptions, codec: ProgressiveCodec, display: Display
+    addresses: Sequence[str], options: SenderOptions, codec: ProgressiveCodec, display: Display
 ) -> None:
     sources = find_sources(options.source, display.note)
-    targets = await _open_targets(addresses, broadcast=options.settings.serve is not None)
+    targets = await _open_targets(addresses, options, display)
     if options.settings.duty_cycle is not None and len(targets) > 1:
         raise UsageError("a duty cycle is that of one radio: give --to once, or --serve for one stream to all")
     for target in targets:
@@ -136,7 +137,7 @@ async def _wait_for_airtime(
 
 
 async def _stream_frames(
-    addresses: Sequence[UdpAddress], options: SenderOptions, codec: ProgressiveCodec, display: Display
+    addresses: Sequence[str], options: SenderOptions, codec: ProgressiveCodec, display: Display
 ) -> None:
     """Frame after frame; the receivers' pictures are followed for all of them together."""
     loop = asyncio.get_running_loop()
@@ -148,7 +149,7 @@ async def _stream_frames(
         display.note,
         duty_cycle=options.settings.duty_cycle,
     )
-    targets = await _open_targets(addresses, broadcast=options.settings.serve is not None)
+    targets = await _open_targets(addresses, options, display)
     display.settings(options.in_words())
     stop = threading.Event()
     sequence = FrameSequence(
@@ -204,12 +205,12 @@ def _raise_failures(targets: Sequence[Target]) -> None:
         raise RunError("; ".join(failures))
 
 
-async def _open_targets(addresses: Sequence[UdpAddress], *, broadcast: bool) -> list[Target]:
+async def _open_targets(addresses: Sequence[str], options: SenderOptions, display: Display) -> list[Target]:
     unique = list(dict.fromkeys(addresses))
-    transports = [await open_udp_sender(address) for address in unique]
-    if broadcast:
-        return [Target(", ".join(map(str, unique)), FanOut(transports))]
-    return [Target(str(address), transport) for address, transport in zip(unique, transports, strict=True)]
+    transports = [await open_sender(address, options.access, display.note) for address in unique]
+    if options.settings.serve is not None:
+        return [Target(", ".join(unique), FanOut(transports))]
+    return [Target(address, transport) for address, transport in zip(unique, transports, strict=True)]
 
 
 async def _send_to_all(

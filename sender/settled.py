@@ -6,12 +6,17 @@ from dataclasses import replace
 
 from progressive.codec import ProgressiveCodec
 from progressive.contexts import context_for
+from progressive.models import make_known
 from progressive.registry import load_codec
 from progressive.semantics.blend import DEFAULT_CONTEXT
 from sender.options import SenderOptions
 
 
 def settled(options: SenderOptions) -> tuple[ProgressiveCodec, SenderOptions]:
-    """The codec, and the options with a context that it has; raises UsageError if it has not the one asked for."""
+    """The codec, which receivers in this process then know too, and the options with a context that it has.
+
+    Raises UsageError if it has not the one asked for.
+    """
+    make_known(options.codec)
     codec = load_codec(options.codec)
     return codec, replace(options, context=context_for(codec, options.context, default=DEFAULT_CONTEXT))

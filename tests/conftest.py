@@ -1,16 +1,20 @@
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import fake_codec
 import pytest
 from hypothesis import settings
 
-from progressive.registry import CODECS, load_codec
+from progressive.registry import CODECS
 from progressive.shell import cli
 
 settings.register_profile("house", deadline=None)  # how long an example takes says more of the machine than of us
 settings.load_profile("house")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--codec", action="append", metavar="NAME", help="for test_codec_contract.py: or module:Class")
 
 
 @pytest.fixture(autouse=True)
@@ -27,12 +31,10 @@ def thumbnails(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def thumbnails_with_looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def thumbnails_with_looks(monkeypatch: pytest.MonkeyPatch) -> str:
     """The same, whose natural look is the negative."""
     monkeypatch.setitem(CODECS, "thumbnails", replace(fake_codec.ENTRY, factory="fake_codec:ThumbnailCodecWithLooks"))
-    load_codec.cache_clear()
-    yield "thumbnails"
-    load_codec.cache_clear()
+    return "thumbnails"
 
 
 @dataclass(frozen=True)

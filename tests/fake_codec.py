@@ -27,6 +27,7 @@ def thumbnail_size(width: int, height: int, layer: int) -> tuple[int, int]:
 
 class ThumbnailCodec:
     name = "thumbnails"
+    model_id = bytes(8)
     traits = Traits(smallest_payload=1 + _PLACE.size)
 
     def encode(self, photo: Photo, *, max_payload: int = 1000, context: str | None = None) -> LayeredStream:

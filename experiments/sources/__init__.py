@@ -58,6 +58,6 @@ def find_source(name: str) -> Source:
     """The source of this name; raises UsageError if there is none."""
     if name in PEERS:
         return PEERS[name]
-    if name in CODECS:
+    if name in CODECS or "@" in name or ":" in name:
         return LayeredSource(name)
     raise UsageError(f"unknown source {name!r}: {use_one_of(name, source_names())}")

@@ -21,7 +21,7 @@ from progressive.codec import Photo, ProgressiveCodec
 from progressive.contexts import context_for
 from progressive.packing.packed import PackedStream
 from progressive.packing.packetizer import SourceBlock, max_segment_payload, shapes_of
-from progressive.registry import CODECS, entry, load_codec
+from progressive.registry import CODECS, load_codec, short_spec
 from progressive.runtime.threads import one_thread
 from progressive.stream import LayeredStream
 from progressive.wire.packet import OVERHEAD
@@ -80,7 +80,7 @@ class LayeredSource:
     """A codec of the registry.
 
     Fields:
-        name: its name there.
+        name: its name there, or any other spec that `load_codec` takes.
     """
 
     name: str
@@ -91,10 +91,14 @@ class LayeredSource:
 
     def check(self) -> None:
         """Raises UsageError if there is no such codec."""
-        entry(self.name)
+        if self.name in CODECS:
+            return
+        load_codec(self.name)
 
     def identity(self) -> str:
         """Changes with the weights."""
+        if self.name not in CODECS:
+            return f"{short_spec(self.name)} {load_codec(self.name).model_id.hex()} {CONTEXT}"
         return f"{self.name} {CODECS[self.name].number} {_weights_digest(CODECS[self.name].weights)} {CONTEXT}"
 
     def material(self, photo: Photo, rate_bpp: float | None, packet_size: int, folder: Path) -> Material:

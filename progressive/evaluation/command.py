@@ -27,7 +27,7 @@ from progressive.files import check_writable
 from progressive.looks import prepared_look
 from progressive.metrics.recognition import LABELS_FILE, read_labels
 from progressive.photos import find_photos, read_photo
-from progressive.registry import load_codec
+from progressive.registry import load_codec, short_spec
 from progressive.runtime.threads import one_thread
 
 DEFAULT_RATES = (0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 0.4, 0.5)
@@ -76,7 +76,10 @@ class Settings:
     @property
     def own(self) -> str | None:
         """What the codec is called in tables."""
-        return self.codec if self.look == FAITHFUL else f"{self.codec} {self.look}"
+        if self.codec is None:
+            return None
+        name = short_spec(self.codec)
+        return name if self.look == FAITHFUL else f"{name} {self.look}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,5 +31,5 @@ def check_model(codec: str, header: StreamHeader, installed: bytes) -> None:
     if header.model_id != installed:
         raise BitstreamError(
             f"the stream needs model {header.model_id.hex()} of {codec}, but model {installed.hex()} is "
-            "installed: use the version it was encoded with"
+            "installed: give its weights by --weights FILE, or name their folder in PROGRESSIVE_WEIGHTS"
         )

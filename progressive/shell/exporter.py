@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
+from progressive.entry_points import imported
 from progressive.errors import UsageError
 from progressive.files import reason
-from progressive.registry import imported
 from progressive.shell.display import Display, Displays
 
 MOST_CONNECTIONS = 16

@@ -51,6 +51,12 @@ Look = Annotated[
         help="Of the pictures: faithful, or natural, which is sharp and invents details; where the codec has it.",
     ),
 ]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="Weights of one's own: a file, or a name that python -m progressive models lists."
+    ),
+]
 EventsAsJson = Annotated[
     bool, typer.Option("--json", help="Events as JSON lines on standard output.", rich_help_panel=PROGRAM)
 ]

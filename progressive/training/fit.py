@@ -17,6 +17,9 @@ from progressive.training.workers import Worker
 
 M = TypeVar("M", bound=nn.Module)
 
+LOSS = "loss"
+"""The name of what is minimised among the figures."""
+
 FIGURE_AVERAGING = 0.98
 """Decay a step of the moving averages that figures of the log are."""
 
@@ -27,7 +30,7 @@ class Fit(Generic[M]):
     Fields:
         average: the moving average of the model.
         step: how many were taken.
-        figures: the loss's, averaged over the last steps.
+        figures: the loss and its figures, such as rate and distortion, averaged over the last steps.
     """
 
     def __init__(self, phase: Phase[M], settings: Settings) -> None:
@@ -53,7 +56,7 @@ class Fit(Generic[M]):
         self.optimiser.step()
         self._follow()
         self.step += 1
-        for name, value in loss.figures.items():
+        for name, value in {LOSS: loss.total.detach(), **loss.figures}.items():
             before = self.figures.get(name, float(value))
             self.figures[name] = FIGURE_AVERAGING * before + (1 - FIGURE_AVERAGING) * float(value)
         return loss

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from progressive.errors import UsageError
+from progressive.registry import CODECS, with_weights
 from progressive.training.checkpoints import Agenda, Checkpoints, State
 from progressive.training.data import MAX_UPSCALING, Photos, load_sets
 from progressive.training.loop import Log, Training
@@ -146,8 +147,15 @@ def run(recipe: Recipe[M, S], data: Sequence[Path], *, held_out: Path | None = N
         recipe.write(recipe.out, model.cpu())
         checkpoints.remove()
         recipe.clean_up()
-        recipe.log(f"wrote {recipe.out}")
+        recipe.log(f"wrote {recipe.out}{_model_in_words(recipe)}")
     worker.wait()
+
+
+def _model_in_words(recipe: Recipe[M, S]) -> str:
+    """What streams made with the written weights name; empty for a network that no codec owns."""
+    if recipe.name not in CODECS:
+        return ""
+    return f", model id {with_weights(recipe.name, recipe.out).model_id.hex()}"
 
 
 def _nobody(_: str) -> None:

@@ -1,4 +1,6 @@
-"""The kinds of addresses, by the scheme of their URLs, and how a receiver opens each.
+"""The kinds of addresses, by the scheme of their URLs, and how each is opened.
+
+Other packages add theirs: an entry point of the group `progressive.transports`, its name the scheme, names a `Scheme`.
 
 udp://HOST:PORT       listens there
 webrtc://HOST:PORT    joins the sender that serves there
@@ -8,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Protocol
 
+from progressive.entry_points import TRANSPORTS, entry_points, imported
 from progressive.errors import UsageError
 from progressive.transport.access import Access
 from progressive.transport.base import Transport
@@ -51,6 +53,10 @@ Opener = Callable[[str, Access, Say], Awaitable[ReceivingTransport]]
 what is wrong before anything starts."""
 
 
+Connector = Callable[[str, Access, Say], Awaitable[Transport]]
+"""The same for a sender, to the receiver at the URL."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """A kind of address.
@@ -58,6 +64,7 @@ class Scheme:
     Fields:
         form: how it is written.
         opener: `module:function` of an `Opener`, imported when it is first used.
+        connector: `module:function` of a `Connector`; empty if senders do not go to receivers but serve them.
         takes: the fields of `Access` that it has a use for.
         silence_s: how long a stream may pause before its sender counts as gone.
         extra: the optional part of this project that it needs; empty if it needs none.
@@ -66,6 +73,7 @@ class Scheme:
 
     form: str
     opener: str
+    connector: str = ""
     takes: frozenset[str] = frozenset()
     silence_s: float = 3.0
     extra: str = ""
@@ -83,8 +91,8 @@ def _mqtt(form: str) -> Scheme:
     return Scheme(
         form,
         "progressive.transport.mqtt.receiving:join",
-        frozenset({"key_file", "max_age_s", "password_file", "ca_file"}),
-        BROKER_AWAY_S,
+        takes=frozenset({"key_file", "max_age_s", "password_file", "ca_file"}),
+        silence_s=BROKER_AWAY_S,
         extra="mqtt",
         modules=("aiomqtt", "amqtt"),
     )
@@ -92,12 +100,15 @@ def _mqtt(form: str) -> Scheme:
 
 SCHEMES = {
     "udp": Scheme(
-        "udp://HOST:PORT", "progressive.transport.udp:listen", frozenset({"inner_parity", "key_file", "max_age_s"})
+        "udp://HOST:PORT",
+        "progressive.transport.udp:listen",
+        "progressive.transport.udp:connect",
+        frozenset({"inner_parity", "key_file", "max_age_s"}),
     ),
     "webrtc": Scheme(
         "webrtc://HOST:PORT",
         "progressive.transport.webrtc.join:join",
-        frozenset({"token_file", "ice_server"}),
+        takes=frozenset({"token_file", "ice_server"}),
         extra="webrtc",
         modules=("aiohttp", "aiortc"),
     ),
@@ -110,14 +121,31 @@ def scheme_of(url: str, access: Access) -> str:
     """The scheme of an address; raises UsageError if there is none such, what it needs is not installed, or it has no
     use for something set."""
     scheme, separator, _ = url.partition("://")
-    if not separator or scheme not in SCHEMES:
-        forms = " or ".join(known.form for known in SCHEMES.values())
+    kind = kind_of(scheme) if separator else None
+    if kind is None:
+        others = [f"{name}://.." for name in entry_points(TRANSPORTS)]
+        forms = " or ".join([*(known.form for known in SCHEMES.values()), *others])
         raise UsageError(f"{url!r} is not an address: write {forms}")
-    kind = SCHEMES[scheme]
     access.check(scheme, kind.takes)
     if not all(map(find_spec, kind.modules)):
         raise UsageError(f"{scheme}:// needs the extra {kind.extra!r}: pip install 'progressive[{kind.extra}]'")
     return scheme
+
+
+def kind_of(scheme: str) -> Scheme | None:
+    """The kind of address with this scheme, of this project or of another package; None if there is none.
+
+    Raises UsageError if another package's cannot be imported, or is none.
+    """
+    if scheme in SCHEMES:
+        return SCHEMES[scheme]
+    path = entry_points(TRANSPORTS).get(scheme)
+    if path is None:
+        return None
+    kind = imported(path)
+    if not isinstance(kind, Scheme):
+        raise UsageError(f"{path} is no progressive.transport.schemes.Scheme: name one by the entry point {scheme}")
+    return kind
 
 
 def usual_silence_s(url: str, access: Access, *, stays: bool = False) -> float:
@@ -125,12 +153,23 @@ def usual_silence_s(url: str, access: Access, *, stays: bool = False) -> float:
 
     A receiver that stays has time: who sends next does not wait until it gives up the one before.
     """
-    usual_s = SCHEMES[scheme_of(url, access)].silence_s
+    usual_s = _kind(url, access).silence_s
     return max(usual_s, FADE_S) if stays else usual_s
 
 
 async def open_receiver(url: str, access: Access, say: Say) -> ReceivingTransport:
     """Opens what a receiver receives by; raises UsageError if that is impossible."""
-    module, _, function = SCHEMES[scheme_of(url, access)].opener.partition(":")
-    opener: Opener = getattr(import_module(module), function)
+    opener: Opener = imported(_kind(url, access).opener)
     return await opener(url, access, say)
+
+
+async def open_sender(url: str, access: Access, say: Say) -> Transport:
+    """Opens what a sender sends to the receiver at an address by; raises UsageError if that is impossible."""
+    connector: Connector = imported(_kind(url, access).connector)
+    return await connector(url, access, say)
+
+
+def _kind(url: str, access: Access) -> Scheme:
+    kind = kind_of(scheme_of(url, access))
+    assert kind is not None
+    return kind

@@ -176,6 +176,11 @@ async def listen(url: str, access: Access, say: Say) -> UdpTransport:
     return await open_udp_receiver(parse_udp_url(url), access.envelope(), say)
 
 
+async def connect(url: str, _access: Access, _say: Say) -> UdpTransport:
+    """Opens what a sender sends to a receiver by, given its URL; raises UsageError if that is impossible."""
+    return await open_udp_sender(parse_udp_url(url))
+
+
 def _tell_nobody(_text: str) -> None:
     """For who does not want to know."""
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from progressive.errors import BitstreamError, ProgressiveError
+from progressive.models import codec_of, name_of
 from progressive.output.folder import json_values
-from progressive.registry import codec_name, load_codec
 from progressive.stream import StreamHeader
 from receiver.events import PacketReceived, PacketRecovered, StreamEnded, StreamStarted
 from receiver.reception import LookShown, PhotoDescribed, PhotoFinished, PhotoStarted, PictureShown
@@ -197,7 +197,7 @@ def _facts_of(started: StreamStarted) -> Facts:
     header, placement = started.header, started.placement
     size = (header.width, header.height) if placement is None else (placement.width, placement.height)
     try:
-        codec = codec_name(header.codec)
+        codec = name_of(header)
     except BitstreamError:
         codec = f"codec {header.codec}"
     return {
@@ -205,14 +205,14 @@ def _facts_of(started: StreamStarted) -> Facts:
         "height": size[1],
         "segments": header.segment_count,
         "codec": codec,
-        "importance": None if placement else _importance(codec, header),
+        "importance": None if placement else _importance(header),
     }
 
 
-def _importance(codec: str, header: StreamHeader) -> Facts | None:
+def _importance(header: StreamHeader) -> Facts | None:
     """Where meaning is, as the header of a stream says it: rows, columns, levels of 0..7 row by row."""
     try:
-        levels = load_codec(codec).sent_importance(header)
+        levels = codec_of(header).sent_importance(header)
     except ProgressiveError:
         return None
     if levels is None:

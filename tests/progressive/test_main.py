@@ -27,6 +27,7 @@ class Quarters:
     """Codes the mean grey of each horizontal quarter in a segment; the first is the base."""
 
     name = "quarters"
+    model_id = b"quarters"
     traits = Traits(smallest_payload=4)
 
     def encode(self, photo: Photo, *, max_payload: int = 1000, context: str | None = None) -> LayeredStream:
@@ -286,7 +287,7 @@ def test_a_stream_of_an_unknown_codec_or_model_fails(run: Run, coded: Path) -> N
 
     for header, named in (
         (StreamHeader(201, b"quarters", 8, 20, 0), "codec number 201"),
-        (StreamHeader(NUMBER, b"eighths!", 8, 20, 0), "another model"),
+        (StreamHeader(NUMBER, b"eighths!", 8, 20, 0), f"needs model {b'eighths!'.hex()} of quarters"),
     ):
         coded.write_bytes(stream_to_bytes(LayeredStream(header, ())))
         for arguments in (("decode", coded, coded.with_name("out.png")), ("info", coded)):

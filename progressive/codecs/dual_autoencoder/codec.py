@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +48,15 @@ class DualAutoencoder:
     @property
     def name(self) -> str:
         return "dual_autoencoder"
+
+    @classmethod
+    @neutral()
+    def with_weights(cls, path: Path) -> Self:
+        return cls(Model.load(path))
+
+    @property
+    def model_id(self) -> bytes:
+        return self._model.id
 
     @property
     def traits(self) -> Traits:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -74,6 +76,15 @@ class HierarchicalVae:
     @property
     def name(self) -> str:
         return "hierarchical_vae"
+
+    @classmethod
+    @neutral()
+    def with_weights(cls, path: Path) -> Self:
+        return cls(Model.load(path))
+
+    @property
+    def model_id(self) -> bytes:
+        return self._model.id
 
     @property
     def traits(self) -> Traits:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import math
 from functools import cache
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -84,6 +86,15 @@ class LabelGuided:
     @property
     def name(self) -> str:
         return "label_guided"
+
+    @classmethod
+    @neutral()
+    def with_weights(cls, path: Path) -> Self:
+        return cls(Model.load(path))
+
+    @property
+    def model_id(self) -> bytes:
+        return self._model.id
 
     @property
     def traits(self) -> Traits:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +70,15 @@ class Recurrent:
     @property
     def name(self) -> str:
         return "recurrent"
+
+    @classmethod
+    @neutral()
+    def with_weights(cls, path: Path) -> Self:
+        return cls(Model.load(path))
+
+    @property
+    def model_id(self) -> bytes:
+        return self._model.id
 
     @property
     def traits(self) -> Traits:

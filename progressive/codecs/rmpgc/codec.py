@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,11 +64,11 @@ class Rmpgc:
         self._decoding = cache(self._backbone.decoding)
 
     @staticmethod
-    def committed() -> Backbone:
-        """The codec's own backbone, here `backbones.multiscale`, with its committed weights."""
+    def committed(weights: Path | None = None) -> Backbone:
+        """The codec's own backbone, here `backbones.multiscale`: with its committed weights, or those of a file."""
         from progressive.codecs.rmpgc.backbones.multiscale.backbone import Multiscale
 
-        return Multiscale.load()
+        return Multiscale.load() if weights is None else Multiscale.load(weights)
 
     def __reduce__(self) -> tuple[type[Rmpgc], tuple[Backbone, int]]:
         """Pickles are of backbone and effort: what it is prepared to on a device is prepared anew."""
@@ -78,6 +80,15 @@ class Rmpgc:
     @property
     def name(self) -> str:
         return self._backbone.name
+
+    @classmethod
+    @neutral()
+    def with_weights(cls, path: Path) -> Self:
+        return cls(cls.committed(path))
+
+    @property
+    def model_id(self) -> bytes:
+        return self._backbone.id
 
     @property
     def traits(self) -> Traits:

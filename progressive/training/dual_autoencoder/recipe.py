@@ -58,7 +58,6 @@ class DualAutoencoder(Recipe[Trainee, Settings]):
         smoothing = {f"{FILTER}{name}": t.numpy().astype(np.float16) for name, t in model.filter.state_dict().items()}
         tensors: Tensors = model.tensors | smoothing
         write_atomically(out, save({name: np.ascontiguousarray(t) for name, t in sorted(tensors.items())}))
-        self.log(f"model {Model(tensors).id.hex()}")
 
 
 train = partial(carry_out, DualAutoencoder)

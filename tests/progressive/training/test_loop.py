@@ -137,7 +137,7 @@ def test_a_run_reaches_what_it_is_for_and_reports(optimiser: str, file: Path, fo
     run(recipe, [folder], held_out=folder)
     assert abs(float(recipe.out.read_text()) - 3) < 0.5
     assert not recipe.out.with_suffix(".state").exists()
-    assert any(line.startswith("first 4/5, 8 samples seen: apart ") for line in lines)
+    assert any(line.startswith("first 4/5, 8 samples seen: loss ") and ", apart " in line for line in lines)
     assert any(line.startswith("second 60, photos set aside: at ") for line in lines)
     assert lines[0] == "2 photos, 0 megapixels, 1 set aside, on 1 x cpu"
 

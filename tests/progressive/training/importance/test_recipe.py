@@ -73,7 +73,7 @@ def test_a_run_writes_small_weights_that_load_and_leaves_nothing_else(
     assert out.stat().st_size < 2_000_000
     maps = load_network(out)(torch.rand(1, 3, 64, 80))
     assert maps.shape == (1, 4, 5)
-    assert any("distillation 4/4, 8 samples seen: correlation " in line for line in lines)
+    assert any("distillation 4/4, 8 samples seen: loss " in line for line in lines)
     assert any(re.search(r"distillation 4, photos set aside: correlation -?[\d.]+$", line) for line in lines)
 
 

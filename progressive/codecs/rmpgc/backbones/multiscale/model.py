@@ -19,7 +19,7 @@ from progressive.codec import FAITHFUL
 from progressive.codecs.rmpgc.backbones.multiscale import quantiser, scales
 from progressive.codecs.rmpgc.backbones.multiscale.analysis import Analysis
 from progressive.codecs.rmpgc.backbones.multiscale.coding import ESCAPE_TABLE, PLANE_ROWS, REACHES, look_of, table_of
-from progressive.codecs.rmpgc.backbones.multiscale.natural import load_natural
+from progressive.codecs.rmpgc.backbones.multiscale.natural import find_natural
 from progressive.codecs.rmpgc.backbones.multiscale.points import PointTables
 from progressive.codecs.rmpgc.backbones.multiscale.probability import BASE_WIDTH, ProbabilityNetworks
 from progressive.codecs.rmpgc.backbones.multiscale.scales import LEVELS, PLANES, SCALES, TIERS
@@ -137,7 +137,7 @@ class Model:
 
     @cached_property
     def _natural(self) -> Synthesis:
-        return load_natural(self.linear_id)
+        return find_natural(self.linear_id)
 
     def _table(self, name: str) -> FrequencyTable:
         return FrequencyTable(self._tensors[TABLES + name].numpy().astype(np.int64))

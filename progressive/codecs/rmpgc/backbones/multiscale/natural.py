@@ -6,6 +6,7 @@ transform and points that they were trained on.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ import torch
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import SHAPE, Synthesis
 from progressive.errors import UsageError
 from progressive.exact.weights import read_weights, unreadable
+from progressive.weight_files import own_weight_files
 
 WEIGHTS = Path(__file__).parents[4] / "weights" / "natural_look.safetensors"
 
@@ -23,6 +25,17 @@ NATURAL = "natural-1"
 def file_says(linear_id: bytes) -> dict[str, str]:
     """What a file for the linear pictures of this id says of itself."""
     return {"architecture": NATURAL, "synthesis": SHAPE, "linear pictures": linear_id.hex()}
+
+
+def find_natural(linear_id: bytes) -> Synthesis:
+    """The synthesis for the linear pictures of this id: the caller's own where there is one, else the shipped one.
+
+    Raises UsageError as `load_natural` does.
+    """
+    for path in own_weight_files():
+        with suppress(UsageError):
+            return load_natural(linear_id, path)
+    return load_natural(linear_id)
 
 
 def load_natural(linear_id: bytes, path: Path = WEIGHTS) -> Synthesis:

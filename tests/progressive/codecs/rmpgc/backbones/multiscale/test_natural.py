@@ -7,7 +7,7 @@ from frozen_rmpgc import frozen_model
 from safetensors.torch import save
 
 from progressive.codecs.rmpgc.backbones.multiscale.model import Model
-from progressive.codecs.rmpgc.backbones.multiscale.natural import NATURAL, file_says, load_natural
+from progressive.codecs.rmpgc.backbones.multiscale.natural import NATURAL, file_says, find_natural, load_natural
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import SHAPE, Synthesis
 from progressive.errors import UsageError
 from progressive.training.natural_look.export import write_look
@@ -18,6 +18,15 @@ LINEAR = bytes(range(8))
 def test_weights_that_were_written_are_read_again(tmp_path: Path) -> None:
     write_look(tmp_path / "look.safetensors", Synthesis(), LINEAR)
     assert isinstance(load_natural(LINEAR, tmp_path / "look.safetensors"), Synthesis)
+
+
+def test_a_look_of_ones_own_is_found_by_what_it_is_made_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROGRESSIVE_WEIGHTS", str(tmp_path))
+    write_look(tmp_path / "a.safetensors", Synthesis(), LINEAR[::-1])
+    with pytest.raises(UsageError, match=LINEAR.hex()):
+        find_natural(LINEAR)
+    write_look(tmp_path / "b.safetensors", Synthesis(), LINEAR)
+    assert isinstance(find_natural(LINEAR), Synthesis)
 
 
 @pytest.mark.parametrize(
