@@ -138,8 +138,8 @@ def mean(outcomes: Sequence[Outcome]) -> Outcome:
 def compare(subject: Subject, traces: Iterable[Path], share: float, starts: int) -> None:
     names = ["auto", *FIXED]
     columns = "".join(f"{name:>7}" for name in names)
-    print(f"{'':48}{'dB above grey':>28}{'':10}{'% late':>28}{'95 % of delays, s':>28}")
-    print(f"{'trace':36}{'mean rate':>12}{columns}{'auto':>8} %{columns}{columns}")
+    print(f"{'':68}{'dB above grey':>28}{'':10}{'% late':>28}{'95 % of delays, s':>28}")
+    print(f"{'trace':56}{'mean rate':>12}{columns}{'auto':>8} %{columns}{columns}")
     for path in traces:
         trace = slowed(read_trace(path), share)
         places = [trace.length_s * number / starts for number in range(starts)]
@@ -156,7 +156,7 @@ def compare(subject: Subject, traces: Iterable[Path], share: float, starts: int)
             [f"{np.percentile(found[name].delays_s, 95):7.2f}" for name in names],
         )
         row = "".join(text for group in figures for text in group)
-        print(f"{path.stem[:35]:36}{format_bandwidth(trace.mean_bps, digits=3):>12}{row}", flush=True)
+        print(f"{path.name[:55]:56}{format_bandwidth(trace.mean_bps, digits=3):>12}{row}", flush=True)
 
 
 def main() -> None:

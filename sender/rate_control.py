@@ -3,15 +3,14 @@
     rate = rate at which packets pass the link x (1 + (target - queueing delay) / (1.5 horizons))
 
 The horizon is how long it takes until a change shows: a round trip, the time between reports, and half of that over
-which the rate is measured. The loop would swing with less than 2 / pi horizons there, and does not with 1.5.
+which the rate is measured. With fewer than 2 / pi horizons there the queue would swing ever more; with 1.5 it settles.
 
-While nothing has waited for a while the rate grows by the accelerated ramp-up of NADA (RFC 8698, section 4.3, with
-the longest wait for QBOUND, and the horizon for rtt + DELTA + DFILT), so that the queue is no
-longer than that once it shows. NADA's gradual update is left out: the delay that it settles at grows without bound
-where rates are low. That the rate is a multiple of what passes, less than it while the queue is too long and more while
-it is too short, so that packets wait for a given time, is PropRate's rule (Wang, Leong and Leong 2017), which has two
-multiples.
-A lost packet counts as one that passed, unless `LossJudge` finds that the link is full.
+While nothing has waited for some time the rate grows by the accelerated ramp-up of NADA (RFC 8698, section 4.3, with
+the longest wait for QBOUND, and the horizon for rtt + DELTA + DFILT), so that the queue is no longer than that once it
+shows. NADA's gradual update is left out: the delay that it settles at grows without bound where rates are low. That the
+rate is a multiple of what passes, less than it while the queue is too long and more while it is too short, so that
+packets wait for a given time, is PropRate's rule (Wang, Leong and Leong 2017), which has two multiples. A lost packet
+counts as one that passed, unless `LossJudge` finds that the link is full.
 """
 
 from __future__ import annotations
