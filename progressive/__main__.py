@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from progressive import registry
-from progressive.codec import FAITHFUL, ProgressiveDecoder
+from progressive.codec import FAITHFUL, ProgressiveDecoder, with_effort
 from progressive.coded_file import coded_within
 from progressive.container import (
     MAX_FILE_BYTES,
@@ -35,7 +35,7 @@ from progressive.semantics.blend import DEFAULT_CONTEXT
 from progressive.semantics.sources import DEFAULT_SOURCE, SOURCES
 from progressive.shell import cli
 from progressive.shell.display import say, say_beside
-from progressive.shell.options import Look, Weights
+from progressive.shell.options import Effort, Look, Weights
 from progressive.stream import LayeredStream
 from progressive.transport.keys import write_new_key
 from progressive.units import format_size, parse_size, parse_time
@@ -69,6 +69,7 @@ def encode(
     context: Annotated[
         str | None, typer.Option(metavar="NAME", help="What for: reconstruct (default of rmpgc), classify or hybrid.")
     ] = None,
+    effort: Effort = 0,
     with_metadata: Annotated[
         bool, typer.Option("--with-metadata", help="Keep the file's name, and time and place of its EXIF.")
     ] = False,
@@ -78,7 +79,7 @@ def encode(
         raise UsageError("--bytes and --bpp both limit the file: give one of them")
     if bpp is not None and not 0 < bpp < math.inf:
         raise UsageError(f"no file has {bpp:g} bits a pixel: use a number above zero")
-    coder = load_codec(with_own_weights(codec, weights))
+    coder = with_effort(load_codec(with_own_weights(codec, weights)), effort)
     context = context_for(coder, context)
     check_writable(output)
     tell = say_beside(output)
@@ -157,6 +158,7 @@ def evaluate(
     rates: Annotated[str | None, typer.Option(metavar="BPP,BPP", help="Rates of the table, bits a pixel.")] = None,
     curve: Annotated[int, typer.Option(metavar="N", min=0, help="More rates to cut the stream at.")] = 24,
     context: Annotated[str | None, typer.Option(metavar="NAME", help="classify, reconstruct or hybrid.")] = None,
+    effort: Effort = 0,
     look: Look = FAITHFUL,
     segment_size: Annotated[int, typer.Option(metavar="BYTES", help="Largest segment.")] = 1000,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Photos at most, spread over all.")] = None,
@@ -182,6 +184,7 @@ def evaluate(
         rates=command.DEFAULT_RATES if rates is None else _parse_rates(rates),
         cuts=curve,
         context=context,
+        effort=effort,
         look=look,
         max_payload=segment_size,
         limit=limit,

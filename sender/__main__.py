@@ -23,6 +23,7 @@ from progressive.shell.logs import logged
 from progressive.shell.options import (
     ACCESS,
     CaFile,
+    Effort,
     EventsAsJson,
     IceServers,
     Log,
@@ -135,6 +136,7 @@ def send(
             rich_help_panel=PICTURE,
         ),
     ] = None,
+    effort: Effort = 0,
     protection: Annotated[
         str,
         typer.Option(
@@ -348,6 +350,7 @@ def send(
         with_own_weights(codec, weights),
         settings,
         context=context,
+        effort=effort,
         full_size=full_size,
         with_metadata=with_metadata,
         every_s=None if every is None else _seconds_apart(every),

@@ -21,6 +21,7 @@ class SenderOptions:
         codec: name of the codec.
         context: what the picture is for, `classify`, `reconstruct` or `hybrid`; None for a codec that has one order.
         settings: of each stream.
+        effort: of the encoder.
         full_size: never downscale.
         with_metadata: receivers are told the photo's name, time and place.
         every_s: seconds from one photo to the next as frames of a sequence; None for photos that wait for their turn.
@@ -40,6 +41,7 @@ class SenderOptions:
     codec: str
     settings: SenderSettings
     context: str | None = None
+    effort: int = 0
     full_size: bool = False
     with_metadata: bool = False
     every_s: float | None = None
@@ -70,6 +72,7 @@ class SenderOptions:
             + ("" if self.every_s is None else f", a frame every {format_time(self.every_s)}"),
             "codec": self.codec
             + (f", context {self.context}" if self.context else "")
+            + (f", effort {self.effort}" if self.effort else "")
             + ", full size" * self.full_size
             + ", with metadata" * self.with_metadata,
             "bandwidth": settings.bandwidth_in_words() + duty + (", IP headers counted" * settings.count_ip),

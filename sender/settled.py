@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from progressive.codec import ProgressiveCodec
+from progressive.codec import ProgressiveCodec, with_effort
 from progressive.contexts import context_for
 from progressive.models import make_known
 from progressive.registry import load_codec
@@ -18,5 +18,5 @@ def settled(options: SenderOptions) -> tuple[ProgressiveCodec, SenderOptions]:
     Raises UsageError if it has not the one asked for.
     """
     make_known(options.codec)
-    codec = load_codec(options.codec)
+    codec = with_effort(load_codec(options.codec), options.effort)
     return codec, replace(options, context=context_for(codec, options.context, default=DEFAULT_CONTEXT))

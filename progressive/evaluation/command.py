@@ -12,7 +12,7 @@ from PIL import __version__ as pillow_version
 from rich.console import Console
 from rich.progress import track
 
-from progressive.codec import FAITHFUL, ProgressiveCodec
+from progressive.codec import FAITHFUL, ProgressiveCodec, with_effort
 from progressive.contexts import check_context
 from progressive.errors import UsageError
 from progressive.evaluation.curves import Curve, curve
@@ -44,6 +44,7 @@ class Settings:
         rates: of the table, in bits a pixel, rising.
         cuts: how many more rates the stream is cut at, at equal steps of log rate between those of the table.
         context: what the codec orders its segments for; None for its default.
+        effort: of the codec's encoder.
         look: of the codec's pictures.
         max_payload: largest segment, in bytes.
         limit: photos at most, spread evenly over the folder; None for all.
@@ -59,6 +60,7 @@ class Settings:
     rates: tuple[float, ...] = DEFAULT_RATES
     cuts: int = DEFAULT_CUTS
     context: str | None = None
+    effort: int = 0
     look: str = FAITHFUL
     max_payload: int = 1000
     limit: int | None = None
@@ -79,7 +81,8 @@ class Settings:
         if self.codec is None:
             return None
         name = short_spec(self.codec)
-        return name if self.look == FAITHFUL else f"{name} {self.look}"
+        look = "" if self.look == FAITHFUL else f" {self.look}"
+        return name + look + (f" effort {self.effort}" if self.effort else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,9 @@ def _check(settings: Settings) -> None:
         raise UsageError("there is nothing to measure: name a codec, or peers by --against")
     if len(set(settings.systems)) < len(settings.systems):
         raise UsageError(f"a peer is named twice in {','.join(settings.against)}: name each once")
-    codec = load_codec(settings.codec) if settings.codec else None
+    codec = _codec_of(settings) if settings.codec else None
+    if codec is None and settings.effort:
+        raise UsageError("peers take no effort: leave --effort out, or name a codec")
     if settings.context is not None:
         if codec is None:
             raise UsageError("peers have no contexts: leave --context out, or name a codec")
@@ -136,6 +141,11 @@ def _check(settings: Settings) -> None:
             raise UsageError("peers have one look: leave --look out, or name a codec")
         if prepared_look(codec, settings.look) != settings.look:
             raise UsageError(f"{codec.name} has no {settings.look} look: leave --look out")
+
+
+def _codec_of(settings: Settings) -> ProgressiveCodec:
+    assert settings.codec is not None
+    return with_effort(load_codec(settings.codec), settings.effort)
 
 
 def _spread(photos: Sequence[Path], limit: int | None) -> list[Path]:
@@ -176,7 +186,7 @@ def _measure(task: _Task, settings: Settings, earlier: Mapping[Key, Curve]) -> l
         recognise = task.label is not None
         judges = load_judges(settings.classifier_weights, settings.lpips_weights, recognise=recognise)
         meter = Meter(read_photo(task.path), judges, task.label)
-        own = [_codec_curve(load_codec(settings.codec), task.name, meter, settings)] if settings.codec else []
+        own = [_codec_curve(_codec_of(settings), task.name, meter, settings)] if settings.codec else []
         return [*own, *(_peer_curve(peer, task.name, meter, settings.rates, earlier) for peer in settings.against)]
 
 
@@ -188,6 +198,7 @@ def _codec_curve(codec: ProgressiveCodec, photo: str, meter: Meter, settings: Se
     rates = _cut_rates(settings)
     stream = codec.encode(meter.original, max_payload=settings.max_payload, context=settings.context)
     made_by = f"model {stream.header.model_id.hex()}, {stream_settings(settings.max_payload, settings.context)}"
+    made_by += f", effort {settings.effort}" if settings.effort else ""
     points = stream_points(codec, stream, meter, rates, look=settings.look)
     return curve(name, photo, meter.pixels, points, one_stream=True, origin=origin(meter, made_by, rates))
 

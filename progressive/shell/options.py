@@ -57,6 +57,13 @@ Weights = Annotated[
         metavar="FILE", help="Weights of one's own: a file, or a name that python -m progressive models lists."
     ),
 ]
+Effort = Annotated[
+    int,
+    typer.Option(
+        metavar="0..9",
+        help="Of the encoder: more takes longer, for better pictures of the same bytes, where the codec can search.",
+    ),
+]
 EventsAsJson = Annotated[
     bool, typer.Option("--json", help="Events as JSON lines on standard output.", rich_help_panel=PROGRAM)
 ]

@@ -294,3 +294,17 @@ def test_a_stream_of_an_unknown_codec_or_model_fails(run: Run, coded: Path) -> N
             status, _, err = run(*arguments)
             assert (status, named in err) == (1, True)
             assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("encode", "missing.png", "out.prog", "--effort", "12"), "there is no effort 12"),
+        (("encode", "missing.png", "out.prog", "--codec", "recurrent", "--effort", "1"), "recurrent has one effort"),
+        (("evaluate", "missing", "--codec", "none", "--effort", "1"), "peers take no effort"),
+    ],
+)
+def test_an_effort_that_is_none_is_refused_before_anything_is_read(call, arguments: tuple[str, ...], says: str) -> None:
+    outcome = call(main, *arguments)
+    assert (outcome.status, outcome.err.count("\n")) == (2, 1)
+    assert says in outcome.err
