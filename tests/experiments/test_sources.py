@@ -13,7 +13,8 @@ from experiments.sources.prefix import Coded, PrefixSource
 from progressive import metrics
 from progressive.codec import Photo
 from progressive.errors import UsageError
-from progressive.registry import load_codec
+from progressive.photos import sample_photo
+from progressive.registry import WEIGHTS, load_codec
 from progressive.wire.packet import OVERHEAD
 
 SMOOTH = ("jpeg", "jpeg2000", "jxl-progressive")
@@ -198,3 +199,21 @@ def test_jpeg_xl_is_refused_without_its_tools(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(UsageError, match="needs cjxl and djxl on PATH"):
         find_source("jxl-progressive").check()
+
+
+def test_codecs_with_weights_of_ones_own_and_of_other_packages_are_sources(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "examples" / "own_codec"))
+    identities = set()
+    for name in ("dual_autoencoder", f"dual_autoencoder@{WEIGHTS / 'dual_autoencoder.safetensors'}", "mosaic:Mosaic"):
+        source = find_source(name)
+        source.check()
+        identities.add(source.identity())
+    assert len(identities) == 3
+    photo = np.ascontiguousarray(sample_photo("chelsea")[:64, :96])
+    material = find_source("mosaic:Mosaic").material(photo, None, 550, tmp_path)
+    assert material is not None
+    assert len(material.sizes) > 2
+    with pytest.raises(UsageError, match="cannot import nowhere:Codec"):
+        find_source("nowhere:Codec").check()
