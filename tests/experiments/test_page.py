@@ -53,7 +53,7 @@ def test_the_page_states_what_was_measured(files: Path, tmp_path: Path) -> None:
     assert re.search(r"losses known: \+0\.[89]\d dB at the deadline, \+0\.[89]\d dB over time", text)
     assert "reached in the mean on EP1, EP2, EP3, EP4, EP5, EP6, for every single photo on EP1," in text
     assert "without feedback `rmpgc planned` is recognisable after 2.80 s" in text, "2 s of 9 runs, 10 s of the others"
-    assert re.search(r"differs by \+1\.[78]\d \([\d. to]+\) dB .* from the best other, `jpeg planned`", text)
+    assert re.search(r"differs by \+1\.[78]\d \([+\d. to]+\) dB .* from the best other, `jpeg planned`", text)
     assert "no other better over time" in text
     assert "0.50 dB (0.50 to 0.50) with 44.0 % of the bytes" in text
     assert "simulcast, with all of its bytes, is -0.50 dB from the broadcast" in text
