@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from math import inf
 
 from progressive.errors import WireError
-from progressive.wire.control import MAX_RECENT, Ask, End, Report, parse_message
+from progressive.wire.control import Ask, End, Report, parse_message
 from progressive.wire.envelope import Envelope, PlainEnvelope, Replayed, SealMismatch
 from progressive.wire.expected_quality import Expectation
 from progressive.wire.manifest import Manifest, parse_manifest
@@ -29,27 +28,10 @@ from receiver.events import (
     StreamStarted,
 )
 from receiver.kept import KeptPackets
-from receiver.loss_statistics import LAST_SEQUENCE, SequenceTracker
+from receiver.loss_statistics import LAST_SEQUENCE
 from receiver.reassembly import Arrival, Reassembler
 from receiver.settings import ReceiverSettings
-from receiver.told import Told
-
-REPORT_INTERVAL_S = 0.5
-REPEAT_INTERVAL_S = 0.1
-"""Least pause between two reports that ask for something: to stop, or for packets of the base that are missing."""
-
-REPORT_BYTES, SHORT_REPORT_BYTES = 250, 50
-"""About what a report takes."""
-
-ROOM_FOR_REPORT = 3
-"""A sender that asks when packets arrive is told after so many times these bytes, which keeps what goes back to a third
-of what came .."""
-
-FIRST_REPORTS = 4
-"""So many reports wait for nothing: a sender that does not know the rate of its link has to begin somewhere."""
-
-SLOW_REPORT_INTERVAL_S = 2.0
-""".. and not before this before as many bytes came as a report takes: else the way back would fill up on slow links."""
+from receiver.stream_state import REPORT_INTERVAL_S, Reporter, StreamState, empty_report
 
 END_GRACE_S = 0.25
 """How long packets may still come once the end was heard: jitter lets it overtake them."""
@@ -76,95 +58,6 @@ MAX_ENDED_STREAMS = 64
 """Ended streams whose late packets are recognised; only the last one or two can have packets on the way."""
 
 
-_CLOCK_MS = 1 << 32
-
-
-@dataclass(slots=True)
-class _Reporter:
-    """When and how to report about a stream; all that is kept of one that has ended, with its last report."""
-
-    stream_id: int
-    short: bool = False
-    due: float = inf
-    reported_at: float = -inf
-    reports_sent: int = 0
-    last: Report | None = None
-
-    def ask(self, due: float) -> None:
-        self.due = min(self.due, due)
-
-    def ask_again(self, now: float) -> None:
-        self.ask(max(now, self.reported_at + REPEAT_INTERVAL_S))
-
-    def packet(self, report: Report, now: float) -> Packet:
-        self.due, self.reported_at = inf, now
-        self.reports_sent += 1
-        return Packet(Kind.FEEDBACK, self.stream_id, self.reports_sent - 1, report.to_bytes(), short=self.short)
-
-
-@dataclass(slots=True)
-class _Stream:
-    """The stream that is being received."""
-
-    id: int
-    reassembler: Reassembler
-    reporter: _Reporter
-    first_packet_at: float
-    last_packet_at: float
-    tracker: SequenceTracker = field(default_factory=SequenceTracker)
-    told: Told = field(default_factory=Told)
-    started: bool = False
-    quality_told: bool = False
-    about_told: bool = False
-    joined_late: bool = False
-    asked: bool = False
-    unreported_bytes: int = 0
-    more: bool = False
-    closes_at: float = inf
-    judged_at: float = -inf
-    leaves_at: float = inf
-
-    @property
-    def live(self) -> bool:
-        """A packet of it has gone by, rather than been kept by somebody on the way."""
-        return self.tracker.expected > 0
-
-    def ask_for_report(self, size: int, now: float) -> None:
-        """A packet of `size` bytes came that is nothing special: there is time for the report."""
-        self.unreported_bytes += size
-        report_bytes = SHORT_REPORT_BYTES if self.reporter.short else REPORT_BYTES
-        if not self.asked:
-            self.reporter.ask(now + REPORT_INTERVAL_S)
-        elif self.unreported_bytes >= ROOM_FOR_REPORT * report_bytes or self.reporter.reports_sent < FIRST_REPORTS:
-            self.reporter.ask_again(now)
-        else:
-            enough = self.unreported_bytes >= report_bytes
-            self.reporter.ask(now + (REPORT_INTERVAL_S if enough else SLOW_REPORT_INTERVAL_S))
-
-    def report(self, now: float | None, *, ended: bool, receiver_id: int) -> Report:
-        """`now` is None for a report that may be repeated later, which tells no times."""
-        tracker = self.tracker
-        held_s = None if now is None or not self.asked else now - tracker.latest_s
-        self.unreported_bytes = 0
-        return Report(
-            stream=self.id,
-            received=tracker.received,
-            expected=tracker.expected,
-            loss=tracker.loss,
-            burst=tracker.burst,
-            segments=self.reassembler.segment_count,
-            complete=self.reassembler.complete,
-            ended=ended,
-            receiver=receiver_id,
-            burst_s=tracker.burst_s,
-            layers=self.reassembler.whole_blocks,
-            latest=tracker.latest,
-            recent=tracker.recent(MAX_RECENT),
-            arrived_ms=None if held_s is None else round(1000 * tracker.latest_s) % _CLOCK_MS,
-            held_ms=None if held_s is None else min(_CLOCK_MS - 1, round(1000 * held_s)),
-        )
-
-
 class ReceiverSession:
     """Receives streams from one peer, one after the other.
 
@@ -177,11 +70,11 @@ class ReceiverSession:
         """`envelope` makes packets of datagrams and back; None for a plain one."""
         self._settings = settings
         self._envelope = envelope or PlainEnvelope(settings.inner_parity)
-        self._refusal: _Reporter | None = None
+        self._refusal: Reporter | None = None
         self._advice_given: set[str] = set()
         self._events: deque[ReceiverEvent] = deque()
-        self._current: _Stream | None = None
-        self._ended: dict[int, _Reporter] = {}
+        self._current: StreamState | None = None
+        self._ended: dict[int, Reporter] = {}
         self._kept = KeptPackets(settings)
         self._early: deque[bytes] = deque()
         self._more_expected = True
@@ -235,7 +128,7 @@ class ReceiverSession:
             packets.append(stream.reporter.packet(self._report(stream, now, ended=stream.closes_at < inf), now))
         if self._refusal is not None and self._refusal.due <= now:
             stream_id = self._refusal.stream_id
-            packets.append(self._refusal.packet(_empty_report(stream_id, self._settings.receiver_id), now))
+            packets.append(self._refusal.packet(empty_report(stream_id, self._settings.receiver_id), now))
         return [self._envelope.wrap(packet) for packet in packets]
 
     def next_timer(self) -> float | None:
@@ -280,7 +173,7 @@ class ReceiverSession:
             self._events.append(CannotOpen(str(mismatch)))
         if self._refusal is None or self._refusal.stream_id != mismatch.stream:
             reported_at = -inf if self._refusal is None else self._refusal.reported_at
-            self._refusal = _Reporter(mismatch.stream, reported_at=reported_at)
+            self._refusal = Reporter(mismatch.stream, reported_at=reported_at)
         self._refusal.ask(max(now, self._refusal.reported_at + REPORT_INTERVAL_S))
 
     def _receive(self, packet: Packet, size: int, now: float, *, kept: bool) -> None:
@@ -322,7 +215,7 @@ class ReceiverSession:
         else:
             self._take(stream, packet, end or manifest, size, now)
 
-    def _take(self, stream: _Stream, packet: Packet, told: End | Manifest | None, size: int, now: float) -> None:
+    def _take(self, stream: StreamState, packet: Packet, told: End | Manifest | None, size: int, now: float) -> None:
         match told:
             case End():
                 self._take_end(stream, told, now)
@@ -331,7 +224,7 @@ class ReceiverSession:
             case None:
                 self._take_data(stream, packet, size, now)
 
-    def _stream_of(self, packet: Packet, now: float, *, end: bool) -> _Stream:
+    def _stream_of(self, packet: Packet, now: float, *, end: bool) -> StreamState:
         """The stream of a packet, which is current from now on; raises WireError if the packet is no reason to begin
         another, and nothing changes then."""
         if self._current is not None and self._current.id == packet.stream:
@@ -350,9 +243,9 @@ class ReceiverSession:
             self._end(self._current, "ended")
         return self._begin(packet.stream, now)
 
-    def _begin(self, stream_id: int, now: float) -> _Stream:
+    def _begin(self, stream_id: int, now: float) -> StreamState:
         """A stream, with what was kept of it on the way."""
-        stream = self._current = _Stream(stream_id, Reassembler(self._settings), _Reporter(stream_id), now, now)
+        stream = self._current = StreamState(stream_id, Reassembler(self._settings), Reporter(stream_id), now, now)
         for packet, size in self._kept.take(stream_id):
             self._take_kept(stream, packet, size, now)
         return stream
@@ -367,21 +260,21 @@ class ReceiverSession:
         elif self._kept.add(packet, size, now) and stream is None:
             self._begin(packet.stream, now)
 
-    def _take_kept(self, stream: _Stream, packet: Packet, size: int, now: float) -> None:
+    def _take_kept(self, stream: StreamState, packet: Packet, size: int, now: float) -> None:
         self._bytes += size
         stream.joined_late = True
         stream.last_packet_at = now
         self._events.append(PacketReceived.of(packet, size, now, stream.tracker, late=False))
         self._take_data(stream, packet, size, now)
 
-    def _take_farewell(self, stream: _Stream, end: End, now: float) -> None:
+    def _take_farewell(self, stream: StreamState, end: End, now: float) -> None:
         """Nothing more follows, says the end of another stream: so be it, if nothing more of this one comes."""
         if end.more:
             raise WireError("the end of a stream of which nothing came")
         gone_s = FAREWELL_PACKETS * (self._usual_silence_s(stream) / SILENT_PACKETS)
         stream.leaves_at = min(stream.leaves_at, now + max(END_GRACE_S, gone_s))
 
-    def _take_data(self, stream: _Stream, packet: Packet, size: int, now: float) -> None:
+    def _take_data(self, stream: StreamState, packet: Packet, size: int, now: float) -> None:
         was_complete = stream.reassembler.complete
         arrivals = stream.reassembler.add(packet)
         self._start(stream)
@@ -397,7 +290,7 @@ class ReceiverSession:
         if stream.reassembler.complete and stream.closes_at < inf:
             self._end(stream, "ended")
 
-    def _start(self, stream: _Stream) -> None:
+    def _start(self, stream: StreamState) -> None:
         """Once the header is known, a decoder can be made."""
         header = stream.reassembler.header
         if header is not None and not stream.started:
@@ -406,10 +299,10 @@ class ReceiverSession:
             self._events.append(StreamStarted(stream.id, header, stream.first_packet_at, placement))
             self._tell(stream)
 
-    def _hand_out(self, stream: _Stream, arrivals: Sequence[Arrival]) -> None:
+    def _hand_out(self, stream: StreamState, arrivals: Sequence[Arrival]) -> None:
         self._events.extend(SegmentReceived(stream.id, a.segment_id, a.payload, a.recovered) for a in arrivals)
 
-    def _take_manifest(self, stream: _Stream, manifest: Manifest, now: float) -> None:
+    def _take_manifest(self, stream: StreamState, manifest: Manifest, now: float) -> None:
         tells_blocks = stream.told.take(manifest)
         if stream.told.header is not None:
             arrivals = stream.reassembler.tell(*stream.told.header, stream.told.base_blocks)
@@ -428,7 +321,7 @@ class ReceiverSession:
             self._early.popleft()
             self._drop_damaged()
 
-    def _tell(self, stream: _Stream) -> None:
+    def _tell(self, stream: StreamState) -> None:
         """Once, as soon as there is a photo to tell it of."""
         if stream.started and not stream.about_told and stream.told.about is not None:
             stream.about_told = True
@@ -437,7 +330,7 @@ class ReceiverSession:
             stream.quality_told = True
             self._events.append(QualityTold(stream.id, Expectation(stream.told.quality)))
 
-    def _take_end(self, stream: _Stream, end: End, now: float) -> None:
+    def _take_end(self, stream: StreamState, end: End, now: float) -> None:
         stream.more = end.more
         stream.reporter.ask(now)
         if stream.reassembler.complete:
@@ -445,7 +338,7 @@ class ReceiverSession:
         elif not end.repeats:
             stream.closes_at = min(stream.closes_at, now + END_GRACE_S)
 
-    def _end(self, stream: _Stream, reason: EndReason) -> None:
+    def _end(self, stream: StreamState, reason: EndReason) -> None:
         self._past = self._count(stream)
         self._current = None
         self._more_expected = stream.more
@@ -459,22 +352,22 @@ class ReceiverSession:
             del self._ended[next(iter(self._ended))]
         self._events.append(StreamEnded(stream.id, "complete" if stream.reassembler.complete else reason, stream.more))
 
-    def _report(self, stream: _Stream, now: float | None, *, ended: bool) -> Report:
+    def _report(self, stream: StreamState, now: float | None, *, ended: bool) -> Report:
         return stream.report(now, ended=ended, receiver_id=self._settings.receiver_id)
 
-    def _silent_at(self, stream: _Stream) -> float:
+    def _silent_at(self, stream: StreamState) -> float:
         """When a stream is given up."""
         usual_s = self._usual_silence_s(stream) if stream.live else 0.0
         silent_at = stream.last_packet_at + max(self._settings.silence_s, usual_s)
         return max(silent_at, stream.judged_at)
 
-    def _usual_silence_s(self, stream: _Stream) -> float:
+    def _usual_silence_s(self, stream: StreamState) -> float:
         sent = stream.tracker.expected
         if sent < 2:
             return UNKNOWN_PACE * self._settings.silence_s
         return SILENT_PACKETS * (stream.last_packet_at - stream.first_packet_at) / (sent - 1)
 
-    def _count(self, stream: _Stream | None) -> PacketStatistics:
+    def _count(self, stream: StreamState | None) -> PacketStatistics:
         """The counts of the streams before and this one."""
         past = self._past
         return PacketStatistics(
@@ -485,21 +378,6 @@ class ReceiverSession:
             self._damaged + len(self._early),
             self._bytes,
         )
-
-
-def _empty_report(stream_id: int, receiver_id: int) -> Report:
-    """Of nothing that could be taken; no sender takes it for more than a sign of life."""
-    return Report(
-        stream=stream_id,
-        received=0,
-        expected=0,
-        loss=0.0,
-        burst=0.0,
-        segments=0,
-        complete=False,
-        ended=False,
-        receiver=receiver_id,
-    )
 
 
 def _parse_control(packet: Packet) -> End | Ask:

@@ -108,7 +108,7 @@ async def test_of_frames_that_come_faster_than_they_are_sent_the_newest_is_sent(
     async def camera() -> AsyncIterator[object]:
         for shade in range(0, 250, 5):
             yield np.full((64, 64, 3), shade, np.uint8)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)  # lets the others have their turn
 
     sent = await progressive.send(camera(), await receiving.url, newest=True, **QUICK)
     await receiving.task
