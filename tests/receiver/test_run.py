@@ -20,8 +20,7 @@ from progressive.shell.display import Display
 from progressive.stream import StreamHeader
 from progressive.wire.packet import Kind, Packet
 from progressive.wire.records import HEADER_ID, Record, write_records
-from receiver import run
-from receiver import session as receiver_session
+from receiver import run, stream_state
 from receiver.__main__ import main
 from receiver.reception import Reception
 from receiver.run import ReceiverOptions, receive
@@ -230,7 +229,7 @@ def test_a_receiver_that_goes_away_is_a_failure_of_the_sender(
     monkeypatch: pytest.MonkeyPatch, photos: Path, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(remote, "SILENCE_S", 0.2)
-    monkeypatch.setattr(receiver_session, "REPORT_INTERVAL_S", 0.02)
+    monkeypatch.setattr(stream_state, "REPORT_INTERVAL_S", 0.02)
     receiver = Receiver(tmp_path / "out")
     taken = list[int]()
 
