@@ -34,6 +34,9 @@ EXACT = 2**24
 
 KERNELS = ("float32", "int8")
 
+MAX_PACKED = 64
+"""Shapes of inputs for which a layer keeps its weights in order; a photo and its blocks have about twenty."""
+
 
 class Conv(nn.Module):
     """A convolution, to train in floats and to compute with in integers.
@@ -70,7 +73,7 @@ class Conv(nn.Module):
         self.scale, self.activation, self.stride = scale, activation, stride
         self.padding = side // 2 if stride == 1 else 0
         self.rounding, self.kernel = "none", "float32"
-        self._packed: Tensor | None = None
+        self._packed: dict[torch.Size, Tensor] = {}
 
     def forward(self, x: Tensor, kind: int = 0, plus: Tensor | None = None) -> Tensor:
         """[N, C, h, w] -> [N, outputs, h, w].
@@ -131,25 +134,36 @@ class Conv(nn.Module):
     def use(self, kernel: str) -> None:
         """Chooses the kernel of a frozen layer; raises RuntimeError where torch lacks it."""
         self.kernel = kernel
-        self._packed = None
+        self._packed = {}
         if kernel == "int8":
-            self._packed = torch.ops.onednn.qconv_prepack(
-                self.weight.to(torch.int8), torch.ones(len(self.weight)), 1.0, 0, *self._shape, None
-            )
             self._zero = torch.zeros(len(self.weight), dtype=torch.int32)
+            self._packed_for(torch.Size([1, self.weight.shape[1], 8, 8]))
+
+    def _packed_for(self, shape: torch.Size) -> Tensor:
+        """The weights in the order that the kernel for inputs of this shape reads: any other is put in order anew by
+        every call, which takes longer than the convolution of small inputs."""
+        packed = self._packed.get(shape)
+        if packed is None:
+            if len(self._packed) >= MAX_PACKED:
+                self._packed = {}
+            packed = torch.ops.onednn.qconv_prepack(
+                self.weight.to(torch.int8), torch.ones(len(self.weight)), 1.0, 0, *self._shape, list(shape)
+            )
+            self._packed[shape] = packed
+        return packed
 
     @property
     def _shape(self) -> tuple[list[int], list[int], list[int], int]:
         return [self.stride] * 2, [self.padding] * 2, [1, 1], 1
 
     def _exact(self, x: Tensor, kind: int, plus: Tensor | None) -> Tensor:
-        if self._packed is not None:
+        if self.kernel == "int8":
             if not self.activation:
                 return self._convolved_bytes(x, self.inverse, self.bias[kind], torch.float32).round_()
             if plus is None:
                 return self._convolved_bytes(x, self.inverse, self.bias[kind], torch.uint8)
             y: Tensor = torch.ops.onednn.qconv2d_pointwise.binary(
-                x, 1.0, 0, self._packed, self.inverse, self._zero, plus.clone(), self.bias[kind], *self._shape,
+                x, 1.0, 0, self._packed_for(x.shape), self.inverse, self._zero, plus.clone(), self.bias[kind], *self._shape,
                 1.0, 0, torch.uint8, 1.0, 0, "sum", 1.0, "none", [], None,
             )  # fmt: skip
             return y
@@ -159,7 +173,7 @@ class Conv(nn.Module):
 
     def sums(self, x: Tensor) -> Tensor:
         """The sums of products of an exact layer, float32 [N, outputs, h, w]."""
-        if self._packed is not None:
+        if self.kernel == "int8":
             ones = torch.ones_like(self.inverse)
             return self._convolved_bytes(x, ones, torch.zeros_like(ones), torch.float32)
         if self.weight.shape[-1] == 1 and self.stride == 1:
@@ -172,7 +186,7 @@ class Conv(nn.Module):
     def _convolved_bytes(self, x: Tensor, factor: Tensor, bias: Tensor, kind: torch.dtype) -> Tensor:
         """Sums of bytes times a factor, plus a bias: bytes rounded and clipped, or float32 as they are."""
         y: Tensor = torch.ops.onednn.qconv2d_pointwise(
-            x, 1.0, 0, self._packed, factor, self._zero, bias, *self._shape, 1.0, 0, kind, "none", [], None
+            x, 1.0, 0, self._packed_for(x.shape), factor, self._zero, bias, *self._shape, 1.0, 0, kind, "none", [], None
         )
         return y
 
