@@ -45,17 +45,26 @@ class PhotoView:
         self._trace = ""
         self._quality = ""
 
-    def show_packets(self, figures: Figures, share: float) -> None:
-        """Redraws the figures; `share` of the segments are there."""
+    def show_packets(self, figures: Figures, share: float, *, decoding: bool = False) -> None:
+        """Redraws the figures; `share` of the segments are there, all of them but not in the picture if `decoding`."""
         counts = {RECOVERED: figures.recovered, LOST: figures.lost, ARRIVED: figures.received}
         for mark, count in counts.items():
             self._trace = (self._trace + mark * (count - self._seen[mark]))[-LONGEST_TRACE:]
             self._seen[mark] = count
         packets = f"received {figures.received}  lost {figures.lost}  recovered {figures.recovered}"
         text = f"{packets}  {format_size(figures.bytes, digits=3)}{self._quality}"
+        text += "  all received, decoding" if decoding else ""
         self._display.progress([Progress(self._name, share, text, self._trace)])
 
-    def show_picture(self, refinement: Refinement, status: DecoderStatus, figures: Figures, share: float) -> None:
+    def show_picture(
+        self,
+        refinement: Refinement,
+        status: DecoderStatus,
+        figures: Figures,
+        share: float,
+        *,
+        decoding: bool = False,
+    ) -> None:
         """Reports a refinement, made when the decoder had come so far: an event."""
         words = quality_words(refinement, status)
         self._quality = "".join(f"  {part}" for part in words)
@@ -67,7 +76,7 @@ class PhotoView:
         )
         label = f"{self._name}: " if self._label else ""
         self._display.event(json_values(refinement) | self._label, label + "  ".join(parts))
-        self.show_packets(figures, share)
+        self.show_packets(figures, share, decoding=decoding)
 
 
 def quality_words(refinement: Refinement, status: DecoderStatus) -> list[str]:

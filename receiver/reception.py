@@ -174,7 +174,7 @@ class Reception:
 
     def show_packets(self) -> None:
         """Brings the figures on the display up to date."""
-        self._view.show_packets(self.figures(), self._share)
+        self._view.show_packets(self.figures(), self._share, decoding=self._is_decoding)
 
     async def drain(self) -> None:
         """Waits until the picture shows all that was taken, or `cut`; nothing is taken after that."""
@@ -182,7 +182,9 @@ class Reception:
             try:
                 await self._loop.drain()
             finally:
-                self._loop = None  # it refers back here: parted, the decoder goes as soon as we do
+                was_behind, self._loop = self._is_decoding, None  # it refers back here: the decoder goes when we do
+            if was_behind:
+                self.show_packets()
 
     @property
     def pixels(self) -> int:
@@ -215,15 +217,17 @@ class Reception:
         sent_bytes = figures.bytes if wire_bytes is None else wire_bytes
         packets = {"received": figures.received, "lost": figures.lost, "recovered": figures.recovered}
         folder = self.refiner.folder
-        folder.finish(
-            settings,
-            sent_bytes,
-            packets=packets,
-            about=self.about.in_values(),
-            title=title or self.name,
-            timeline=not self.is_cut,
-        )
-        self._display.observe(PhotoFinished(self.name, **packets, bytes=figures.bytes, folder=folder.path))
+        try:
+            folder.finish(
+                settings,
+                sent_bytes,
+                packets=packets,
+                about=self.about.in_values(),
+                title=title or self.name,
+                timeline=not self.is_cut,
+            )
+        finally:  # also on a full disk its last picture was shown
+            self._display.observe(PhotoFinished(self.name, **packets, bytes=figures.bytes, folder=folder.path))
         segments = f"{self._taken} of {self.refiner.decoder.header.segment_count}"
         return closing_words(self.name, self.refiner.latest, self.refiner.status, figures, segments)
 
@@ -241,6 +245,11 @@ class Reception:
     def _share(self) -> float:
         return min(1.0, self._taken / max(1, self.refiner.decoder.header.segment_count))
 
+    @property
+    def _is_decoding(self) -> bool:
+        """All is there, but not in the picture yet."""
+        return self._share >= 1 and self._loop is not None and self._loop.behind
+
     def _show(self, refinement: Refinement) -> None:
         refiner = self.refiner
         if refiner.path is not None:
@@ -249,7 +258,7 @@ class Reception:
                     self.name, refiner.path, refinement, refiner.status, refiner.took_s, picture=refiner.picture
                 )
             )
-        self._view.show_picture(refinement, self.refiner.status, self.figures(), self._share)
+        self._view.show_picture(refinement, refiner.status, self.figures(), self._share, decoding=self._is_decoding)
 
     def _show_looks(self, looks: list[tuple[str, Path]]) -> None:
         for look, path in looks:

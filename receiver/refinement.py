@@ -171,6 +171,12 @@ class RefinementLoop:
         self._waiting: list[SegmentPayload] = []
         self._received_bytes = 0
         self._task: asyncio.Task[None] | None = None
+        self._making = False
+
+    @property
+    def behind(self) -> bool:
+        """Whether a segment pushed is not part of the picture yet."""
+        return self._making or bool(self._waiting)
 
     def push(self, segment: SegmentPayload, received_bytes: int) -> None:
         """Takes a segment and returns at once; raises what making an earlier picture raised."""
@@ -201,8 +207,11 @@ class RefinementLoop:
     async def _refine_all(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
-            segments, self._waiting = self._waiting, []
-            picture = await loop.run_in_executor(self._worker, self.refiner.refine, segments, self._received_bytes)
+            segments, self._waiting, self._making = self._waiting, [], True
+            try:
+                picture = await loop.run_in_executor(self._worker, self.refiner.refine, segments, self._received_bytes)
+            finally:
+                self._making = False
             if picture is None:
                 continue
             self._on_picture(picture)

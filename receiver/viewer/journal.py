@@ -105,7 +105,8 @@ class Journal:
                     self._current = None
             case StreamEnded(stream_id=stream) if self._current is not None and self._receives(stream):
                 photo = self._current
-                photo.state, photo.reason, self._current = "ended", event.reason, None
+                comes = photo in self._named.values()  # a picture; none of what cannot be decoded here
+                photo.state, photo.reason, self._current = "ended" if comes else "done", event.reason, None
             case _:
                 return False
         photo.changes += 1

@@ -1,6 +1,6 @@
 // What the page knows: receivers and their photos, brought up to date by messages.
 
-import { COMPLETE, RECEIVING, WAITING, statusOf } from "../view/status.js";
+import { COMPLETE, DECODING, RECEIVING, WAITING, statusOf } from "../view/status.js";
 
 const PHOTOS_KEPT = 24;
 
@@ -41,7 +41,7 @@ export class State {
   // What all receivers are at, in words.
   statusOfAll() {
     const all = [...this.receivers.keys()].map((receiver) => this.status(receiver, this.latest(receiver)));
-    if (all.includes(RECEIVING)) return RECEIVING;
+    for (const busy of [RECEIVING, DECODING]) if (all.includes(busy)) return busy;
     if (new Set(all).size < 2) return all[0] ?? WAITING;
     return `${all.filter((one) => one === COMPLETE).length} of ${all.length} complete`;
   }

@@ -17,7 +17,7 @@ from loopback.local import stream_locally
 from progressive.photos import sample_photo, write_png
 from progressive.shell.display import Displays, QuietDisplay
 from receiver.events import EndReason, PacketReceived, StreamEnded
-from receiver.reception import PictureShown
+from receiver.reception import PhotoFinished, PhotoStarted, PictureShown
 from receiver.viewer.address import ViewAddress
 from receiver.viewer.gallery import Exhibit, Gallery
 from receiver.viewer.viewer import Viewer, ViewerDisplay
@@ -230,6 +230,20 @@ async def test_a_photo_is_called_complete_only_if_all_of_it_came(reason, says):
             end(gallery, 0, reason)
             await page.wait_for(f"{STATUS} !== 'Receiving'")
             assert await page.evaluate(STATUS) == says
+
+
+@needs_chromium
+async def test_a_photo_is_called_complete_once_its_last_picture_is_shown():
+    gallery = Gallery("progressive")
+    gallery.add(Exhibit("receiver"))
+    with Viewer(gallery, ViewAddress("127.0.0.1", 0)) as viewer:
+        async with page_of(viewer) as page:
+            begin(gallery, 0)
+            gallery.observe(0, PhotoStarted("photo 1"))
+            end(gallery, 0, "complete")
+            await page.wait_for(f"{STATUS} === 'Received, decoding'")
+            gallery.observe(0, PhotoFinished("photo 1", 1, 0, 0, 400))
+            await page.wait_for(f"{STATUS} === 'Complete'")
 
 
 @needs_chromium
