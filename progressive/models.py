@@ -14,7 +14,7 @@ from progressive.entry_points import entry_points
 from progressive.errors import BitstreamError, UsageError
 from progressive.registry import CODECS, RECIPES, codec_name, codec_of_weights, load_codec, with_weights
 from progressive.stream import FOREIGN, StreamHeader
-from progressive.weight_files import SHIPPED, VARIABLE, find_weights, own_weight_files, put_first
+from progressive.weight_files import HOW_TO_GET, SHIPPED, VARIABLE, find_weights, own_weight_files, put_first
 
 CODECS_VARIABLE = "PROGRESSIVE_CODECS"
 """Environment variable that names codecs of other packages, `module:Class`, with commas between them."""
@@ -84,7 +84,7 @@ def make_known(codec: str | None = None, weights: str | None = None) -> None:
         codec: a spec as `load_codec` takes it, such as the `module:Class` of another package's codec.
         weights: a file, or a name that `find_weights` finds.
 
-    Raises UsageError if either cannot be found, or what PROGRESSIVE_WEIGHTS names.
+    Raises UsageError if either cannot be found, or what PROGRESSIVE_WEIGHTS names, or if the weights are no codec's.
     """
     name, _, own = (codec or "").partition("@")
     if ":" in name:
@@ -92,7 +92,10 @@ def make_known(codec: str | None = None, weights: str | None = None) -> None:
         others = [other for other in _named_codecs() if other != name]
         os.environ[CODECS_VARIABLE] = ",".join([name, *others])
     for named in filter(None, (own, weights)):
-        put_first(find_weights(named))
+        path = find_weights(named)
+        if not _foreign_names() and codec_of_weights(path) is None:
+            raise UsageError(f"{path} is no weight file of any codec, or a damaged one: {HOW_TO_GET}")
+        put_first(path)
     own_weight_files()
 
 
@@ -125,9 +128,14 @@ def _with_all_weights(name: str, files: Iterable[Path]) -> Iterator[ProgressiveC
 
 def _foreign(files: Sequence[Path]) -> Iterator[ProgressiveCodec]:
     """Codecs of other packages, those that are named first, as far as they can be used."""
-    for name in dict.fromkeys([*_named_codecs(), *entry_points(ENTRY_POINTS)]):
+    for name in _foreign_names():
         with suppress(UsageError):
             yield from _with_all_weights(name, files)
+
+
+def _foreign_names() -> list[str]:
+    """Of codecs of other packages, whose files of weights may be anything."""
+    return list(dict.fromkeys([*_named_codecs(), *entry_points(ENTRY_POINTS)]))
 
 
 def _named_codecs() -> list[str]:

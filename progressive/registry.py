@@ -15,7 +15,7 @@ from progressive.errors import BitstreamError, UsageError
 from progressive.files import reason
 from progressive.stream import FOREIGN
 from progressive.suggestions import use_one_of
-from progressive.weight_files import SHIPPED, find_weights
+from progressive.weight_files import HOW_TO_GET, SHIPPED, architecture_of, find_weights
 
 WEIGHTS = SHIPPED
 
@@ -157,10 +157,23 @@ def load_codec(spec: str) -> ProgressiveCodec:
     path = find_weights(weights)
     try:
         return with_weights(name, path)
-    except UsageError:
-        if own.weights and (other := codec_of_weights(path)) is not None:
-            raise UsageError(f"{path} holds weights of {other}, not of {name}: give --codec {other}") from None
-        raise
+    except UsageError as error:
+        if not own.weights:
+            raise
+        raise _not_weights_of(name, path, error) from None
+
+
+def _not_weights_of(codec: str, path: Path, error: UsageError) -> UsageError:
+    """What to say of a file that is there but was refused: whose weights it holds, or that it holds none."""
+    if (other := codec_of_weights(path)) is not None:
+        return UsageError(f"{path} holds weights of {other}, not of {codec}: give --codec {other}")
+    made_for = architecture_of(path)
+    for other, network in RECIPES.items():
+        if made_for and made_for == architecture_of(WEIGHTS / network.weights):
+            return UsageError(f"{path} holds weights of {other}, not of {codec}: {HOW_TO_GET}")
+    if made_for or path.parent == WEIGHTS or isinstance(error.__cause__, OSError):
+        return error
+    return UsageError(f"{path} is no weight file of codec {codec}, or a damaged one: {HOW_TO_GET}")
 
 
 def codec_of_weights(path: Path) -> str | None:
@@ -188,7 +201,7 @@ def with_weights(name: str, path: Path) -> ProgressiveCodec:
     """The codec with the weights of a file, made once for each content; raises UsageError if they are another's."""
     made = _weighted(entry(name).factory, path, _stamp(path))
     if isinstance(made, UsageError):
-        raise UsageError(str(made))
+        raise UsageError(str(made)) from made.__cause__
     return made
 
 

@@ -14,6 +14,8 @@ SUFFIX = ".safetensors"
 VARIABLE = "PROGRESSIVE_WEIGHTS"
 """Environment variable that names files, and folders of files, as PATH does folders: the first ones come first."""
 
+HOW_TO_GET = f"give a name that 'python -m progressive models' lists, or a {SUFFIX} file that 'train' wrote"
+
 
 def own_weight_files() -> list[Path]:
     """The files that PROGRESSIVE_WEIGHTS names, and those of the folders that it names, in order.
@@ -50,6 +52,17 @@ def find_weights(name: str) -> Path:
         return known[stem]
     advice = use_one_of(name.removesuffix(SUFFIX), sorted(known))
     raise UsageError(f"no weights {name!r}: {advice}, or a file, or name its folder in {VARIABLE}")
+
+
+def architecture_of(path: Path) -> str:
+    """What a weight file says that its tensors are made for; empty if it does not say, or is none."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            return str((file.metadata() or {}).get("architecture", ""))
+    except (SafetensorError, OSError):
+        return ""
 
 
 def put_first(file: Path) -> None:

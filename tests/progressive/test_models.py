@@ -120,6 +120,22 @@ def test_the_weights_of_another_codec_say_whose_they_are(mine: Path) -> None:
     assert short_spec(f"{CODEC}@{mine}") == f"{CODEC}@mine"
 
 
+def test_what_is_no_weight_file_is_told_with_where_names_come_from(tmp_path: Path) -> None:
+    text, strange, damaged = (tmp_path / f"{name}.safetensors" for name in ("text", "strange", "damaged"))
+    text.write_text("hello")
+    save_file({"a": np.zeros(3, np.float32)}, strange)
+    damaged.write_bytes((SHIPPED / CODECS["rmpgc"].weights).read_bytes()[:-8])
+    for path in (text, strange, damaged):
+        for codec in ("rmpgc", CODEC):
+            with pytest.raises(UsageError, match=f"no weight file of codec {codec}, .*progressive models") as error:
+                load_codec(f"{codec}@{path}")
+            assert "reinstall" not in str(error.value)
+        with pytest.raises(UsageError, match=r"no weight file of any codec, .*progressive models"):
+            make_known(weights=str(path))
+    with pytest.raises(UsageError, match="holds weights of natural_look, not of rmpgc"):
+        load_codec("rmpgc@natural_look")
+
+
 def test_every_installed_model_is_listed_with_what_streams_name(
     mine: Path, call: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
