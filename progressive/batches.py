@@ -78,9 +78,9 @@ class ImageCodec(nn.Module):
     @torch.no_grad()
     def forward(self, photos: Tensor) -> CodedBatch:
         """Raises UsageError for anything but [N, 3, H, W], uint8 or floats of 0..1, and if no file is small enough."""
+        files, pictures, each = [], [], photos_of(photos)
         size = None if self.bpp is None else int(self.bpp * photos.shape[-2] * photos.shape[-1] / 8)
-        files, pictures = [], []
-        for photo in photos_of(photos):
+        for photo in each:
             stream = coded_within(self.codec, photo, size, context=self.context)
             decoder = self.codec.decoder(stream.header, device=self.device or photos.device.type)
             decoder.push_all((segment.id, segment.payload) for segment in stream.segments)
@@ -93,9 +93,10 @@ class ImageCodec(nn.Module):
 
 def photos_of(batch: object) -> list[Photo]:
     """The photos of [N, 3, H, W], uint8 or floats of 0..1 on any device, each [H, W, 3]; UsageError for others."""
+    shape = list(getattr(batch, "shape", ()))
+    if len(shape) != 4 or shape[1] != 3 or 0 in shape:
+        raise UsageError(f"a batch of shape {shape} is none of photos: use [N, 3, H, W]")
     tensor = torch.as_tensor(batch)
-    if tensor.ndim != 4 or tensor.shape[1] != 3:
-        raise UsageError(f"a batch of shape {list(tensor.shape)} is none of photos: use [N, 3, H, W]")
     return [as_photo(photo.permute(1, 2, 0)) for photo in tensor]
 
 

@@ -28,7 +28,7 @@ def as_photo(value: object) -> Photo:
             return to_photo(value)
         except (ValueError, OSError) as error:
             raise UsageError(f"this picture cannot be taken for a photo ({error}): {_USE}") from error
-    samples = _rows_first(_eight_bits(_array(value)))
+    samples = _eight_bits(_rows_first(_array(value)))
     channels = samples.shape[2]
     if channels == 1:
         samples = np.repeat(samples, 3, axis=2)
@@ -67,7 +67,7 @@ def _eight_bits(array: NDArray[Any]) -> NDArray[np.uint8]:
     raise UsageError(f"of a photo of {array.dtype} nobody knows what is white: {_USE}")
 
 
-def _rows_first(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _rows_first(samples: NDArray[Any]) -> NDArray[Any]:
     """[H, W, channels] with 1, 3 or 4 channels; channels come last unless they can only come first."""
     if samples.ndim == 2:
         return samples[..., None]

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -52,6 +54,8 @@ def test_what_comes_from_a_gpu_goes_back_there() -> None:
     ("batch", "says"),
     [
         (torch.zeros(2, 64, 96, 3), r"shape \[2, 64, 96, 3\] is none of photos"),
+        (torch.zeros(2, 64, 96, 3, dtype=torch.int64), r"shape \[2, 64, 96, 3\] is none of photos"),
+        (torch.zeros(0, 3, 64, 96), r"shape \[0, 3, 64, 96\] is none of photos"),
         (torch.full((1, 3, 8, 8), 2.0), "values from 0 to 1"),
         (torch.zeros(1, 3, 8, 8, dtype=torch.int64), "nobody knows what is white"),
     ],
@@ -61,6 +65,12 @@ def test_what_is_no_batch_of_photos_is_refused(batch: torch.Tensor, says: str) -
         progressive.encode(batch, codec=CODEC)
     with pytest.raises(UsageError, match=says):
         ImageCodec(CODEC)(batch)
+
+
+@pytest.mark.parametrize("shape", [(), (8,), (64, 96), (3, 64, 96), (1, 2, 3, 64, 96)])
+def test_a_module_names_the_shape_of_what_is_no_batch(shape: tuple[int, ...]) -> None:
+    with pytest.raises(UsageError, match=f"shape {re.escape(str(list(shape)))} is none of photos"):
+        ImageCodec(CODEC, bpp=1.5)(torch.zeros(shape, dtype=torch.int64))
 
 
 def test_files_of_several_sizes_are_no_batch() -> None:

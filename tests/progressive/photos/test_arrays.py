@@ -73,6 +73,7 @@ def test_views_of_any_stride_are_taken(photo: Photo) -> None:
         (np.zeros((4, 4, 2), np.uint8), r"\[4, 4, 2\]"),
         (np.zeros((1, 3, 4, 4), np.uint8), r"\[1, 3, 4, 4\]"),
         (np.zeros(4, np.uint8), r"\[4\]"),
+        (np.zeros((2, 4, 4, 3), np.int64), r"\[2, 4, 4, 3\]"),
         (np.ma.masked_array(np.zeros((4, 4, 3), np.uint8), True), "masked"),
         ([[[1, 2, 3]]], "list"),
         (None, "NoneType"),
