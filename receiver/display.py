@@ -66,8 +66,7 @@ class PhotoView:
         decoding: bool = False,
     ) -> None:
         """Reports a refinement, made when the decoder had come so far: an event."""
-        words = quality_words(refinement, status)
-        self._quality = "".join(f"  {part}" for part in words)
+        words = self.know_quality(refinement, status)
         parts = (
             f"{refinement.time_s:7.2f} s",
             f"{refinement.bytes:8d} B",
@@ -77,6 +76,12 @@ class PhotoView:
         label = f"{self._name}: " if self._label else ""
         self._display.event(json_values(refinement) | self._label, label + "  ".join(parts))
         self.show_packets(figures, share, decoding=decoding)
+
+    def know_quality(self, refinement: Refinement, status: DecoderStatus) -> list[str]:
+        """From now on the figures are those of this refinement; what is said of it."""
+        words = quality_words(refinement, status)
+        self._quality = "".join(f"  {part}" for part in words)
+        return words
 
 
 def quality_words(refinement: Refinement, status: DecoderStatus) -> list[str]:

@@ -59,6 +59,14 @@ class PictureShown:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureJudged:
+    """What the sender expects of the latest picture of a photo came after it was shown."""
+
+    name: str
+    refinement: Refinement
+
+
+@dataclass(frozen=True, slots=True)
 class LookShown:
     """The latest picture of a photo is there in another look, too. Fields: name: of the photo; path: of its file."""
 
@@ -160,8 +168,10 @@ class Reception:
         self.show_packets()
 
     def expect(self, expectation: Expectation) -> None:
-        """From now on pictures are shown with what the sender expects of them."""
+        """From now on pictures are shown with what the sender expects of them, and so is the latest one."""
         self.refiner.expectation = expectation
+        if self._loop is None or not self._loop.behind:
+            self._judge()
 
     def refine(self) -> bool:
         """Without a worker: shows what was taken since the last call; False if there is no new picture."""
@@ -259,6 +269,15 @@ class Reception:
                 )
             )
         self._view.show_picture(refinement, refiner.status, self.figures(), self._share, decoding=self._is_decoding)
+        self._judge()
+
+    def _judge(self) -> None:
+        """Adds to the latest picture what was not known of it when it was made."""
+        judged = self.refiner.judge()
+        if judged is not None:
+            self._display.observe(PictureJudged(self.name, judged))
+            self._view.know_quality(judged, self.refiner.status)
+            self.show_packets()
 
     def _show_looks(self, looks: list[tuple[str, Path]]) -> None:
         for look, path in looks:

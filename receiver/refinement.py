@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,7 @@ class Refiner:
         self.took_s = 0.0
         self.expectation: Expectation | None = None
         self.stopped = False
+        self._shown: frozenset[int] = frozenset()
         self._elapsed_s = elapsed_s
         self._frame = frame
         self._original = original
@@ -95,13 +97,24 @@ class Refiner:
         shown_s = self._elapsed_s()
         if self.stopped:
             return None
-        figures = (*self._measure(picture), self._expected(), self._measured_as_coded(picture))
+        expected = self._expected(self.decoder.shown)
+        figures = (*self._measure(picture), expected, self._measured_as_coded(picture))
         refinement = Refinement(shown_s, received_bytes, status.layer, *figures)
         path = self.folder.add_refinement(picture, refinement)
         if path is None:
             return None
         self.latest, self.status, self.path, self.picture = refinement, status, path, picture
+        self._shown = frozenset(self.decoder.shown)
         self.took_s = time.perf_counter() - begun_s
+        return self.latest
+
+    def judge(self) -> Refinement | None:
+        """The last refinement with what the sender expects of it, if that was not known when it was made; None if there
+        is nothing to add. Not while another is being made."""
+        if self.latest is None or self.latest.expected_psnr is not None or self.expectation is None:
+            return None
+        self.latest = replace(self.latest, expected_psnr=self._expected(self._shown))
+        self.folder.amend(self.latest)
         return self.latest
 
     def further_looks(self) -> list[tuple[str, Path]]:
@@ -134,9 +147,9 @@ class Refiner:
             return None
         return metrics.psnr(picture, resized(self._original, picture.shape))
 
-    def _expected(self) -> float | None:
-        """What the sender expects of what is decoded, in dB."""
-        return None if self.expectation is None else round(self.expectation.psnr(self.decoder.shown), 2)
+    def _expected(self, shown: Iterable[int]) -> float | None:
+        """What the sender expects of a picture of these segments, in dB."""
+        return None if self.expectation is None else round(self.expectation.psnr(shown), 2)
 
     def _measure(self, picture: Photo) -> tuple[float | None, float | None]:
         if self._original is None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+import numpy as np
+
 from progressive.codec import Photo, ProgressiveCodec
 from progressive.metrics.pixelwise import psnr
 from progressive.packing.packed import PackedStream
 from progressive.photos import resized
 from progressive.runtime.stopping import Stop, StoppedError, never
 from progressive.stream import Segment
-from progressive.wire.expected_quality import Curve, places
+from progressive.wire.expected_quality import HIGHEST_DB, Curve, places
 
 MOST_POINTS = 12
 """Points of a curve, each a picture to make."""
@@ -28,6 +30,7 @@ def measured_curve(
     *,
     budget_bytes: int | None = None,
     stop: Stop = never,
+    hurry: Stop = never,
 ) -> Curve | None:
     """The quality of a stream as far as a sender can send it.
 
@@ -37,6 +40,8 @@ def measured_curve(
         original: what pictures are measured against, [H, W, 3], at its own size.
         budget_bytes: of payloads that can be sent; None for all.
         stop: asked between pictures; raises StoppedError if it says so.
+        hurry: asked between pictures; once it says so, only the last point is measured, and what lies between is taken
+            from a line.
 
     None for a stream without a base, and for a photo so large that its pictures would take too long.
     """
@@ -50,15 +55,18 @@ def measured_curve(
     beyond = min(last - base, points - points // 4)
     base_points = min(base, max(1, points // 4))
     decoder = codec.decoder(header, device="cpu")
-    measured = [psnr(resized(decoder.picture(), original.shape), original)]
-    shown = 0
-    for place in places(base, last, base_points, base_points + beyond):
+    measured = {0: psnr(resized(decoder.picture(), original.shape), original)}
+    ids, shown = [0, *places(base, last, base_points, base_points + beyond)], 0
+    for place in ids[1:]:
         if stop():
             raise StoppedError
+        if place < last and hurry():
+            continue
         decoder.push_all((s.id, s.payload) for s in segments if shown < s.id <= place)
-        measured.append(psnr(resized(decoder.picture(stop=stop), original.shape), original))
+        measured[place] = psnr(resized(decoder.picture(stop=stop), original.shape), original)
         shown = place
-    return Curve.of(base, last, base_points, measured)
+    levels = np.interp(ids, list(measured), np.minimum(list(measured.values()), HIGHEST_DB))
+    return Curve.of(base, last, base_points, levels.tolist())
 
 
 class Expected:
@@ -76,15 +84,17 @@ class Expected:
         self._curve: Curve | None = None
         self._lock = threading.Lock()
 
-    def curve(self, stop: Stop = never) -> Curve | None:
-        """May be called by several threads; all but the first wait. Raises StoppedError if `stop` says so: who calls
-        next measures anew."""
+    def curve(self, stop: Stop = never, hurry: Stop = never) -> Curve | None:
+        """May be called by several threads; all but the first wait. Raises StoppedError if `stop` says so. Who calls
+        next after that, or after one who was in a hurry, measures anew."""
         with self._lock:
-            if self._work is not None:
-                packed, codec, original, budget = self._work
-                curve = measured_curve(packed, codec, original, budget_bytes=budget, stop=stop)
+            if self._work is None:
+                return self._curve
+            packed, codec, original, budget = self._work
+            curve = measured_curve(packed, codec, original, budget_bytes=budget, stop=stop, hurry=hurry)
+            if not hurry():
                 self._curve, self._work = curve, None
-            return self._curve
+            return curve
 
 
 def affordable(segments: Sequence[Segment], budget_bytes: int | None) -> list[Segment]:

@@ -70,6 +70,14 @@ class Manifests:
             self._queue.append(self._about)
         return self._size(self._queue[0]) if self._queue else None
 
+    def hurry(self) -> bool:
+        """The end is near: expected quality that was never told is due now, twice, before all else; whether it was."""
+        if not self._quality or self._quality_copies:
+            return False
+        self._quality_copies = 2
+        self._queue = deque([self._quality] * 2)
+        return True
+
     def packet(self, sequence: int) -> Packet:
         """The manifest that is due."""
         return Packet(Kind.MANIFEST, self._stream_id, sequence, self._queue.popleft(), short=self._settings.short)

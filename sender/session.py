@@ -32,6 +32,7 @@ from sender.events import (
     SenderEvent,
     StreamFinished,
 )
+from sender.last_word import LastWord
 from sender.loss_estimate import unanswered
 from sender.manifests import Manifests, header_manifests_of
 from sender.pace import Pace
@@ -153,6 +154,7 @@ class SenderSession:
         self._base = [number for number, block in enumerate(self._blocks) if block.layer == 0]
         base_bytes = sum(sum(self._shapes[number].sizes) for number in self._base)
         self.manifests = Manifests(stream_id, settings, base_bytes=base_bytes)
+        self.last_word = LastWord(self.manifests)
         if settings.short:
             self.manifests.begin(header_manifests_of(self.packed, settings))
         self._follow(self._plan)
@@ -254,6 +256,8 @@ class SenderSession:
             return None
         if self._ending:
             return self._next_send() if self._ends_left else self._finish_at
+        if self.last_word.holding:
+            return min(self._next_send(), self.last_word.look_at)
         waiting_s = inf
         if self._is_all_sent():
             waiting_s = self._replan_at if self._has_more(now=self._replan_at) else self._give_up_at
@@ -290,7 +294,8 @@ class SenderSession:
                 return
             self._repair(self._known(), doubt=True)
         satisfied = self._audience.complete and now >= self._audience_known_at
-        if not self._ending and (satisfied or self._is_all_sent() or now >= self._deadline or self._is_off_air()):
+        wanted = satisfied or self._is_all_sent() or now >= self._deadline or self._is_off_air()
+        if not self._ending and not self._holds_back(now, wanted=wanted) and wanted:
             self._ending = True
             self._end_due = now
         if self._ending and not self._ends_left and now - self._finish_at > STALL_S:
@@ -307,8 +312,14 @@ class SenderSession:
         listening = self.settings.feedback and not self._audience.complete
         return not self._ends_left and (not listening or now >= self._finish_at)
 
+    def _holds_back(self, now: float, *, wanted: bool) -> bool:
+        """Whether the end waits; a radio that may only send so long says it at once, a carousel tells all later."""
+        return self._airtime is None and not self._repeats and self.last_word.holds(now, wanted=wanted)
+
     def _next_send(self) -> float:
         """When the next datagram may go; infinitely late if there is none."""
+        if self.last_word.holding and not self._ending:
+            return self._ready_at(self._next_size()) if self.manifests.is_due else inf
         if not self._ending:
             return self._ready_at(self._next_size(), then=self._ends_size) if not self._is_all_sent() else inf
         if not self._ends_left:

@@ -18,9 +18,11 @@ from sender.session import SenderSession
 
 @asynccontextmanager
 async def telling(prepared: PreparedPhoto, session: SenderSession) -> AsyncIterator[None]:
-    """While a session is driven: sending begins at once, and measuring goes on beside it."""
+    """While a session is driven: sending begins at once, and measuring goes on beside it; the end waits for it a little
+    while."""
     tell_about(prepared, session)
     over = threading.Event()
+    session.last_word.measuring = prepared.expected is not None
     task = asyncio.create_task(_tell(prepared, session, over.is_set))
     try:
         yield
@@ -32,8 +34,11 @@ async def telling(prepared: PreparedPhoto, session: SenderSession) -> AsyncItera
 
 
 async def _tell(prepared: PreparedPhoto, session: SenderSession, stop: Stop) -> None:
-    with suppress(StoppedError):
-        await in_background(tell_at_once, prepared, session, stop)
+    try:
+        with suppress(StoppedError):
+            await in_background(tell_at_once, prepared, session, stop)
+    finally:
+        session.last_word.measuring = False
 
 
 def tell_about(prepared: PreparedPhoto, session: SenderSession) -> None:
@@ -46,6 +51,8 @@ def tell_about(prepared: PreparedPhoto, session: SenderSession) -> None:
 
 
 def tell_at_once(prepared: PreparedPhoto, session: SenderSession, stop: Stop = never) -> None:
-    """Measures, and tells as soon as there is room; raises StoppedError if `stop` says so."""
-    if prepared.expected is not None and (curve := prepared.expected.curve(stop)) is not None:
+    """Measures, in a hurry once the end waits, and tells as soon as there is room; raises StoppedError if `stop` says
+    so."""
+    word = session.last_word
+    if prepared.expected is not None and (curve := prepared.expected.curve(stop, lambda: word.holding)) is not None:
         session.tell(Manifest(curve))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -31,6 +32,12 @@ class History(Generic[T]):
         if len(self._items) > self._limit:
             recent = self._limit // 4
             self._items = self._items[:-recent:2] + self._items[-recent:]
+            self._generation += 1
+
+    def amend(self, change: Callable[[T], T]) -> None:
+        """Puts another in place of the latest item, if there is one."""
+        if self._items:
+            self._items[-1] = change(self._items[-1])
             self._generation += 1
 
     def since(self, cursor: Cursor) -> tuple[Cursor, list[T], bool]:

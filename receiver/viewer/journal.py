@@ -12,7 +12,7 @@ from progressive.models import codec_of, name_of
 from progressive.output.folder import json_values
 from progressive.stream import StreamHeader
 from receiver.events import PacketReceived, PacketRecovered, StreamEnded, StreamStarted
-from receiver.reception import LookShown, PhotoDescribed, PhotoFinished, PhotoStarted, PictureShown
+from receiver.reception import LookShown, PhotoDescribed, PhotoFinished, PhotoStarted, PictureJudged, PictureShown
 from receiver.viewer.history import History
 from receiver.viewer.packet_map import PacketMap
 
@@ -98,7 +98,9 @@ class Journal:
                 photo = self._current
                 photo.facts |= {"name": event.name, "looks": list(event.looks)}
                 self._named[event.name] = photo
-            case PhotoDescribed() | PictureShown() | LookShown() | PhotoFinished() if event.name in self._named:
+            case PhotoDescribed() | PictureShown() | PictureJudged() | LookShown() | PhotoFinished() if (
+                event.name in self._named
+            ):
                 photo = self._named[event.name]
                 _note(photo, event)
                 if photo.state == "done" and photo is self._current:
@@ -150,7 +152,7 @@ def _count(photo: Photo, packet: PacketReceived) -> None:
         photo.samples.append([round(time_s, 3), figures["bytes"], packet.received, packet.expected])
 
 
-def _note(photo: Photo, event: PhotoDescribed | PictureShown | LookShown | PhotoFinished) -> None:
+def _note(photo: Photo, event: PhotoDescribed | PictureShown | PictureJudged | LookShown | PhotoFinished) -> None:
     """What is told of a photo by its name."""
     match event:
         case PhotoDescribed():
@@ -158,6 +160,8 @@ def _note(photo: Photo, event: PhotoDescribed | PictureShown | LookShown | Photo
             photo.facts |= {"name": words, "about": event.about.in_values()}
         case PictureShown():
             _add_picture(photo, event)
+        case PictureJudged():
+            photo.pictures.amend(lambda latest: latest | {"expected_psnr": event.refinement.expected_psnr})
         case LookShown():
             latest = len(photo.paths) - 1
             photo.looks.append((latest, event.look))

@@ -56,6 +56,19 @@ def test_only_what_can_be_sent_is_measured_and_only_once() -> None:
     assert expected.curve() is curve
 
 
+def test_in_a_hurry_the_picture_of_all_is_measured_and_others_are_guessed() -> None:
+    codec = ThumbnailCodec()
+    packed = PackedStream.of(codec.encode(PHOTO, max_payload=500), 600)
+    expected, asked = Expected(packed, codec, PHOTO), list[bool]()
+    rough = expected.curve(hurry=lambda: len(asked) == 2 or asked.append(True) is not None)
+    whole = expected.curve()
+    assert rough is not None
+    assert whole is not None
+    assert rough.levels != whole.levels
+    assert (rough.levels[:3], rough.levels[-1]) == (whole.levels[:3], whole.levels[-1])
+    assert min(rough.levels) >= min(whole.levels)
+
+
 def test_of_a_huge_photo_nothing_is_measured() -> None:
     side = int((MOST_PIXELS / 2) ** 0.5) + 64
     huge = np.zeros((side, side, 3), np.uint8)

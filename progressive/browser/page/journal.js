@@ -63,11 +63,19 @@ export class Journal {
     const number = (photo.pictures.at(-1)?.number ?? -1) + 1;
     const said = { number, layer, segments, gaps: gapsInWords(grey, coarse), bytes: photo.figures.bytes, time_s: photo.clock() };
     const expected_psnr = shown && photo.expectation ? photo.expectation.psnr(shown) : null;
+    photo.shown = shown;
     this.#files.set(`${photo.number}/${number}`, file);
     this.#bytes += file.size;
     const gone = append(photo.pictures, { ...said, psnr: null, expected_psnr, ms_ssim: null, exact: false }, MOST_PICTURES);
     this.#forget(photo, gone);
     this.#makeRoom();
+  }
+
+  /** Pictures come with what the sender expects of them from now on, the latest one, too. */
+  expect(photo, expectation) {
+    photo.expectation = expectation;
+    const latest = photo.pictures.at(-1);
+    if (latest && photo.shown) latest.expected_psnr = expectation.psnr(photo.shown);
   }
 
   /** The file of a picture; rejects if it is no longer kept. */
@@ -127,6 +135,7 @@ function newPhoto(number, stream) {
     get marks() { return map.marks; },
     get blocks() { return map.blocks(); },
     expectation: null, // how good the sender says that pictures are
+    shown: null, // of the latest picture: the segments that it shows
     first: null,
     sampled: 0,
     clock() { return performance.now() / 1000 - this.first; },

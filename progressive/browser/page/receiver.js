@@ -27,7 +27,7 @@ export class Receiver {
     const showing = this.#unfinished.get(event.stream);
     if (event.type === "started") this.#begin(photo, event);
     else if (event.type === "segment") showing?.push(event.id, event.payload);
-    else if (event.type === "quality") photo.expectation = event.expectation;
+    else if (event.type === "quality") this.#journal.expect(photo, event.expectation);
     else if (event.type === "ended") this.#finish(event.stream, photo);
     this.#onChange();
   }

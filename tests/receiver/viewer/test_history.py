@@ -13,6 +13,16 @@ def test_who_looks_again_is_told_only_what_is_new():
     assert history.since(cursor)[1:] == ([2], False)
 
 
+def test_who_has_seen_the_latest_item_is_told_when_it_changes():
+    history = History[int](100)
+    history.amend(lambda latest: latest + 1)
+    history.append(1)
+    history.append(2)
+    cursor = history.since(Cursor())[0]
+    history.amend(lambda latest: 10 * latest)
+    assert history.since(cursor)[1:] == ([1, 20], True)
+
+
 @pytest.mark.parametrize("pause", [1, 7, 500])
 def test_however_long_it_gets_and_however_seldom_someone_looks_they_have_what_is_kept(pause):
     history, cursor, known = History[int](40), Cursor(), []
