@@ -74,6 +74,7 @@ class Conv(nn.Module):
         self.padding = side // 2 if stride == 1 else 0
         self.rounding, self.kernel = "none", "float32"
         self._packed: dict[torch.Size, Tensor] = {}
+        self._of_rows: list[Conv] = []
 
     def forward(self, x: Tensor, kind: int = 0, plus: Tensor | None = None) -> Tensor:
         """[N, C, h, w] -> [N, outputs, h, w].
@@ -134,7 +135,7 @@ class Conv(nn.Module):
     def use(self, kernel: str) -> None:
         """Chooses the kernel of a frozen layer; raises RuntimeError where torch lacks it."""
         self.kernel = kernel
-        self._packed = {}
+        self._packed, self._of_rows = {}, []
         if kernel == "int8":
             self._zero = torch.zeros(len(self.weight), dtype=torch.int32)
             self._packed_for(torch.Size([1, self.weight.shape[1], 8, 8]))
@@ -152,6 +153,21 @@ class Conv(nn.Module):
             self._packed[shape] = packed
         return packed
 
+    def of_rows(self) -> Conv:
+        """A frozen layer for inputs that hold the positions around each, [N, 9 C, h, w]; itself if it looks at one."""
+        if self.weight.shape[-1] == 1:
+            return self
+        if not self._of_rows:  # a list, so that it is no part of the network
+            outputs, inputs = self.weight.shape[:2]
+            layer = Conv(9 * inputs, outputs, scale=self.scale, activation=self.activation)
+            rows = self.weight.permute(0, 2, 3, 1).reshape(outputs, -1, 1, 1)
+            layer.weight = nn.Parameter(rows, requires_grad=False)
+            layer.register_buffer("inverse", self.inverse)
+            layer.bias, layer.rounding = self.bias, self.rounding
+            layer.use(self.kernel)
+            self._of_rows = [layer]
+        return self._of_rows[0]
+
     @property
     def _shape(self) -> tuple[list[int], list[int], list[int], int]:
         return [self.stride] * 2, [self.padding] * 2, [1, 1], 1
@@ -162,8 +178,9 @@ class Conv(nn.Module):
                 return self._convolved_bytes(x, self.inverse, self.bias[kind], torch.float32).round_()
             if plus is None:
                 return self._convolved_bytes(x, self.inverse, self.bias[kind], torch.uint8)
+            packed = self._packed_for(x.shape)
             y: Tensor = torch.ops.onednn.qconv2d_pointwise.binary(
-                x, 1.0, 0, self._packed_for(x.shape), self.inverse, self._zero, plus.clone(), self.bias[kind], *self._shape,
+                x, 1.0, 0, packed, self.inverse, self._zero, plus.clone(), self.bias[kind], *self._shape,
                 1.0, 0, torch.uint8, 1.0, 0, "sum", 1.0, "none", [], None,
             )  # fmt: skip
             return y

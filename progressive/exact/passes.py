@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -44,6 +46,25 @@ class Place:
     def coefficients(self, values: Tensor) -> Tensor:
         """Its part of a tensor of the scale's coefficients."""
         return self.of(values[:, self.channels])
+
+    def numbers(self, at: NDArray[np.int64], shape: torch.Size) -> NDArray[np.int64]:
+        """Where coefficients of the pass are among all of the scale.
+
+        Args:
+            at: theirs among those of the pass, item after item, then by positions, then by coefficients.
+            shape: of the scale's coefficients, [N, C, h, w], which are counted alike.
+        """
+        _, channels, height, width = shape
+        position, band = np.divmod(at, self.channels.stop - self.channels.start)
+        if self.corners:
+            top, left = self.corners[0]
+            row, column = np.divmod(position, (width - left + 1) // 2)
+            item, row = np.divmod(row, (height - top + 1) // 2)
+            item, corner = np.divmod(item, self.items)
+            tops, lefts = np.array(self.corners).T
+            position = (item * height + 2 * row + tops[corner]) * width + 2 * column + lefts[corner]
+        numbers: NDArray[np.int64] = position * channels + self.channels.start + band
+        return numbers
 
     def write(self, values: Tensor, into: Tensor) -> None:
         """Puts values at its positions of a tensor of as many channels, [N, C, h, w]."""

@@ -76,6 +76,9 @@ class LevelCost:
         symbols = self.symbols[scale]
         return symbols * ~self.later[scale] if self._tier else torch.zeros_like(symbols)
 
+    def coded(self, scale: int) -> None:
+        return None
+
     def __call__(self, place: Place, parameters: Tensor) -> Tensor:
         symbols, parents, later = (place.coefficients(t[place.scale]) for t in (self.symbols, self.parents, self.later))
         coded = later == bool(self._tier)

@@ -147,7 +147,7 @@ class PlanePasses:
         plane, tier: which.
         points: the model's.
         tier_of_row: of the plane's look, uint8 [PLANE_ROWS].
-        parents: indices of the plane before, all scales int16 [N, C, s, s].
+        parents: indices of the plane before, all scales int16 [N, C, s, s], in channels_last order as what follows.
         symbols, tiers, found: what is known of the plane, int8, uint8 and int8 alike; filled pass by pass. `found` are
             the points of all coefficients, in the bins that they have then.
         choices: of each scale, what an encoder wants.
@@ -185,31 +185,46 @@ class PlanePasses:
     def known(self, scale: int) -> Tensor:
         return self.symbols[scale]
 
+    def coded(self, scale: int) -> Tensor | None:
+        tiers = self.tiers[scale]
+        if tiers.device.type != "cpu":  # there the whole is as fast
+            return None
+        coded = (tiers == self.tier).any(1)
+        coded[self.count :] = False
+        return coded
+
     def __call__(self, place: Place, parameters: Tensor) -> Tensor:
-        tiers, parents, symbols, found = (
-            place.coefficients(t[place.scale]) for t in (self.tiers, self.parents, self.symbols, self.found)
-        )
-        each = place.items * int(np.prod(tiers.shape[1:]))
-        at = np.flatnonzero(_flat(tiers)[: self.count * each] == self.tier)
-        parent = _flat(parents)[at].astype(np.int32)
+        scale = place.scale
+        tiers, symbols = self.tiers[scale], self.symbols[scale]
+        here = place.coefficients(tiers) == self.tier
+        each = place.items * int(np.prod(here.shape[1:]))
+        at = np.flatnonzero(_flat(here)[: self.count * each])
+        numbers = torch.from_numpy(place.numbers(at, tiers.shape)).to(tiers.device)
+        parent = _lined(self.parents[scale])[numbers].cpu().numpy().astype(np.int32)
         side = np.sign(parent)
         inside = side == 0
-        odds = _flat(parameters.transpose(0, 1)).reshape(4, -1)
-        zero, sign = (odds[np.where(inside, kind, 2 + kind), at].astype(np.int32) for kind in (0, 1))
+        zero, sign = self._odds(parameters, at, inside)
         rows = self._rows(zero, sign, side)
         outward = np.where(inside, 1, side).astype(np.int32)
-        owners = at // each
         table = table_of(self.plane, self.tier)
         wanted = np.zeros_like(rows)
         if self.choices is not None:
-            wanted = self._wanted(self.choices[place.scale], place, table, rows, parent, outward, at)
-        coded = self.coder.code(table, rows, wanted, owners)
+            wanted = self._wanted(self.choices[scale], place, table, rows, parent, outward, at)
+        coded = self.coder.code(table, rows, wanted, at // each)
         signed = outward * ((coded == OUTWARD).astype(np.int32) - (coded == INWARD))
         points = self.points[table][rows, coded] * outward.astype(np.int8)
-        known = _filled(symbols, at, signed.astype(np.int8))
-        place.write_coefficients(known, self.symbols[place.scale])
-        place.write_coefficients(_filled(found, at, points), self.found[place.scale])
-        return known
+        for values, known in ((signed.astype(np.int8), symbols), (points, self.found[scale])):
+            _lined(known)[numbers] = torch.from_numpy(values).to(known.device)
+        return place.coefficients(symbols)
+
+    def _odds(self, parameters: Tensor, at: NDArray[np.intp], inside: NDArray[np.bool_]) -> list[Ints]:
+        """The two log-odds of coefficients of a pass, by whether their parents are zero."""
+        _, kinds, bands, *_ = parameters.shape
+        position, band = np.divmod(at, bands)
+        first = (position * kinds + np.where(inside, 0, 2)) * bands + band
+        lined = parameters.permute(0, 3, 4, 1, 2).reshape(-1)
+        numbers = (torch.from_numpy(n).to(lined.device) for n in (first, first + bands))
+        return [lined[n].cpu().numpy().astype(np.int32) for n in numbers]
 
     def _rows(self, zero: Ints, sign: Ints, side: Ints) -> Ints:
         """Table rows for two log-odds and the signs of the parents; sign and outward mean nothing where it is sure."""
@@ -276,9 +291,6 @@ def _placed(values: NDArray[np.generic], parameters: Tensor) -> Tensor:
     return placed.reshape(count, height, width, channels).movedim(-1, 1)
 
 
-def _filled(values: Tensor, at: NDArray[np.intp], new: NDArray[np.generic]) -> Tensor:
-    """A copy of values [N, C, h, w] with others at places in the order of `_flat`."""
-    flat = _flat(values).copy()
-    flat[at] = new
-    count, channels, height, width = values.shape
-    return torch.from_numpy(flat).to(values.device).reshape(count, height, width, channels).movedim(-1, 1)
+def _lined(values: Tensor) -> Tensor:
+    """A view of values [N, C, h, w] in channels_last order as they follow each other."""
+    return values.movedim(1, -1).view(-1)

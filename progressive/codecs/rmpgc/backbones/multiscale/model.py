@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 import progressive.exact.known_answer as exact
 from progressive.codec import FAITHFUL
-from progressive.codecs.rmpgc.backbones.multiscale import quantiser, scales
+from progressive.codecs.rmpgc.backbones.multiscale import quantiser, scales, sparse
 from progressive.codecs.rmpgc.backbones.multiscale.analysis import Analysis
 from progressive.codecs.rmpgc.backbones.multiscale.coding import ESCAPE_TABLE, PLANE_ROWS, REACHES, look_of, table_of
 from progressive.codecs.rmpgc.backbones.multiscale.natural import find_natural
@@ -29,10 +29,11 @@ from progressive.codecs.rmpgc.backbones.multiscale.transform import Transform
 from progressive.codecs.rmpgc.layout import TILE
 from progressive.errors import UsageError
 from progressive.exact.known_answer import made_up_numbers
-from progressive.exact.layers import freeze_layers
+from progressive.exact.layers import freeze_layers, layers_of
 from progressive.exact.passes import Place
 from progressive.exact.tables import FrequencyTable
 from progressive.exact.weights import check_made_for, fingerprint, read_weights
+from progressive.runtime.threads import one_thread
 
 WEIGHTS = Path(__file__).parents[4] / "weights" / "rmpgc.safetensors"
 
@@ -201,6 +202,9 @@ def known_answer(networks: ProbabilityNetworks) -> Tensor:
 def check_known_answer(networks: ProbabilityNetworks, expected: Tensor) -> None:
     """Raises UsageError if this machine does not compute the integers that the model was made with."""
     exact.check_known_answer(networks, partial(_exercise, networks), expected, CODEC)
+    with torch.inference_mode(), one_thread():
+        if not all(sparse.agrees(layer) for _, layer in layers_of(networks.planes)):
+            raise UsageError(f"this build of PyTorch does not compute the networks of {CODEC} exactly: use another one")
 
 
 def escape_table() -> FrequencyTable:
@@ -229,6 +233,9 @@ def _exercise(networks: ProbabilityNetworks) -> None:
         def known(self, scale: int) -> Tensor:
             side = scales.BLOCK_SIDES[scale]
             return symbols((2, scales.CHANNELS[scale], side, side), 1)
+
+        def coded(self, scale: int) -> None:
+            return None
 
         def __call__(self, place: Place, parameters: Tensor) -> Tensor:
             return symbols((len(parameters), *parameters.shape[2:]), 1)

@@ -24,6 +24,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from progressive.codecs.rmpgc.backbones.multiscale.scales import COLOUR_CHANNELS, LEVELS, PLANES, SCALES, STRIDES, TIERS
+from progressive.codecs.rmpgc.backbones.multiscale.sparse import (
+    Spots,
+    grown,
+    spots_of,
+    spread,
+    through,
+    through_residual,
+)
 from progressive.exact.layers import MAX_ACTIVATION, UNIT, Conv, Residual, layers_of
 from progressive.exact.passes import COLOUR, Place, luma_places
 
@@ -43,6 +51,10 @@ ODDS_STEPS = 4
 
 LOWEST_GAIN = 7
 """How many integers an index of the base's lowest band stands for as an input."""
+
+FEW = 0.35
+"""Where a smaller share of the positions of the last scale has coefficients to code, only what is around them is
+computed: that is faster then."""
 
 SIZE_OF_ONE = 64
 LARGEST_SEEN = 17
@@ -80,6 +92,10 @@ class LevelCoder(Protocol):
         """The plane's symbols of a scale that are known before the level, zero elsewhere, [N, C, h, w]."""
         ...
 
+    def coded(self, scale: int) -> Tensor | None:
+        """The positions of a scale whose parameters matter, bool [N, h, w]; None for all."""
+        ...
+
     def __call__(self, place: Place, parameters: Tensor) -> Tensor:
         """A `PassCoder`."""
         ...
@@ -109,6 +125,11 @@ class Pass(nn.Module):
         symbols = place.of(self.see(seen))
         output = self.out(self.hidden(_joined([features, symbols]), kind), kind)
         return _split(output, self.parameters_each, -1)
+
+    def of_rows(self, features: Tensor, around: Tensor, kind: int) -> Tensor:
+        """Features and symbols around some positions, [M, W] and [M, 9 * 6 or 9 * 18] -> parameters, [M, P * B]."""
+        seen = through(self.see, around)
+        return through(self.out, through(self.hidden, torch.cat([features, seen], 1), kind), kind)
 
 
 class Walk(nn.Module):
@@ -149,7 +170,7 @@ class Walk(nn.Module):
             all its symbols, described.
         """
         luma, colours = torch.split(seen, [2 * BANDS, 4 * BANDS], 1)
-        luma = _last(luma)
+        luma = luma.clone(memory_format=torch.channels_last)
         corners = _corners(features)
         for place in places_of(scale, *features.shape[2:]):
             network = self.passes[place.number]
@@ -157,14 +178,45 @@ class Walk(nn.Module):
                 here = [corners[top][left] for top, left in place.corners]
                 at = here[0] if len(here) == 1 else torch.stack(here, 1).flatten(0, 1)
                 symbols = code(place, _present(network(place, at, luma, kind), scale))
-                # Autograd keeps what a pass has seen, and so does the caller.
-                luma = luma.clone(memory_format=torch.channels_last)
+                if torch.is_grad_enabled():  # autograd keeps what a pass has seen
+                    luma = luma.clone(memory_format=torch.channels_last)
                 place.write(describe(symbols), luma)
             else:
                 everything = _joined([luma, colours])
                 symbols = code(place, _present(network(place, features, everything, kind), scale))
                 colours = describe(symbols)
         return torch.cat([luma, colours], 1)
+
+    def code_around(
+        self,
+        coded: Tensor,
+        scale: int,
+        inputs: Sequence[Tensor],
+        seen: Tensor,
+        kind: int,
+        code: PassCoder,
+        describe: Describe,
+    ) -> None:
+        """As `features` and `code` for the last scale, which has luma alone, but only around some positions.
+
+        Args:
+            coded: those, bool [N, h, w]; parameters are zero elsewhere.
+            inputs: all that `features` takes, with what is carried.
+        """
+        entered = Spots.where(grown(grown(coded)))
+        rows = through(self.enter, torch.cat([entered.rows_of(t) for t in inputs], 1), kind)
+        features = torch.zeros_like(coded, dtype=torch.int64)
+        features[coded] = torch.arange(int(coded.sum()), device=coded.device)
+        features, known = features.flatten(), through_residual(self.body, rows, entered, coded)
+        luma = F.pad(seen[:, : 2 * BANDS], (1, 1, 1, 1)).permute(0, 2, 3, 1).contiguous()
+        for place in places_of(scale, *coded.shape[1:]):
+            network = self.passes[place.number]
+            spots, at = spots_of(place, coded)
+            parameters = network.of_rows(known[features[spots.inside]], spots.around(luma), kind)
+            grid = place.of(coded[:, None]).squeeze(1)
+            whole = spread(parameters, at, grid.shape)
+            symbols = code(place, _split(whole, network.parameters_each, -1))
+            place.write(describe(symbols), luma[:, 1:-1, 1:-1].permute(0, 3, 1, 2))
 
     def after(self, features: Tensor, seen: Tensor, kind: int) -> Tensor:
         """What is known of a scale with its symbols, [N, W, h, w]."""
@@ -250,6 +302,10 @@ class ProbabilityNetworks(nn.Module):
         for scale, inputs in enumerate(given):
             kind = scale * LEVELS + level - 1
             known = self._seen(coder.known(scale), scale)
+            coded = coder.coded(scale) if scale == SCALES - 1 else None
+            if coded is not None and coded.float().mean() < FEW:
+                walk.code_around(coded, scale, [*inputs, known, carried], known, kind, coder, self._described)
+                break
             features = walk.features([*inputs, known], carried, kind)
             known = walk.code(scale, features, known, kind, coder, self._described)
             if scale < SCALES - 1:

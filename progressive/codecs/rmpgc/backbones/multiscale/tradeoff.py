@@ -233,6 +233,9 @@ class _PlaneParameters:
         symbols = self.symbols[scale]
         return symbols * ~self.later[scale] if self.tier else torch.zeros_like(symbols)
 
+    def coded(self, scale: int) -> None:
+        return None
+
     def __call__(self, place: Place, parameters: Tensor) -> Tensor:
         symbols, later = (place.coefficients(t[place.scale]) for t in (self.symbols, self.later))
         here = later == bool(self.tier)

@@ -159,6 +159,10 @@ def test_the_mean_shifts_symbols_and_its_fraction_and_the_scale_choose_the_row(c
     assert np.diff(rows).tolist() == [2, -6, 4 + MEAN_STEPS * SCALE_STEPS]
 
 
+def last(values: Tensor) -> Tensor:
+    return values.contiguous(memory_format=torch.channels_last)
+
+
 class Plane:
     """A plane of two blocks; parameters are drawn by their place."""
 
@@ -174,7 +178,7 @@ class Plane:
         self.truth = [refine(y, n, plane).to(torch.int8) for y, n in zip(self.values, self.parents, strict=True)]
 
     def fresh(self, coder: SymbolCoder, *, encodes: bool) -> PlanePasses:
-        blank = [torch.zeros_like(n, dtype=torch.int8) for n in self.parents]
+        blank = [last(torch.zeros_like(n, dtype=torch.int8)) for n in self.parents]
         return PlanePasses(
             coder,
             BLOCKS,
@@ -182,7 +186,7 @@ class Plane:
             0,
             self.coding.points,
             self.coding.tier_of_row[self.plane],
-            self.parents,
+            [last(n) for n in self.parents],
             blank,
             [torch.zeros_like(b, dtype=torch.uint8) for b in blank],
             [b.clone() for b in blank],
@@ -273,7 +277,7 @@ def one_coefficient(
     """A pass over one coefficient of each block; parameters [4] or [B, 4]."""
     recorder, count = Recorder(), len(parents)
     shapes = [(count, c, s, s) for c, s in zip(CHANNELS, BLOCK_SIDES, strict=True)]
-    blank = [torch.zeros(s, dtype=torch.int8) for s in shapes]
+    blank = [last(torch.zeros(s, dtype=torch.int8)) for s in shapes]
     passes = PlanePasses(
         recorder,
         count,
@@ -281,7 +285,7 @@ def one_coefficient(
         0,
         coding.points,
         np.zeros(PLANE_ROWS, np.uint8),
-        [torch.zeros(s, dtype=torch.int16) for s in shapes],
+        [last(torch.zeros(s, dtype=torch.int16)) for s in shapes],
         blank,
         [b.to(torch.uint8) for b in blank],
         [b.clone() for b in blank],

@@ -58,6 +58,7 @@ class Answering:
     symbols: list[Tensor]
     looks: bool = True
     before: list[Tensor] | None = None
+    only: Tensor | None = None
     seen: dict[Pass, Tensor] = field(default_factory=dict)
     look: list[Tensor] = field(default_factory=list)
 
@@ -66,6 +67,9 @@ class Answering:
 
     def known(self, scale: int) -> Tensor:
         return torch.zeros_like(self.symbols[scale]) if self.before is None else self.before[scale]
+
+    def coded(self, scale: int) -> Tensor | None:
+        return self.only
 
     def __call__(self, place: Place, parameters: Tensor) -> Tensor:
         self.seen[key_of(place)] = parameters.clone()
@@ -88,8 +92,10 @@ def level_walk(
     level: int = LEVEL,
     parents: list[Tensor] | None = None,
     before: list[Tensor] | None = None,
+    only: Tensor | None = None,
 ) -> Answering:
-    coder = Answering(symbols, looks=(level - 1) % TIERS == 0, before=before)
+    """`only`: the positions of the last scale whose parameters matter."""
+    coder = Answering(symbols, looks=(level - 1) % TIERS == 0, before=before, only=only)
     count = len(symbols[0])
     with torch.inference_mode():
         networks.code_level(level, contexts(count), parents or of_blocks(-4, 4, count), coder)
@@ -166,6 +172,25 @@ def test_kernels_give_the_same_integers(networks: ProbabilityNetworks) -> None:
         for key, parameters in expected.seen.items():
             assert torch.equal(found.seen[key], parameters)
             assert torch.equal(parameters, parameters.floor())
+
+
+@pytest.mark.parametrize("level", [1, 4])
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.02, 0.2])
+def test_parameters_are_the_same_where_only_some_of_the_last_scale_are_asked_for(
+    networks: ProbabilityNetworks, level: int, share: float
+) -> None:
+    symbols, before = of_blocks(-1, 1), of_blocks(-1, 1)
+    side = BLOCK_SIDES[-1]
+    only = torch.rand(BLOCKS, side, side, generator=torch.Generator().manual_seed(level)) < share
+    if share:
+        only[0, 0, 0] = only[1, side - 1, side - 1] = True
+    whole = level_walk(networks, symbols, level=level, before=before)
+    some = level_walk(networks, symbols, level=level, before=before, only=only)
+    assert list(some.seen) == list(whole.seen)
+    places = {key_of(place): place for place in places_of(SCALES - 1, side, side)}
+    for key, parameters in whole.seen.items():
+        asked = places[key].of(only[:, None])[:, None] if key[0] == SCALES - 1 else 1
+        assert torch.equal(some.seen[key], parameters * asked)
 
 
 def test_training_with_rounding_walks_as_the_codec_does() -> None:
