@@ -30,7 +30,7 @@ from progressive.looks import picture_in, prepared_look
 from progressive.models import codec_of, installed_models, make_known, name_of
 from progressive.photos import png_bytes, read_photo
 from progressive.photos.exif import about_photo
-from progressive.registry import CODECS, DEFAULT_CODEC, load_codec, with_own_weights
+from progressive.registry import DEFAULT_CODEC, installed_codecs, load_codec, with_own_weights
 from progressive.semantics.blend import DEFAULT_CONTEXT
 from progressive.semantics.sources import DEFAULT_SOURCE, SOURCES
 from progressive.shell import cli
@@ -316,9 +316,9 @@ def accuracy(
 
 @app.command()
 def codecs() -> None:
-    """List the codecs: what each is, for which photos and rates, and where its model card lies."""
+    """List the codecs, those of other packages too: what each is, for which photos and rates, where its card lies."""
     table = Table("codec", "", box=None, show_header=False, pad_edge=False)
-    for name, entry in sorted(CODECS.items()):
+    for name, entry in sorted(installed_codecs().items()):
         default = " (default)" if name == DEFAULT_CODEC else ""
         table.add_row(f"{name}{default}", entry.summary)
         for what, words in (

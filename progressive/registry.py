@@ -241,14 +241,21 @@ def _stamp(path: Path) -> object:
 
 def entry(name: str) -> Entry:
     """The entry of a codec, of this project or of another package; raises UsageError if there is none."""
-    if name in CODECS:
-        return CODECS[name]
-    others = entry_points(ENTRY_POINTS)
-    if name in others:
-        return Entry(FOREIGN, others[name], f"of another package: {others[name]}")
+    known = installed_codecs()
+    if name in known:
+        return known[name]
     if ":" in name:
-        return Entry(FOREIGN, name, f"of another package: {name}")
-    raise UsageError(f"unknown codec {name!r}: {use_one_of(name, sorted([*CODECS, *others]))}, or module:Class")
+        return _foreign(name)
+    raise UsageError(f"unknown codec {name!r}: {use_one_of(name, sorted(known))}, or module:Class")
+
+
+def installed_codecs() -> dict[str, Entry]:
+    """The entry of every codec that has a name: this project's, then those of other packages."""
+    return CODECS | {name: _foreign(path) for name, path in entry_points(ENTRY_POINTS).items() if name not in CODECS}
+
+
+def _foreign(path: str) -> Entry:
+    return Entry(FOREIGN, path, f"of another package: {path}", domain="")
 
 
 def find_trainable(name: str) -> Trainable:

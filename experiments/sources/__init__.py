@@ -15,7 +15,7 @@ from experiments.sources.layered import LayeredSource
 from experiments.sources.webp import WEBP
 from progressive.codec import Photo
 from progressive.errors import UsageError
-from progressive.registry import CODECS
+from progressive.registry import installed_codecs
 from progressive.suggestions import use_one_of
 
 
@@ -51,13 +51,13 @@ PEERS: dict[str, Source] = {source.name: source for source in (JPEG, JPEG2000, J
 
 def source_names() -> list[str]:
     """Every name that `find_source` knows."""
-    return [*CODECS, *PEERS]
+    return [*installed_codecs(), *PEERS]
 
 
 def find_source(name: str) -> Source:
     """The source of this name; raises UsageError if there is none."""
     if name in PEERS:
         return PEERS[name]
-    if name in CODECS or "@" in name or ":" in name:
+    if name in installed_codecs() or "@" in name or ":" in name:
         return LayeredSource(name)
     raise UsageError(f"unknown source {name!r}: {use_one_of(name, source_names())}")
