@@ -1,5 +1,6 @@
 // What this receiver goes through, photo after photo, in the form that the view draws; within bounds of memory.
 
+import { aboutInWords } from "../session/about.js";
 import { append, thin } from "./history.js";
 import { PacketMap } from "./packet_map.js";
 
@@ -69,6 +70,12 @@ export class Journal {
     const gone = append(photo.pictures, { ...said, psnr: null, expected_psnr, ms_ssim: null, exact: false }, MOST_PICTURES);
     this.#forget(photo, gone);
     this.#makeRoom();
+  }
+
+  /** The sender has said what a photo is called, when and where it was taken. */
+  describe(photo, about) {
+    const words = aboutInWords(about);
+    if (words) photo.facts.name = `photo ${photo.number}: ${words}`;
   }
 
   /** Pictures come with what the sender expects of them from now on, the latest one, too. */

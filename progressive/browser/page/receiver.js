@@ -28,6 +28,7 @@ export class Receiver {
     if (event.type === "started") this.#begin(photo, event);
     else if (event.type === "segment") showing?.push(event.id, event.payload);
     else if (event.type === "quality") this.#journal.expect(photo, event.expectation);
+    else if (event.type === "about") this.#journal.describe(photo, event.about);
     else if (event.type === "ended") this.#finish(event.stream, photo);
     this.#onChange();
   }

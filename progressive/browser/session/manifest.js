@@ -1,13 +1,15 @@
 // What is told once of a stream, and again now and then: items of (tag, length, bytes), unknown ones passed over.
 
+import { parseAbout } from "./about.js";
 import { WireError } from "./errors.js";
 import { viewOf } from "./packets.js";
 
-const QUALITY = 1, ITEM_PREFIX = 2;
+const QUALITY = 1, ABOUT = 4, ITEM_PREFIX = 2;
 const MAX_POINTS = 32, STEP_DB = 0.25, PEAK = 255 ** 2;
 const CURVE_PREFIX = 5;
 
-/** { quality }: an `Expectation`, or null if the manifest says nothing of it. Throws WireError for anything else. */
+/** { quality, about }: an `Expectation`, and what `parseAbout` gives; null for what the manifest says nothing of. Throws
+ * WireError for anything else. */
 export function parseManifest(payload) {
   const items = new Map();
   for (let position = 0; position < payload.length; ) {
@@ -16,7 +18,10 @@ export function parseManifest(payload) {
     items.set(tag, payload.slice(position + ITEM_PREFIX, end));
     position = end;
   }
-  return { quality: items.has(QUALITY) ? new Expectation(items.get(QUALITY)) : null };
+  return {
+    quality: items.has(QUALITY) ? new Expectation(items.get(QUALITY)) : null,
+    about: items.has(ABOUT) ? parseAbout(items.get(ABOUT)) : null,
+  };
 }
 
 /** How good pictures of some segments are, as the sender has measured: PSNR at some ids, and so what each id adds. */

@@ -3,7 +3,8 @@
 import { WireError } from "./errors.js";
 import { viewOf } from "./packets.js";
 
-const MAX_MESSAGE = 256, MAX_TEXT = 32, MAX_FIELDS = 16;
+const MAX_MESSAGE = 256, MAX_TEXT = 32;
+export const MAX_FIELDS = 16;
 
 /** A number that travels as a float, whole or not. */
 export class Float {
@@ -56,9 +57,7 @@ export function parseControl(payload) {
 /** The fields of a message: texts, booleans and whole numbers; what is of another type is an error. */
 function unpack(payload) {
   if (payload.length > MAX_MESSAGE) throw new WireError(`control message of ${payload.length} bytes`);
-  const reader = new Reader(payload);
-  const first = reader.uint8();
-  const count = first >> 4 === 0x8 ? first & 15 : first === 0xde ? reader.uint16() : NaN;
+  const reader = new Reader(payload), count = reader.fields();
   if (!(count <= MAX_FIELDS)) throw new WireError("control message is not a map of a few fields");
   const fields = Object.create(null);
   for (let field = 0; field < count; field++) {
@@ -70,22 +69,36 @@ function unpack(payload) {
   return fields;
 }
 
-class Reader {
+/** Values of msgpack, one after the other; throws WireError for what is cut short, or of another type. */
+export class Reader {
   #bytes;
   #view;
+  #maxText;
   #position = 0;
 
-  constructor(bytes) {
+  constructor(bytes, maxText = MAX_TEXT) {
     this.#bytes = bytes;
     this.#view = viewOf(bytes);
+    this.#maxText = maxText;
+  }
+
+  /** A number of so many bytes, by the method of a DataView. */
+  number(size, method) {
+    return this.#view[method](this.#advance(size));
   }
 
   uint8() {
-    return this.#view.getUint8(this.#advance(1));
+    return this.number(1, "getUint8");
   }
 
   uint16() {
-    return this.#view.getUint16(this.#advance(2));
+    return this.number(2, "getUint16");
+  }
+
+  /** How many fields the map that begins here has; NaN if none does. */
+  fields() {
+    const first = this.uint8();
+    return first >> 4 === 0x8 ? first & 15 : first === 0xde ? this.uint16() : NaN;
   }
 
   value() {
@@ -97,25 +110,34 @@ class Reader {
       case 0xc3: return true;
       case 0xcc: return this.uint8();
       case 0xcd: return this.uint16();
-      case 0xce: return this.#view.getUint32(this.#advance(4));
+      case 0xce: return this.number(4, "getUint32");
       case 0xd9: return this.#text(this.uint8());
-      default: throw new WireError("control message holds what none of ours does");
+      default: return this.other(first);
     }
   }
 
+  /** A value whose first byte is none of those above. */
+  other() {
+    throw new WireError("message holds what none of ours does");
+  }
+
   finish() {
-    if (this.#position !== this.#bytes.length) throw new WireError("control message is followed by something");
+    if (this.#position !== this.#bytes.length) throw new WireError("message is followed by something");
   }
 
   #text(length) {
-    if (length > MAX_TEXT) throw new WireError(`text of ${length} bytes in a control message`);
+    if (length > this.#maxText) throw new WireError(`text of ${length} bytes in a message`);
     const start = this.#advance(length);
-    return new TextDecoder().decode(this.#bytes.subarray(start, start + length));
+    try {
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(this.#bytes.subarray(start, start + length));
+    } catch {
+      throw new WireError("text in a message is no UTF-8");
+    }
   }
 
   #advance(size) {
     const start = this.#position;
-    if (start + size > this.#bytes.length) throw new WireError("control message is cut short");
+    if (start + size > this.#bytes.length) throw new WireError("message is cut short");
     this.#position += size;
     return start;
   }

@@ -47,6 +47,8 @@ class Stream {
   started = false;
   quality = null; // as the sender expects it
   qualityTold = false;
+  about = null; // what is said of the photo
+  aboutTold = false;
   asked = false; // when packets arrive
   unreported = 0; // bytes
   more = false;
@@ -119,6 +121,8 @@ class Stream {
  *                 size, late, received, expected
  *     recovered   a source packet was restored from parity: stream, block, index
  *     started     the header of a stream is known: stream, header, placement, firstAt
+ *     about       the sender of a started stream said what its photo is called, when and where it was taken: stream,
+ *                 about; once
  *     quality     the sender of a started stream said how good pictures of its segments are: stream, expectation; once
  *     segment     once each: stream, id, payload, recovered
  *     ended       no more of a stream comes: stream, reason (complete, ended, silence), more (another one follows)
@@ -258,7 +262,7 @@ export class ReceiverSession {
       stream.started = true;
       const { header, placement } = reassembler;
       this.#events.push({ type: "started", stream: stream.id, header, placement, firstAt: stream.firstAt });
-      this.#tellQuality(stream);
+      this.#tell(stream);
     }
     for (const [block, index] of reassembler.restored) this.#events.push({ type: "recovered", stream: stream.id, block, index });
     for (const arrival of arrivals) this.#events.push({ type: "segment", stream: stream.id, ...arrival });
@@ -268,16 +272,22 @@ export class ReceiverSession {
     if (reassembler.complete && stream.closesAt < Infinity) this.#end(stream, "ended");
   }
 
-  #takeManifest(stream, { quality }) {
-    stream.quality = quality;
-    this.#tellQuality(stream);
+  #takeManifest(stream, { quality, about }) {
+    stream.quality = quality ?? stream.quality;
+    stream.about = about ?? stream.about;
+    this.#tell(stream);
   }
 
   /** Once, as soon as there is a photo to tell it of. */
-  #tellQuality(stream) {
-    if (!stream.started || stream.qualityTold || !stream.quality) return;
-    stream.qualityTold = true;
-    this.#events.push({ type: "quality", stream: stream.id, expectation: stream.quality });
+  #tell(stream) {
+    if (stream.started && !stream.aboutTold && stream.about) {
+      stream.aboutTold = true;
+      this.#events.push({ type: "about", stream: stream.id, about: stream.about });
+    }
+    if (stream.started && !stream.qualityTold && stream.quality) {
+      stream.qualityTold = true;
+      this.#events.push({ type: "quality", stream: stream.id, expectation: stream.quality });
+    }
   }
 
   #takeEnd(stream, end, now) {

@@ -163,14 +163,20 @@ async def test_the_history_of_pictures_is_bounded_and_keeps_the_first_and_the_la
         }
         journal.addPicture(journal.latest, new Blob([]), { ...status, shown: [1, 2] });
         journal.expect(journal.latest, { psnr: (shown) => 29 + shown.length });
-        return [kept, journal.latest.pictures.at(-1).gaps, journal.latest.pictures.at(-1).expected_psnr];
+        const [name, nothing] = [{ name: "a.jpg" }, {}].map((about) => {
+            const photo = { number: 3, facts: {} };
+            journal.describe(photo, { name: "", taken: "", latitude: null, longitude: null, altitude: null, ...about });
+            return photo.facts.name ?? null;
+        });
+        return [kept, journal.latest.pictures.at(-1).gaps, journal.latest.pictures.at(-1).expected_psnr, name, nothing];
     }"""
     async with blank_page() as page:
-        kept, gaps, expected_psnr = await page.evaluate(f"({keep})()")
+        kept, gaps, expected_psnr, name, nothing = await page.evaluate(f"({keep})()")
     assert sum(size for *_, size in kept) <= 96 << 20
     for photo in (1, 2, 3):
         numbers = [number for of, number, _ in kept if of == photo]
         assert (numbers[0], numbers[-1]) == (0, 59)
         assert numbers == sorted(set(numbers))
     assert gaps == "25 % of the picture grey, 1 % coarse"
+    assert (name, nothing) == ("photo 3: a.jpg", None)
     assert expected_psnr == 31  # though it was told after the picture was shown

@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
+import msgpack
 import pytest
 from browser_files import blank_page
 from chromium import Page, needs_chromium
@@ -14,6 +15,7 @@ from streams import make_stream
 
 from progressive.errors import WireError
 from progressive.stream import StreamHeader
+from progressive.wire.about import About
 from progressive.wire.control import Ask, End, parse_message
 from progressive.wire.expected_quality import Curve
 from progressive.wire.fec import BlockEncoder
@@ -23,6 +25,7 @@ from progressive.wire.placement import Placement, header_data
 from progressive.wire.records import HEADER_ID, Record, write_records
 from progressive.wire.stripes import Stripe, encoder_of_class, write_stripes
 from receiver.events import (
+    AboutTold,
     DatagramDropped,
     PacketReceived,
     PacketRecovered,
@@ -171,7 +174,7 @@ def packets_of(stream_id: int, rng: random.Random, *, striped: bool, canvas: int
     last = rng.randint(3, 50)
     curve = Curve.of(3, last, 2, sorted(rng.uniform(5, 50) for _ in range(3 if last == 3 else rng.randint(4, 9))))
     for place in rng.sample(range(len(packets)), 3):
-        told = Manifest(curve).to_bytes()
+        told = Manifest(curve if rng.random() < 0.7 else None, about=rng.choice(ABOUTS)).to_bytes()
         packets.insert(place, Packet(Kind.MANIFEST, stream_id, 0, told + bytes([9, 1, 7]) * rng.randrange(2)))
     if rng.random() < 0.5:
         packets.insert(rng.randrange(6), Packet(Kind.CONTROL, stream_id, 0, Ask(stream=stream_id).to_bytes()))
@@ -212,6 +215,12 @@ def journey(rng: random.Random) -> list[tuple[float, bytes]]:
 NO_TIE = 1e-9
 """What lies between two roundings is rounded up in both languages."""
 
+ABOUTS = [
+    None,
+    About(name="cliff & <b>\u65e5.jpg", taken="2030-01-31T18:00:00+01:00"),
+    About(latitude=-47.5, longitude=11),
+]
+
 SHOWN = [[], [1], [1, 2, 3], [1, 2, 3, 4, 7], list(range(1, 40)), [2, 9, 70]]
 """Segments of which pictures are asked how good they are expected to be."""
 
@@ -228,6 +237,10 @@ def told(event: ReceiverEvent) -> list[Any]:
             place = event.placement
             where = place and [place.canvas, place.width, place.height, place.left, place.top]
             return ["started", event.stream_id, told_header(event.header), where, round(event.first_s, 6)]
+        case AboutTold():
+            about = event.about
+            values = [about.name, about.taken, about.latitude, about.longitude, about.altitude_m]
+            return ["about", event.stream_id, *values, about.in_words()]
         case QualityTold():
             return ["quality", event.stream_id, [round(event.expectation.psnr(shown) + NO_TIE, 6) for shown in SHOWN]]
         case SegmentReceived():
@@ -271,6 +284,7 @@ def received_here(arrivals: list[tuple[float, bytes]]) -> tuple[list[list[Any]],
 
 RECEIVE = """async (arrivals, SHOWN) => {
     const { ReceiverSession } = await import("/session/session.js");
+    const { aboutInWords } = await import("/session/about.js");
     const session = new ReceiverSession({ receiver: 77 });
     const six = (value) => Number(value.toFixed(6));
     const events = [], reports = [], pending = [...arrivals, [Infinity, ""]];
@@ -283,6 +297,7 @@ RECEIVE = """async (arrivals, SHOWN) => {
         ],
         recovered: (e) => [e.stream, e.block, e.index],
         started: (e) => [e.stream, header(e.header), place(e.placement), six(e.firstAt)],
+        about: (e) => [e.stream, ...Object.values(e.about), aboutInWords(e.about)],
         quality: (e) => [e.stream, SHOWN.map((shown) => six(e.expectation.psnr(shown) + 1e-9))],
         segment: (e) => [e.stream, e.id, hexOf(e.payload), e.recovered],
         ended: (e) => [e.stream, e.reason, e.more],
@@ -301,6 +316,48 @@ RECEIVE = """async (arrivals, SHOWN) => {
         for (let event; (event = session.nextEvent()); ) events.push([event.type, ...told[event.type](event)]);
     }
 }"""
+
+
+NONSENSE = [
+    *({"name": name} for name in ("x" * 101, "\u65e5" * 41, "a\x1b[2Jb", "a\u2028b", "\u202ea", 3, None)),
+    *({"taken": taken} for taken in ("yesterday", "2" * 33, "2030-13-01", "2030-01-31T25:00", 3)),
+    *({"latitude": value} for value in (90.5, True, "1")),
+    *({"longitude": value} for value in (float("nan"), float("inf"), -181)),
+    *({"altitude_m": value} for value in (1e9, -(1 << 40))),
+    *(["name"], "name", {1: 2}, {"name": b"a"}),
+]
+SENSE = [
+    About(name="x" * 100, taken="2030-01-31"),
+    About(name="<img src=x onerror=alert(1)>", altitude_m=-12.25),
+    About(name="\u00e9" * 60, latitude=90, longitude=-180, altitude_m=1e5),
+    About(taken="2030-01-31T18:00:00.25Z", latitude=-0.0000004, longitude=1),
+    About(taken="2030-01-31 18:00"),
+]
+
+
+async def test_what_is_said_of_a_photo_is_taken_and_refused_as_by_the_receiver() -> None:
+    parse = """async (datas) => {
+        const { aboutInWords, parseAbout } = await import("/session/about.js");
+        return datas.map((text) => {
+            try {
+                return aboutInWords(parseAbout(bytesOf(text)));
+            } catch (error) {
+                if (error.constructor.name !== "WireError") throw error;
+                return null;
+            }
+        });
+    }"""
+    sense = [about.to_bytes() for about in SENSE]
+    sense.append(msgpack.packb({"name": "cliff.jpg", "camera": None, "lens": -1.5, "iso": 1 << 40}))
+    nonsense = [msgpack.packb(fields) for fields in NONSENSE]
+    nonsense += [b"", b"\x81\xa4name\xa1\xff", sense[0][:-1], sense[0] + b"\xc0", bytes(254)]
+    for data in nonsense:
+        with pytest.raises(WireError):
+            About.from_bytes(data)
+    expected = [About.from_bytes(data).in_words() for data in sense] + [None] * len(nonsense)
+    async with blank_page() as page:
+        await page.evaluate(HELPERS)
+        assert await call(page, parse, [data.hex() for data in (*sense, *nonsense)]) == expected
 
 
 async def test_a_journey_over_a_bad_link_is_the_same_in_both_sessions() -> None:
