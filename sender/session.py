@@ -113,6 +113,7 @@ class SenderSession:
         """
         if not 0 <= stream_id <= 0xFFFFFFFF:
             raise UsageError(f"stream id {stream_id} is out of range: use 0 to 2^32-1")
+        settings.max_segment_payload()  # raises UsageError if there is no room for any
         self.dropped = 0
         self.settings = settings
         self.envelope = envelope or PlainEnvelope(settings.inner_parity)

@@ -95,7 +95,6 @@ class SenderSettings:
         if self.headers == "short" and (self.sealed or self.protection == "pet"):
             why = "sealed packets" if self.sealed else "packets of pet"
             raise UsageError(f"{why} have long headers: leave --headers short out")
-        self.max_segment_payload()
         self._check_protection()
 
     def _check_protection(self) -> None:

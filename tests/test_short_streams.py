@@ -159,9 +159,9 @@ def test_what_cannot_be_short_is_long_or_refused() -> None:
         with pytest.raises(UsageError, match="leave --headers short out"):
             SenderSettings(5000, packet_size=200, headers="short", **changes)
     with pytest.raises(UsageError, match="packets of 39 bytes are too small: use 40 or more"):
-        SenderSettings(5000, packet_size=39)
+        SenderSettings(5000, packet_size=39).max_segment_payload()
     with pytest.raises(UsageError, match="packets of 51 bytes are too small: use [0-9]+ or more"):
-        SenderSettings(5000, packet_size=51, sealed=True)
+        SenderSettings(5000, packet_size=51, sealed=True).max_segment_payload()
 
 
 @pytest.mark.parametrize(

@@ -108,14 +108,6 @@ class OutputFolder:
                 self._shown = self._shown[:-recent:2] + self._shown[-recent:]
             return path
 
-    def amend(self, refinement: Refinement) -> None:
-        """More is known of the latest refinement; nothing changes once `finish` was called."""
-        with self._lock:
-            if self._finished or not self._refinements:
-                return
-            self._refinements[-1] = refinement
-            self._shown[-1] = refinement, self._shown[-1][1]
-
     def add_look(self, picture: Photo, look: str) -> Path | None:
         """Writes the latest refinement in another look, as `add_refinement` does."""
         png = png_bytes(picture)

@@ -268,8 +268,6 @@ def test_datagrams_are_the_size_asked_for_with_inner_parity_included():
         ({"bandwidth_bps": 0}, "bandwidth"),
         ({"bandwidth_bps": float("nan")}, "bandwidth"),
         ({"deadline_s": -1}, "deadline"),
-        ({"packet_size": 39}, "use 40 or more"),
-        ({"packet_size": 49, "headers": "long"}, "use 50 or more"),
         ({"packet_size": 5000}, "use 1472 or fewer"),
         ({"inner_parity": 1000}, "inner parity"),
         ({"protection": "best"}, "auto, equal, none"),
@@ -284,6 +282,14 @@ def test_datagrams_are_the_size_asked_for_with_inner_parity_included():
 def test_settings_that_make_no_sense_are_refused(changes, said):
     with pytest.raises(UsageError, match=said):
         replace(SETTINGS, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"), [({"packet_size": 39}, "use 40"), ({"packet_size": 49, "headers": "long"}, "use 50")]
+)
+def test_packets_without_room_are_refused(changes, said):
+    with pytest.raises(UsageError, match=f"{said} or more"):
+        make_session(replace(SETTINGS, **changes))
 
 
 def test_a_deadline_too_short_for_one_packet_is_refused():
