@@ -181,7 +181,7 @@ def receive(
         logged(make_display(as_json=as_json, quiet=quiet), log) as display,
         counted(display, metrics, "receiver.counters:ReceiverCounters") as display,
         viewed(display, view, "receiver") as display,
-        with_frames(display, frames_to, frame_format, frame_size) as display,
+        with_frames(display, frames_to, frame_format, frame_size, stays=serve) as display,
     ):
         receive_photos(options, display)
 

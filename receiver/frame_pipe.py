@@ -42,8 +42,13 @@ def parse_size_of_frames(text: str) -> Size:
 
 
 @contextmanager
-def with_frames(display: Display, to: str | None, frame_format: str, size: str | None) -> Iterator[Display]:
+def with_frames(
+    display: Display, to: str | None, frame_format: str, size: str | None, *, stays: bool = False
+) -> Iterator[Display]:
     """The display, and with it frames to a file, a named pipe, or standard output (`-`), where nothing else goes then.
+
+    Once frames cannot be written, such as when their reader has gone, RunError is raised into the run, or, if it stays,
+    it is said once, and the run goes on without.
 
     Raises UsageError for a format or a size that there is not.
     """
@@ -55,12 +60,17 @@ def with_frames(display: Display, to: str | None, frame_format: str, size: str |
             raise UsageError("--frame-size is for frames that go somewhere: give --frames-to too")
         yield display
         return
+    fail = (lambda why: display.note(f"{why}: going on without frames")) if stays else _end_run
     if not is_standard(to):
         file = Path(to)
-        yield Displays([display, _Pipe(lambda: _opened(file), to, frame_format, frame_size)])
+        yield Displays([display, _Pipe(lambda: _opened(file), to, frame_format, frame_size, fail)])
         return
     with _standard_output() as stream:
-        yield Displays([display, _Pipe(lambda: stream, output_name(to), frame_format, frame_size)])
+        yield Displays([display, _Pipe(lambda: stream, output_name(to), frame_format, frame_size, fail)])
+
+
+def _end_run(why: str) -> None:
+    raise RunError(why)
 
 
 def _opened(file: Path) -> BinaryIO:
@@ -88,12 +98,20 @@ def _standard_output() -> Iterator[BinaryIO]:
 class _Pipe(QuietDisplay):
     """Writes the newest picture in a thread of its own: a reader that is slow misses some, and keeps nobody waiting."""
 
-    def __init__(self, open_: Callable[[], BinaryIO], name: str, frame_format: str, size: Size | None) -> None:
+    def __init__(
+        self,
+        open_: Callable[[], BinaryIO],
+        name: str,
+        frame_format: str,
+        size: Size | None,
+        fail: Callable[[str], None],
+    ) -> None:
+        self._fail = fail
         self._open, self._name, self._raw, self._size = open_, name, frame_format == "rawvideo", size
         self._changed = threading.Condition()
         self._newest: Photo | None = None
         self._over = False
-        self._failure = ""
+        self._failure, self._told = "", False
         self._thread = threading.Thread(target=self._write_all, name="frames", daemon=True)
 
     def __enter__(self) -> _Pipe:
@@ -107,8 +125,9 @@ class _Pipe(QuietDisplay):
         self._thread.join(LAST_FRAME_S)
 
     def observe(self, event: object) -> None:
-        if self._failure:
-            raise RunError(self._failure)
+        if self._failure and not self._told:
+            self._told = True
+            self._fail(self._failure)
         if isinstance(event, PictureShown) and event.picture is not None:
             with self._changed:
                 self._newest = event.picture

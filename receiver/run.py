@@ -206,6 +206,7 @@ class _Run:
         self._photos = 0
         self._canvases = {look: Canvases() for look in (FAITHFUL, *options.looks)}
         self._reception: Reception | None = None
+        self._last: Reception | None = None
         self._before = PacketStatistics()
         self._unfinished = Unfinished(self._finish, display.note)
         self._failures: list[str] = []
@@ -221,7 +222,7 @@ class _Run:
             finally:
                 self._wait_at_most(None)
                 self._transport.close()
-                self._end()
+                self._end(last=True)
         except asyncio.CancelledError:
             await self._unfinished.stop()
             raise
@@ -241,6 +242,13 @@ class _Run:
         if why not in self._failures and len(self._failures) < MOST_FAILURES:
             self._failures.append(why)
 
+    def _fail_with(self, reception: Reception, error: RunError) -> None:
+        """The same, of a photo; while others come it is said now."""
+        told = reception is not self._last
+        if told:
+            self._display.note(str(error))
+        self._fail(str(error), told=told)
+
     def _on_event(self, event: ReceiverEvent) -> None:
         self._display.observe(event)
         match event:
@@ -259,7 +267,7 @@ class _Run:
             case StreamEnded():
                 if event.reason == "silence":
                     self._fail("the sender fell silent before the end, what came is kept")
-                self._end()
+                self._end(last=not event.more)
                 if not event.more:
                     self._transport.finished()
                 elif not self._options.stays:
@@ -313,12 +321,13 @@ class _Run:
             self._display.note(reason)
         self._fail(reason, told=True)
 
-    def _end(self) -> None:
-        """Lets the stream that just ended, if any, be finished while others come."""
+    def _end(self, *, last: bool) -> None:
+        """Lets the stream that just ended, if any, be finished while others come, unless it is the last."""
         figures = _since(self._before, self._session.statistics)
         self._before = self._session.statistics
         if self._reception is not None:
             self._reception.figures = lambda: figures
+            self._last = self._reception if last else None
             self._unfinished.add(self._reception)
             self._reception = None
 
@@ -329,8 +338,7 @@ class _Run:
         try:
             await reception.drain()
         except RunError as error:  # such as a full disk, on which earlier pictures make room for the last one
-            self._display.note(str(error))
-            self._fail(str(error), told=True)
+            self._fail_with(reception, error)
         try:
             if folder.is_made:
                 closing = await self._loop.run_in_executor(self._writer, reception.finish, values)
@@ -338,8 +346,7 @@ class _Run:
                 closing = reception.finish(values)
             self._display.summary(closing + (f" -> {folder.path}" if folder.is_made else ""))
         except RunError as error:
-            self._display.note(str(error))
-            self._fail(str(error), told=True)
+            self._fail_with(reception, error)
             return
         finally:
             folder.close()

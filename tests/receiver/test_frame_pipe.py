@@ -21,7 +21,7 @@ from progressive.codec import Photo
 from progressive.errors import RunError
 from progressive.output.refinement import Refinement
 from progressive.photos import sample_photo
-from progressive.shell.display import Display
+from progressive.shell.display import Display, QuietDisplay
 from receiver.__main__ import main
 from receiver.frame_pipe import with_frames
 from receiver.reception import PictureShown
@@ -117,6 +117,23 @@ def test_who_reads_slowly_gets_the_newest_and_the_last(tmp_path: Path) -> None:
     frames = np.frombuffer(bytes(received), np.uint8).reshape(-1, 64, 64, 3)
     assert 1 <= len(frames) <= 3
     assert (frames[-1] == 99).all()
+
+
+def test_of_a_reader_that_goes_away_a_run_that_stays_says_so_once_and_goes_on(tmp_path: Path) -> None:
+    fifo, said = tmp_path / "frames", list[str]()
+
+    class Notes(QuietDisplay):
+        def note(self, text: str) -> None:
+            said.append(text)
+
+    os.mkfifo(fifo)
+    threading.Thread(target=lambda: fifo.open("rb").close(), daemon=True).start()
+    with with_frames(Notes(), str(fifo), "rawvideo", None, stays=True) as display, display:
+        for _ in range(2000):
+            display.observe(shown(PHOTO))
+            if not said:
+                threading.Event().wait(0.005)
+    assert said == [f"nobody reads the frames at {fifo} any more: going on without frames"]
 
 
 def test_a_reader_that_goes_away_ends_the_run(tmp_path: Path) -> None:
