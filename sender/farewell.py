@@ -20,3 +20,9 @@ def farewell(stream_id: int, envelope: Envelope) -> list[bytes]:
     end = End(stream=stream_id, more=False).to_bytes()
     packets = (Packet(Kind.CONTROL, stream_id, sequence, end) for sequence in range(COPIES))
     return [envelope.wrap(packet) for packet in packets]
+
+
+def reminder(stream_id: int, sequence: int, envelope: Envelope) -> bytes:
+    """A datagram that says once more that a stream is over and others come; `sequence` is new to the stream."""
+    end = End(stream=stream_id, more=True).to_bytes()
+    return envelope.wrap(Packet(Kind.CONTROL, stream_id, sequence, end))

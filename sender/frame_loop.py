@@ -1,4 +1,4 @@
-"""The loop of a sequence, wherever its frames go: choose one, send it, learn what receivers have of it."""
+"""A sequence, wherever its frames go: opened, and its loop, to choose one, send it, learn what receivers have of it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from progressive.codec import ProgressiveCodec
+from progressive.photos.colours import Tell
 from progressive.stream import LayeredStream
+from sender.frames import open_frames
+from sender.options import SenderOptions
 from sender.sequence import FrameSequence, Turn
+from sender.sequence_clock import SequenceClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,24 @@ class SentFrame:
     stream_id: int
     stream: LayeredStream
     known: Collection[int]
+
+
+def open_sequence(options: SenderOptions, codec: ProgressiveCodec, clock: SequenceClock, tell: Tell) -> FrameSequence:
+    """The sequence that a run is to send, by this clock; raises UsageError if there is no such source.
+
+    `tell` takes what a person should know about how photos are read.
+    """
+    settings = options.settings
+    return FrameSequence(
+        open_frames(options.source, options.every_s, clock, tell, duty_cycle=settings.duty_cycle),
+        codec,
+        settings,
+        full_size=options.full_size,
+        context=options.context,
+        with_metadata=options.with_metadata,
+        clock=clock,
+        wait_until=clock.wait_until,
+    )
 
 
 async def send_frames(

@@ -97,6 +97,11 @@ def camera_frames(source: str, clock: Callable[[], float]) -> LiveFrames:
     return LiveFrames(map(_photo, pictures), clock, lambda: pictures.damage)
 
 
+def is_live(source: Given) -> bool:
+    """Whether frames go by whether or not anybody asks for them."""
+    return source.newest if isinstance(source, HandedFrames) else is_camera(source)
+
+
 def frames_in_words(count: int) -> str:
     """Such as `1 frame` or `2 frames`."""
     return f"{count} frame{'' if count == 1 else 's'}"

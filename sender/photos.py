@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 from progressive.codec import ProgressiveCodec
@@ -19,13 +20,19 @@ class Photos:
         self, sources: Sequence[Source], options: SenderOptions, codec: ProgressiveCodec, display: Display
     ) -> None:
         self.unsent: list[str] = []
-        self._sources = iter(sources)
+        self._sources = deque(sources)
         self._count = len(sources)
         self._options, self._codec, self._display = options, codec, display
 
+    @property
+    def are_left(self) -> bool:
+        """Whether there are photos that nobody has tried to read."""
+        return bool(self._sources)
+
     async def next(self) -> PreparedPhoto | None:
         """The next one, encoded; None after the last."""
-        for source in self._sources:
+        while self._sources:
+            source = self._sources.popleft()
             try:
                 return await in_background(
                     prepare,

@@ -3,61 +3,50 @@
 photos ─ encoded once ─> session ─> broker ─┬─> receiver 1
                      then carousel ─> ╯     ├─> receiver 2, which came later: the broker has kept the base for it
                                             ╰─> ..
+
+Every frame of a sequence is a stream like that of a photo, whole, with the time until its deadline.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from math import inf
 
+from progressive.codec import ProgressiveCodec
 from progressive.errors import UsageError
-from progressive.loss_model import LossModel
-from progressive.runtime.background import in_background
+from progressive.runtime.background import Background, in_background
 from progressive.shell.display import Display
-from progressive.transport.drive import drive
 from progressive.transport.mqtt.address import LOOPBACK, MqttAddress, parse_mqtt_url
 from progressive.transport.mqtt.broker import EmbeddedBroker
 from progressive.transport.mqtt.sending import MqttSender
-from sender.carousel import CarouselSession
-from sender.display import SendingView
-from sender.events import CannotOpen, ReportReceived, SenderEvent
-from sender.farewell import farewell
+from sender.frame_loop import SentFrame, open_sequence, send_frames
 from sender.frames import is_sequence
-from sender.joins import ReceiverJoined, ReceiverLeft
 from sender.options import SenderOptions
 from sender.photos import Photos
 from sender.prepare import PreparedPhoto, find_sources
+from sender.publisher import Publisher
+from sender.sequence import Turn
+from sender.sequence_clock import SequenceClock
 from sender.session import SenderSession
 from sender.settled import settled
-from sender.telling import telling
 
 SERVED_SHARE = 0.95
 """The share of the receivers to plan for unless `--serve` names another."""
-
-MAX_KNOWN = 100_000
-"""Receivers that are told apart; further ones are served as well, but not announced."""
-
-LINE_EVERY_S = 0.5
-"""Least time between two lines about reports: as fast as a single receiver's come."""
 
 
 def publish(options: SenderOptions, display: Display) -> None:
     """Publishes the photos of the source, the last one again and again, until stopped or for as long as was asked.
 
-    Raises UsageError before anything is published, RunError if the broker refuses us later, or at the end if a photo
-    could not be read.
+    Raises UsageError before anything is published, or when a camera or a program fails; RunError if the broker refuses
+    us later, or at the end if a photo could not be read.
     """
     with display:
         asyncio.run(publish_photos(options, display))
 
 
 def _check(options: SenderOptions) -> None:
-    if is_sequence(options.source, options.every_s):
-        raise UsageError("mqtt:// serves photos, not sequences: leave --every out, or send to udp:// receivers")
     if options.settings.follow:
         raise UsageError(
             "over mqtt:// all receivers share one stream behind a broker: --bandwidth auto cannot follow, give a rate"
@@ -80,19 +69,32 @@ async def publish_photos(options: SenderOptions, display: Display) -> None:
         settings = replace(settings, serve=SERVED_SHARE)
     options = replace(options, settings=settings)
     codec, options = await in_background(settled, options)
-    photos = Photos(find_sources(options.source, display.note), options, codec, display)
-    async with _connected(address, options, display) as transport:
-        display.settings(options.in_words())
-        display.note(f"publishing at {transport.address}")
-        publisher = _Publisher(photos, options, transport, display)
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(options.serve_for_s):
-                    await publisher.run()
-        finally:
-            await transport.send(farewell(secrets.randbits(32), options.access.envelope())[0])
-            display.summary(publisher.in_words())
-    photos.check()
+    course: _Photos | _Frames
+    if is_sequence(options.source, options.every_s):
+        course = _Frames(options, codec, display)
+    else:
+        course = _Photos(Photos(find_sources(options.source, display.note), options, codec, display))
+    limit = asyncio.timeout(None)
+
+    def begin() -> None:
+        if options.serve_for_s is not None and limit.when() is None:
+            limit.reschedule(asyncio.get_running_loop().time() + options.serve_for_s)
+
+    try:
+        async with _connected(address, options, display) as transport:
+            display.settings(options.in_words())
+            display.note(f"publishing at {transport.address}")
+            publisher = Publisher(options, transport, display, begin)
+            try:
+                with suppress(TimeoutError):
+                    async with limit:
+                        await course.run(publisher)
+            finally:
+                await publisher.say_farewell()
+                display.summary(publisher.in_words())
+    finally:
+        course.close()
+    course.check()
 
 
 @asynccontextmanager
@@ -113,99 +115,70 @@ async def _connected(address: MqttAddress, options: SenderOptions, display: Disp
             await broker.stop()
 
 
-class _Publisher:
+class _Photos:
     """The photos of a run, one after the other."""
 
-    def __init__(self, photos: Photos, options: SenderOptions, transport: MqttSender, display: Display) -> None:
-        self._photos, self._options, self._transport, self._display = photos, options, transport, display
-        self._clock = asyncio.get_running_loop().time
-        self._losses: LossModel | None = None
-        self._complete: dict[int, bool] = {}
-        self._line_at = -inf
-        self._advice = ""
+    def __init__(self, photos: Photos) -> None:
+        self._photos = photos
 
-    async def run(self) -> None:
+    async def run(self, publisher: Publisher) -> None:
         """Every photo once, then the last one again and again; never ends by itself if there is one."""
         current, following = await self._photos.next(), await self._photos.next()
         while current is not None:
             coming = asyncio.create_task(self._photos.next())
-            self._display.note(current.in_words())
-            view = self._view(current)
-            session = await self._send(current, view, last=following is None)
-            self._display.summary(view.closing_words())
+            session = await publisher.publish(current, last=following is None)
             if following is None:
-                await self._repeat(current, session, view)
+                await publisher.repeat(current, session)
             else:
                 current, following = following, await coming
 
-    def in_words(self) -> str:
-        """What was served, in one line."""
-        complete = sum(self._complete.values())
-        dropped = f", {self._transport.dropped} packets not taken by the broker" if self._transport.dropped else ""
-        heard = len(self._complete)
-        return f"heard of {heard} receiver{'' if heard == 1 else 's'}, {complete} with the last photo whole{dropped}"
+    def close(self) -> None:
+        """There is nothing to close."""
 
-    def _view(self, prepared: PreparedPhoto) -> SendingView:
-        started_s = self._clock()
-        return SendingView(self._display, prepared.name, lambda: self._clock() - started_s)
+    def check(self) -> None:
+        """Raises RunError if some could not be read or sent."""
+        self._photos.check()
 
-    async def _send(self, prepared: PreparedPhoto, view: SendingView, *, last: bool) -> SenderSession:
-        """Publishes a photo once; returns the session, which is over."""
-        settings = self._options.settings
-        self._complete = dict.fromkeys(self._complete, False)
-        session = await in_background(
-            SenderSession,
-            prepared.packed,
-            replace(settings, expect=self._losses or settings.expect),
-            stream_id=secrets.randbits(32),
-            now=self._clock(),
-            more=not last,
-            envelope=self._options.access.envelope(),
-            repeats=last,
-        )
-        await self._transport.begin_stream(session.base_blocks)
-        async with telling(prepared, session):
-            await drive(session, self._transport, self._handler(session, view))
-        self._losses = session.losses
-        return session
 
-    async def _repeat(self, prepared: PreparedPhoto, session: SenderSession, view: SendingView) -> None:
-        """Again and again, until the sequence numbers are used up."""
-        self._display.note("repeating it for receivers that come later: Ctrl-C stops")
-        async with telling(prepared, session):
-            carousel = CarouselSession(session, now=self._clock())
-            await drive(carousel, self._transport, self._handler(session, view))
+class _Frames:
+    """The frames of a sequence, whole, as whoever subscribes now has none of them."""
 
-    def _handler(self, session: SenderSession, view: SendingView) -> Callable[[SenderEvent], None]:
-        """Shows events, of reports no more than a person can follow."""
-        segments = len(session.stream.segments)
-        show = view.follow(str(self._transport.address), segments)
+    def __init__(self, options: SenderOptions, codec: ProgressiveCodec, display: Display) -> None:
+        self._clock = SequenceClock(asyncio.get_running_loop().time)
+        self._sequence = open_sequence(options, codec, self._clock, display.note)
+        self._display = display
+        self._latest: tuple[PreparedPhoto, SenderSession] | None = None
+        self._reminding: asyncio.Task[None] | None = None
 
-        def on_event(event: SenderEvent) -> None:
-            if isinstance(event, CannotOpen) and event.advice != self._advice:
-                self._advice = event.advice
-                self._display.note(f"somebody answers, but {event.advice}")
-            if isinstance(event, ReportReceived):
-                is_news = self._note_receiver(event, complete=event.segments == segments)
-                if not is_news and self._clock() < self._line_at:
-                    return
-                self._line_at = self._clock() + LINE_EVERY_S
-            show(event)
+    async def run(self, publisher: Publisher) -> None:
+        """The newest frame whenever one is done, then the last one again and again, if there is one."""
+        with Background() as worker:
+            await send_frames(self._sequence, worker, lambda turn: self._publish(turn, publisher))
+        self._display.note(self._sequence.in_words())
+        self._stop_reminding()
+        if self._latest is not None:
+            prepared, session = self._latest
+            await publisher.say_farewell()
+            session.more = False  # what nobody knew while it was sent
+            await publisher.repeat(prepared, session)
 
-        return on_event
+    def close(self) -> None:
+        """Frames are read no more."""
+        self._clock.stop()
+        self._sequence.close()
+        self._stop_reminding()
 
-    def _note_receiver(self, report: ReportReceived, *, complete: bool) -> bool:
-        """Whether this receiver was not heard of before, or has everything now."""
-        name = f"receiver {report.receiver:08x}"
-        is_new = report.receiver not in self._complete
-        if is_new and len(self._complete) >= MAX_KNOWN:
-            return False
-        if is_new:
-            self._complete[report.receiver] = False
-            self._display.note(f"{name} is there")
-            self._display.observe(ReceiverJoined(name))
-        if complete and not self._complete[report.receiver]:
-            self._complete[report.receiver] = True
-            self._display.observe(ReceiverLeft(name, "complete"))
-            return True
-        return is_new
+    def check(self) -> None:
+        """Raises RunError if no frame was sent, or some could not be read."""
+        self._sequence.check()
+
+    async def _publish(self, turn: Turn, publisher: Publisher) -> SentFrame:
+        self._stop_reminding()
+        session = await publisher.publish(turn.prepared, last=False, deadline_s=turn.deadline_s)
+        self._latest = turn.prepared, session
+        self._reminding = asyncio.create_task(publisher.remind(session))
+        return SentFrame(session.stream_id, session.offered, ())
+
+    def _stop_reminding(self) -> None:
+        if self._reminding is not None:
+            self._reminding.cancel()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
@@ -28,13 +27,14 @@ from sender.airtime import Airtime
 from sender.display import SendingView
 from sender.events import CannotOpen, ReceiverBusy, ReportReceived, SenderEvent, StreamFinished
 from sender.farewell import farewell
-from sender.frame_loop import SentFrame, send_frames
-from sender.frames import is_sequence, open_frames
+from sender.frame_loop import SentFrame, open_sequence, send_frames
+from sender.frames import is_sequence
 from sender.options import SenderOptions
 from sender.photos import Photos
 from sender.prepare import PreparedPhoto, airtime_needed, find_sources
 from sender.rate_control import RateController
-from sender.sequence import FrameSequence, Turn
+from sender.sequence import Turn
+from sender.sequence_clock import SequenceClock
 from sender.session import END_INTERVAL_S, SenderSession
 from sender.settings import SenderSettings
 from sender.settled import settled
@@ -140,28 +140,10 @@ async def _stream_frames(
     addresses: Sequence[str], options: SenderOptions, codec: ProgressiveCodec, display: Display
 ) -> None:
     """Frame after frame; the receivers' pictures are followed for all of them together."""
-    loop = asyncio.get_running_loop()
-    started_s = loop.time()
-    frames = open_frames(
-        options.source,
-        options.every_s,
-        lambda: loop.time() - started_s,
-        display.note,
-        duty_cycle=options.settings.duty_cycle,
-    )
+    clock = SequenceClock(asyncio.get_running_loop().time)
+    sequence = open_sequence(options, codec, clock, display.note)
     targets = await _open_targets(addresses, options, display)
     display.settings(options.in_words())
-    stop = threading.Event()
-    sequence = FrameSequence(
-        frames,
-        codec,
-        options.settings,
-        full_size=options.full_size,
-        context=options.context,
-        with_metadata=options.with_metadata,
-        clock=lambda: loop.time() - started_s,
-        wait_until=lambda time_s: stop.wait(max(0.0, started_s + time_s - loop.time())),
-    )
     with Background() as worker:
         try:
             await send_frames(sequence, worker, lambda turn: _send_frame(turn, targets, options, display))
@@ -170,8 +152,8 @@ async def _stream_frames(
                     await target.transport.send(datagram)
                 await asyncio.sleep(END_INTERVAL_S)
         finally:
-            stop.set()
-            frames.close()
+            clock.stop()
+            sequence.close()
             for target in targets:
                 target.transport.close()
     display.summary(sequence.in_words())

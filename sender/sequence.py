@@ -116,6 +116,10 @@ class FrameSequence:
     def share_sent(self) -> float:
         return self._pixels_sent / self._pixels if self._pixels else 0.0
 
+    def close(self) -> None:
+        """Gives up: a `next` that another thread waits for returns, later ones return None. May be called twice."""
+        self._frames.close()
+
     def next(self) -> Turn | None:
         """The next frame to send, once it is there; None after the last.
 
@@ -170,7 +174,7 @@ class FrameSequence:
         self._pixels_sent += stream.header.width * stream.header.height
         before = self._canvas
         self._canvas = None if before is None else replace(before, age=before.age + 1)
-        known = self._decode(stream, known_segments)
+        known = self._decode(stream, known_segments) if known_segments else None
         if known is None:
             return
         complete = len(set(known_segments)) == len(stream.segments)

@@ -1,19 +1,22 @@
-"""A sender that serves over WebRTC: whoever joins gets every photo, in a stream and at a pace of its own.
+"""A sender that serves over WebRTC: whoever joins gets the photos, in a stream and at a pace of its own.
 
-photos ─ encoded once ─> course ─┬─> session ─> receiver 1
-                                 ├─> session ─> receiver 2, which came later and begins with the base as well
-                                 ╰─> ..
+photos ─ encoded once ─> programme ─┬─> session ─> receiver 1
+                                    ├─> session ─> receiver 2, which came later and begins with the base as well
+                                    ╰─> ..
+
+Of a sequence each gets the newest frame whenever it is done with the one before.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing, suppress
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 
+from progressive.codec import ProgressiveCodec
 from progressive.errors import UsageError
 from progressive.loss_model import LossModel
 from progressive.registry import CODECS, WEIGHTS
@@ -21,18 +24,22 @@ from progressive.runtime.background import in_background
 from progressive.shell.display import Display
 from progressive.stream import StreamHeader
 from progressive.transport.drive import drive
-from progressive.transport.webrtc.peer import MAX_MESSAGE
+from progressive.transport.webrtc.peer import MAX_MESSAGE, PeerTransport
 from progressive.transport.webrtc.server import Joined, WebRtcServer, open_server
 from progressive.wire.envelope import PlainEnvelope
 from sender.display import Sending, SendingView
 from sender.farewell import farewell
-from sender.frames import is_sequence
+from sender.frame_loop import open_sequence
+from sender.frames import is_live, is_sequence
 from sender.joins import ReceiverJoined, ReceiverLeft
+from sender.newest import NewestFrame
+from sender.offers import Offer, Programme
 from sender.options import SenderOptions
 from sender.photos import Photos
-from sender.prepare import PreparedPhoto, find_sources
+from sender.prepare import find_sources
 from sender.rate_control import RateController
 from sender.rounds import Course
+from sender.sequence_clock import SequenceClock
 from sender.session import SenderSession
 from sender.settings import SenderSettings
 from sender.settled import settled
@@ -51,15 +58,14 @@ LEAVE_S = 1.0
 def serve(options: SenderOptions, display: Display) -> None:
     """Serves the photos of the source to all receivers that join, until stopped or for as long as was asked.
 
-    Raises UsageError before anybody can join, RunError at the end if a photo could not be read.
+    Raises UsageError before anybody can join, or when a camera or a program fails; RunError at the end if a photo could
+    not be read.
     """
     with display:
         asyncio.run(serve_photos(options, display))
 
 
 def _check(options: SenderOptions) -> None:
-    if is_sequence(options.source, options.every_s):
-        raise UsageError("webrtc:// serves photos, not sequences: leave --every out, or send to udp:// receivers")
     if options.settings.duty_cycle is not None:
         raise UsageError("a duty cycle is that of a radio of ours: leave --duty-cycle out, or send to udp:// receivers")
     if options.settings.headers == "short":
@@ -76,30 +82,53 @@ async def serve_photos(options: SenderOptions, display: Display) -> None:
     _check(options)
     options = replace(options, settings=replace(options.settings, headers="long"))
     codec, options = await in_background(settled, options)
-    photos = Photos(find_sources(options.source, display.note), options, codec, display)
-    course = Course(photos)
+    programme = _programme(options, codec, display)
     settings = options.settings
     buffered = FOLLOWED_BUFFER_BYTES if settings.follow else int(BUFFERED_S * settings.bandwidth_bps / 8)
     buffer_bytes = max(8 * settings.packet_size, buffered)
-    server = await open_server(options.to[0], options.access, display.note, buffer_bytes=buffer_bytes)
-    served = _Served(course, settings, display)
     try:
-        first = await course.photo(0)
-        display.settings(options.in_words())
-        if first is None:
-            photos.check()
-            return
-        display.note(first.in_words())
-        server.page.hand_out(weights_of(codec.name, first.packed.stream.header))
-        display.link(f"serving at {server.address}, for browsers at {server.address.link}", server.invitation)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(options.serve_for_s):
-                await served.run(server)
+        server = await open_server(options.to[0], options.access, display.note, buffer_bytes=buffer_bytes)
+        served = _Served(programme, settings, display)
+        try:
+            first = await programme.first()
+            display.settings(options.in_words())
+            if first is None:
+                programme.check()
+                return
+            display.note(first.in_words())
+            server.page.hand_out(weights_of(codec.name, first.packed.stream.header))
+            display.link(f"serving at {server.address}, for browsers at {server.address.link}", server.invitation)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(options.serve_for_s):
+                    await _first_failure(served.run(server), programme.wait_failed())
+        finally:
+            await served.stop()
+            await server.close()
+            if words := programme.in_words():
+                display.summary(words)
+            display.summary(served.in_words(server))
     finally:
-        await served.stop()
-        await server.close()
-        display.summary(served.in_words(server))
-    photos.check()
+        programme.close()
+    programme.check()
+
+
+def _programme(options: SenderOptions, codec: ProgressiveCodec, display: Display) -> Programme:
+    """What is served; raises UsageError if there is no such source."""
+    if not is_sequence(options.source, options.every_s):
+        return Course(Photos(find_sources(options.source, display.note), options, codec, display))
+    clock = SequenceClock(asyncio.get_running_loop().time, stands=not is_live(options.source))
+    return NewestFrame(open_sequence(options, codec, clock, display.note), clock, options.settings)
+
+
+async def _first_failure(*endless: Coroutine[None, None, None]) -> None:
+    """Runs what never ends by itself; raises what the first one fails with."""
+    tasks = [asyncio.create_task(work) for work in endless]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def weights_of(codec: str, header: StreamHeader) -> dict[str, Path]:
@@ -111,8 +140,8 @@ def weights_of(codec: str, header: StreamHeader) -> dict[str, Path]:
 class _Served:
     """The receivers that have joined, each with a task of its own."""
 
-    def __init__(self, course: Course, settings: SenderSettings, display: Display) -> None:
-        self._course, self._settings, self._display = course, settings, display
+    def __init__(self, programme: Programme, settings: SenderSettings, display: Display) -> None:
+        self._programme, self._settings, self._display = programme, settings, display
         self._board: list[Sending] = []
         self._tasks: dict[asyncio.Task[None], Joined] = {}
 
@@ -137,10 +166,7 @@ class _Served:
         for task in serving:
             task.cancel()
         await asyncio.gather(*serving, return_exceptions=True)
-        end = farewell(secrets.randbits(32), PlainEnvelope())[0]
-        for receiver in serving.values():
-            await receiver.transport.send(end)
-        await asyncio.gather(*(receiver.transport.wait_lost(LEAVE_S) for receiver in serving.values()))
+        await asyncio.gather(*(_say_farewell(receiver.transport) for receiver in serving.values()))
 
     def in_words(self, server: WebRtcServer) -> str:
         """What was served, in one line."""
@@ -155,40 +181,36 @@ class _Served:
         self._display.note(f"{receiver.name} joined")
         self._display.observe(ReceiverJoined(receiver.name))
         losses, control = self._settings.expect, None
-        reason = "stopped"
+        reason, more = "stopped", False
         try:
-            following = await self._course.photo(0)
-            for number in count(1):
-                prepared, following = following, await self._course.photo(number)
-                if prepared is None or transport.closed:
-                    break
-                session = await self._send(prepared, receiver, losses, control, more=following is not None)
-                losses, control = session.losses, session.control
+            async with aclosing(self._programme.offers()) as offers:
+                while (offer := await _next_while_there(offers, transport)) is not None:
+                    session = await self._send(offer, receiver, losses, control)
+                    losses, control, more = session.losses, session.control, offer.more
             reason = "left" if transport.closed else "served"
+            if more and not transport.closed:
+                await _say_farewell(transport)
             transport.close()
         finally:
             self._display.observe(ReceiverLeft(receiver.name, reason))
 
     async def _send(
-        self,
-        prepared: PreparedPhoto,
-        receiver: Joined,
-        losses: LossModel,
-        control: RateController | None,
-        *,
-        more: bool,
+        self, offer: Offer, receiver: Joined, losses: LossModel, control: RateController | None
     ) -> SenderSession:
         """Streams a photo to a receiver, by what was learnt of its link; returns the session, which is over."""
+        prepared, settings = offer.prepared, replace(self._settings, expect=losses)
+        if offer.deadline_s is not None:
+            settings = replace(settings, deadline_s=offer.deadline_s)
         loop = asyncio.get_running_loop()
         started_s = loop.time()
         view = SendingView(self._display, prepared.name, lambda: loop.time() - started_s, board=self._board)
         session = await in_background(
             SenderSession,
             prepared.packed,
-            replace(self._settings, expect=losses),
+            settings,
             stream_id=secrets.randbits(32),
             now=loop.time(),
-            more=more,
+            more=offer.more,
             control=control,
         )
         try:
@@ -199,3 +221,25 @@ class _Served:
         finally:
             view.leave()
             self._display.summary(view.closing_words())
+
+
+async def _next_while_there(offers: AsyncGenerator[Offer], transport: PeerTransport) -> Offer | None:
+    """What comes next; None after the last, and once the receiver has left."""
+
+    async def following() -> Offer | None:
+        return await anext(offers, None)
+
+    coming, lost = asyncio.create_task(following()), asyncio.create_task(transport.wait_lost())
+    try:
+        await asyncio.wait([coming, lost], return_when=asyncio.FIRST_COMPLETED)
+        return None if transport.closed else coming.result()
+    finally:
+        coming.cancel()
+        lost.cancel()
+        await asyncio.gather(coming, lost, return_exceptions=True)
+
+
+async def _say_farewell(transport: PeerTransport) -> None:
+    """Nothing more comes: a receiver that hears it leaves."""
+    await transport.send(farewell(secrets.randbits(32), PlainEnvelope())[0])
+    await transport.wait_lost(LEAVE_S)

@@ -70,8 +70,8 @@ class PeerTransport:
         if self.closed or not self._open.is_set():
             raise TransportClosed("no connection came about")
 
-    async def wait_lost(self, seconds: float) -> bool:
-        """Until the connection is closed, so many seconds at most; whether it is."""
+    async def wait_lost(self, seconds: float | None = None) -> bool:
+        """Until the connection is closed, so many seconds at most if it is said; whether it is."""
         await _wait(self._lost, seconds)
         return self.closed
 
@@ -133,7 +133,7 @@ class PeerTransport:
             self.close()
 
 
-async def _wait(event: asyncio.Event, seconds: float) -> None:
+async def _wait(event: asyncio.Event, seconds: float | None) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
