@@ -27,10 +27,9 @@ class Course:
         number = 0
         while (prepared := await self._photo(number)) is not None:
             number += 1
-            more = len(self._ready) > number or self._photos.are_left
-            if len(self._ready) == number and more:
+            if len(self._ready) == number and self._photos.are_left:
                 self._code()
-            yield Offer(prepared, more)
+            yield Offer(prepared, more=len(self._ready) > number or self._is_coding)
 
     async def wait_failed(self) -> None:
         await asyncio.Event().wait()
@@ -53,9 +52,13 @@ class Course:
 
     def _code(self) -> asyncio.Task[None]:
         """The one photo that is being encoded."""
-        if self._coding is None or self._coding.done():
+        if self._coding is None or not self._is_coding:
             self._coding = asyncio.create_task(self._code_next())
         return self._coding
+
+    @property
+    def _is_coding(self) -> bool:
+        return self._coding is not None and not self._coding.done()
 
     async def _code_next(self) -> None:
         prepared = await self._photos.next()

@@ -67,9 +67,9 @@ async def send(
 
     Args:
         photo: an array or tensor, uint8 [H, W, 3] or what `progressive.photos.arrays.as_photo` takes for one, or a
-            picture of Pillow; or an iterable or async iterable of such, which is sent as a sequence, over udp:// alone:
-            each is asked for once the one before has been sent, and of it what has changed is sent. What is no async
-            iterable is asked in another thread.
+            picture of Pillow; or an iterable or async iterable of such, which is sent as a sequence: each is
+            asked for once the one before has been sent, over webrtc:// to the fastest receiver, and over udp:// what
+            has changed of it is sent. What is no async iterable is asked in another thread.
         url: of a receiver, or several over udp://; or where to serve, as `--to` of the sender.
         bandwidth, deadline, context, protection, packet_size, full_size, one_way, serve, serve_for: as on the command
             line.

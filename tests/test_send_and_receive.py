@@ -191,7 +191,7 @@ async def test_who_is_slow_to_ask_gets_the_newest_picture_of_each_photo() -> Non
         (PHOTO, "carrier-pigeon", {}, "is not an address"),
         (PHOTO, "udp://127.0.0.1:9", {"bandwidth": "fast"}, "fast"),
         (PHOTO, "udp://127.0.0.1:9", {"serve_for": "3s"}, "--serve-for has no meaning for udp://"),
-        ([PHOTO], "mqtt://", {}, "serves photos, not sequences"),
+        ([PHOTO], "mqtt://", {"protection": "pet"}, "with pet there are none"),
         ([3], "udp://127.0.0.1:9", {}, "a int cannot be taken for a photo"),
     ],
 )

@@ -116,9 +116,16 @@ class ServingRun:
 ANY_PORT = "webrtc://127.0.0.1:0"
 
 
-def options(source: Path, serve_for_s: float | None = None, *, to: str = ANY_PORT, **settings: Any) -> SenderOptions:
+def options(
+    source: Path,
+    serve_for_s: float | None = None,
+    *,
+    to: str = ANY_PORT,
+    every_s: float | None = None,
+    **settings: Any,
+) -> SenderOptions:
     chosen = SenderSettings(**{"bandwidth_bps": 2e6} | settings)
-    return SenderOptions(str(source), "thumbnails", chosen, to=(to,), serve_for_s=serve_for_s)
+    return SenderOptions(str(source), "thumbnails", chosen, to=(to,), serve_for_s=serve_for_s, every_s=every_s)
 
 
 def serving(source: Path, **settings: Any) -> tuple[str, Recorder, ServingRun]:
@@ -168,6 +175,20 @@ def test_every_receiver_gets_every_photo_whenever_it_joins(photos: Path, tmp_pat
         ReceiverLeft(f"receiver {number} (127.0.0.1)", "served") for number in (1, 2)
     ]
     assert display.notes[-1] == "served 2 receivers"
+
+
+def test_of_a_sequence_who_is_there_gets_frame_after_frame_and_who_is_late_the_last(
+    photos: Path, tmp_path: Path
+) -> None:
+    url, display, run = serving(photos, every_s=0.5)
+    receiving(url, tmp_path / "early").result()
+    receiving(url, tmp_path / "late").result()
+    run.stop()
+    assert read_photo(tmp_path / "early" / "final.png").shape == (128, 256, 3)
+    assert read_photo(tmp_path / "early" / "photo_02" / "final.png").shape == (128, 128, 3)
+    assert read_photo(tmp_path / "late" / "final.png").shape == (128, 128, 3)
+    assert [event.reason for event in display.observed if isinstance(event, ReceiverLeft)] == ["served", "served"]
+    assert display.notes[-2].startswith("2 frames sent, 0 dropped for newer ones or as late, 0 unchanged")
 
 
 def test_a_sender_that_stops_tells_its_receivers_who_keep_what_came(large_photo: Path, tmp_path: Path) -> None:
@@ -230,7 +251,7 @@ def test_what_goes_wrong_with_one_receiver_is_said_and_the_others_are_served(
         (["--to", "webrtc://127.0.0.1"], "write webrtc://HOST:PORT"),
         (["--to", "webrtc://127.0.0.1:0", "--to", "webrtc://127.0.0.1:0"], "serves at one address: give --to once"),
         (["--to", "webrtc://127.0.0.1:0", "--to", "udp://127.0.0.1:9"], "addresses of one kind at a time"),
-        (["--to", "webrtc://127.0.0.1:0", "--every", "1s"], "serves photos, not sequences"),
+        (["--to", "webrtc://127.0.0.1:0", "--every", "1s"], "name a folder, or leave --every out"),
         (["--to", "webrtc://127.0.0.1:0", "--serve", "95%"], "a stream of its own: leave --serve out"),
         (["--to", "webrtc://127.0.0.1:0", "--packet-size", "1200B"], "too large for webrtc://: use 1100B or fewer"),
         (["--to", "webrtc://127.0.0.1:0", "--inner-parity", "64"], "--inner-parity has no meaning for webrtc://"),

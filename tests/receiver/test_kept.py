@@ -6,6 +6,7 @@ from streams import make_stream
 
 from progressive.stream import LayeredStream
 from progressive.wire.control import End
+from progressive.wire.envelope import PlainEnvelope
 from progressive.wire.fec import BlockEncoder
 from progressive.wire.packet import Kept, Kind, Packet
 from progressive.wire.records import HEADER_ID, Record, write_records
@@ -13,6 +14,7 @@ from receiver.events import DatagramDropped, ReceiverEvent, SegmentReceived, Str
 from receiver.kept import MAX_KEPT_STREAMS
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
+from sender.farewell import reminder
 
 SETTINGS = ReceiverSettings(silence_s=5.0)
 STALE, LIVE = 7, 8
@@ -109,6 +111,15 @@ def test_with_kept_packets_alone_silence_is_as_long_as_asked_for() -> None:
                 break
         assert timer == 105.0
         assert events_of(session)[-1] == StreamEnded(STALE, "silence", more=False)
+
+
+def test_who_has_but_a_kept_base_hears_that_others_come_and_waits_for_them() -> None:
+    session = session_of(*kept(NEW[:2]))
+    session.receive_datagram(reminder(LIVE, 40, PlainEnvelope()), 4.0)
+    session.handle_timer(4.3)
+    assert events_of(session)[-1] == StreamEnded(LIVE, "ended", more=True)
+    assert not session.done
+    assert session.statistics.lost == 0
 
 
 def test_an_end_that_was_kept_ends_nothing() -> None:

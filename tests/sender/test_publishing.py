@@ -1,22 +1,25 @@
 """The sender that serves over MQTT, and receivers that come at any time, as the command lines run them."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mqtt_brokers import free_port
 
+from progressive.codec import Photo
 from progressive.errors import ProgressiveError, UsageError
 from progressive.photos import read_photo, sample_photo, write_png
 from progressive.registry import DEFAULT_CODEC, load_codec
 from progressive.shell.display import QuietDisplay
 from progressive.transport.access import Access
 from progressive.transport.keys import write_new_key
+from receiver.reception import PictureShown
 from receiver.run import ReceiverOptions, receive
 from receiver.settings import ReceiverSettings
 from sender.addresses import run_for
+from sender.handed import HandedFrames
 from sender.joins import ReceiverJoined, ReceiverLeft
 from sender.options import SenderOptions
 from sender.publishing import publish
@@ -100,10 +103,13 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def sender(source: Path, url: str, *, serve_for_s: float | None = None, key: Path | None = None) -> InThread:
+def sender(
+    source: Path | HandedFrames, url: str, *, serve_for_s: float | None = None, key: Path | None = None
+) -> InThread:
     settings = SenderSettings(400e3, packet_size=300, deadline_s=3, sealed=key is not None)
+    given = source if isinstance(source, HandedFrames) else str(source)
     options = SenderOptions(
-        str(source), "thumbnails", settings, to=(url,), access=Access(key_file=key), serve_for_s=serve_for_s
+        given, "thumbnails", settings, to=(url,), access=Access(key_file=key), serve_for_s=serve_for_s
     )
     return InThread(publish, options)
 
@@ -149,6 +155,43 @@ def test_photos_go_one_after_the_other_and_who_still_listens_is_told_of_the_end(
     assert read_photo(tmp_path / "out" / "photo_02" / "final.png").shape == (128, 128, 3)
 
 
+def test_of_a_sequence_each_frame_is_there_for_who_comes_late(photos: Path, tmp_path: Path) -> None:
+    may_go_on = threading.Event()
+
+    def frames() -> Iterator[Photo]:
+        yield read_photo(photos / "1.png")
+        assert may_go_on.wait(30)
+        yield read_photo(photos / "2.png")
+
+    port = free_port()
+    serving = sender(HandedFrames(frames(), newest=False), f"mqtt://:{port}")
+    serving.display.wait_for(lambda: any("publishing at" in line for line in serving.display.lines))
+    early = receiver(f"mqtt://127.0.0.1:{port}", tmp_path / "early", 1)
+    serving.display.wait_for(lambda: any(line.startswith("00001: mqtt") for line in serving.display.lines))
+    between = receiver(f"mqtt://127.0.0.1:{port}", tmp_path / "between", 2)
+    between.display.wait_for(lambda: any(isinstance(event, PictureShown) for event in between.display.observed))
+    may_go_on.set()
+    assert early.result() is None
+    assert between.result() is None
+    serving.display.wait_for(lambda: any("repeating it" in line for line in serving.display.lines))
+    late = receiver(f"mqtt://127.0.0.1:{port}", tmp_path / "late", 3)
+    assert late.result() is None
+    serving.stop()
+    for name in ("early", "between"):  # who came between two frames had the base of the first, which the broker kept
+        assert read_photo(tmp_path / name / "final.png").shape == (128, 256, 3)
+        assert read_photo(tmp_path / name / "photo_02" / "final.png").shape == (128, 128, 3)
+    assert read_photo(tmp_path / "late" / "final.png").shape == (128, 128, 3)
+    assert "2 frames sent, 0 dropped for newer ones or as late, 0 unchanged" in "\n".join(serving.display.lines)
+    there = [type(event) for event in serving.display.observed if isinstance(event, ReceiverJoined | ReceiverLeft)]
+    assert (there.count(ReceiverJoined), there.count(ReceiverLeft)) == (3, 3)
+
+
+def test_the_time_to_serve_begins_when_the_first_photo_is_encoded(photos: Path) -> None:
+    serving = sender(photos, f"mqtt://:{free_port()}", serve_for_s=0.001)
+    assert serving.result() is None
+    assert any(line.startswith("1: 256x128, ") for line in serving.display.lines)
+
+
 def test_a_receiver_without_the_key_is_one_line_on_both_sides(photos: Path, tmp_path: Path) -> None:
     key = tmp_path / "key"
     write_new_key(key)
@@ -169,7 +212,7 @@ def test_a_receiver_without_the_key_is_one_line_on_both_sides(photos: Path, tmp_
     ("url", "changes", "says"),
     [
         ("mqtt://me:secret@h/t", {}, "a password in an address"),
-        ("mqtt://h/t", {"every_s": 1.0}, "photos, not sequences"),
+        ("mqtt://h/t", {"settings": SenderSettings(1e5, duty_cycle=0.01), "every_s": 1.0}, "a radio of ours"),
         ("mqtt://h/t", {"settings": SenderSettings(1e5, protection="pet")}, "with pet there are none"),
         ("mqtt://h/t", {"access": Access(key_file=Path("none"))}, "cannot read none"),
         ("mqtt://h/t", {"access": Access(token_file=Path("none"))}, "--token-file has no meaning for mqtt://"),

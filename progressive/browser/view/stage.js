@@ -3,6 +3,7 @@
 import * as format from "./format.js";
 
 const NOTHING = "Nothing has arrived yet";
+const STAY_MS = 1000; // so long a picture stays for another photo of its size, which may be the next frame of a sequence
 
 export class Stage {
   constructor(pictures) {
@@ -22,6 +23,8 @@ export class Stage {
     this.place = 0;
     this.wanted = null;
     this.loading = false;
+    this.leaving = 0; // the timer of a picture that stays for another photo
+    this.size = ""; // of the photo whose picture is shown
     this.onmove = () => {};
     this.frame.classList.add("waiting");
     this.frame.querySelector(".empty").textContent = NOTHING;
@@ -71,9 +74,32 @@ export class Stage {
       this.drawnMap = null;
       this.wanted = null;
       this.figure.dataset.number = "";
-      for (const image of this.layers) image.classList.remove("shown");
+      this.leave();
     }
     this.update();
+  }
+
+  // Takes the picture of another photo away: at once, or, where this one has none yet, soon.
+  leave() {
+    clearTimeout(this.leaving);
+    const shown = this.layers.some((image) => image.classList.contains("shown"));
+    if (this.photo.pictures.length || !shown) this.clear();
+    else this.leaving = setTimeout(() => { this.clear(); this.update(); }, STAY_MS);
+  }
+
+  clear() {
+    this.stay();
+    for (const image of this.layers) image.classList.remove("shown");
+  }
+
+  stay() {
+    clearTimeout(this.leaving);
+    this.leaving = 0;
+  }
+
+  get sizeOfPhoto() {
+    const { width, height } = this.photo.facts;
+    return width ? `${width}×${height}` : "";
   }
 
   update() {
@@ -93,7 +119,8 @@ export class Stage {
     const { width = 4, height = 3 } = photo.facts;
     this.frame.style.setProperty("--width", width);
     this.frame.style.setProperty("--height", height);
-    this.frame.classList.toggle("waiting", this.last < 0);
+    if (this.leaving && this.sizeOfPhoto && this.sizeOfPhoto !== this.size) this.clear();
+    this.frame.classList.toggle("waiting", this.last < 0 && !this.leaving);
     this.frame.querySelector(".empty").textContent = photo.facts.unshown ?? NOTHING;
     this.drawLook();
     this.drawImportance();
@@ -104,7 +131,7 @@ export class Stage {
   caption() {
     const { photo, chosen } = this;
     const { facts } = photo;
-    const size = facts.width ? `${facts.width}×${facts.height}` : "header on its way";
+    const size = this.sizeOfPhoto || "header on its way";
     if (!chosen) return size;
     const words = [
       size,
@@ -143,6 +170,8 @@ export class Stage {
     const [shown, hidden] = this.layers[0].classList.contains("front") ? this.layers : [...this.layers].reverse();
     hidden.src = url;
     await hidden.decode();
+    this.stay();
+    this.size = this.sizeOfPhoto;
     hidden.alt = `${format.title(this.photo)}, picture ${number + 1}`;
     shown.alt = "";
     shown.classList.remove("front");

@@ -7,16 +7,19 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
 import pytest
 from chromium import needs_chromium, open_page
+from observations import shown
 
 from loopback.local import stream_locally
 from progressive.photos import sample_photo, write_png
 from progressive.shell.display import Displays, QuietDisplay
-from receiver.events import EndReason, PacketReceived, StreamEnded
+from progressive.stream import StreamHeader
+from receiver.events import EndReason, PacketReceived, StreamEnded, StreamStarted
 from receiver.reception import PhotoFinished, PhotoStarted, PictureShown
 from receiver.viewer.address import ViewAddress
 from receiver.viewer.gallery import Exhibit, Gallery
@@ -206,8 +209,8 @@ async def test_a_wall_shows_all_receivers_and_asks_one_to_leave():
             await page.wait_for("!document.querySelector('#wall').hidden")
 
 
-def begin(gallery: Gallery, receiver: int) -> None:
-    gallery.observe(receiver, PacketReceived(1, 0.0, 0, "source", ((0, 2),), 0, 400, False, 1, 1))
+def begin(gallery: Gallery, receiver: int, *, stream: int = 1) -> None:
+    gallery.observe(receiver, PacketReceived(stream, 0.0, 0, "source", ((0, 2),), 0, 400, False, 1, 1))
 
 
 def end(gallery: Gallery, receiver: int, reason: EndReason) -> None:
@@ -244,6 +247,30 @@ async def test_a_photo_is_called_complete_once_its_last_picture_is_shown():
             await page.wait_for(f"{STATUS} === 'Received, decoding'")
             gallery.observe(0, PhotoFinished("photo 1", 1, 0, 0, 400))
             await page.wait_for(f"{STATUS} === 'Complete'")
+
+
+@needs_chromium
+async def test_a_picture_stays_until_the_next_frame_of_its_size_has_one(tmp_path):
+    gallery, sides = Gallery("progressive"), (64, 64, 32)
+    gallery.add(Exhibit("receiver"))
+    name = "document.querySelector('#name').textContent"
+    layers = "document.querySelectorAll('.layer.shown').length"
+    with Viewer(gallery, ViewAddress("127.0.0.1", 0)) as viewer:
+        async with page_of(viewer) as page:
+            for number, side in enumerate(sides, 1):
+                begin(gallery, 0, stream=number)
+                await page.wait_for(f"{name} === 'photo {number}'")
+                assert await page.evaluate(f"{layers} > 0") == (number > 1)
+                header = StreamHeader(200, bytes(8), side, side, 9)
+                gallery.observe(0, StreamStarted(number, header, 0.0, None))
+                await page.wait_for(f"document.querySelector('#caption').textContent.startsWith('{side}×{side}')")
+                assert await page.evaluate(f"{layers} > 0") == (number == 2)
+                path = tmp_path / f"{number}.png"
+                write_png(path, np.full((side, side, 3), 60 * number, np.uint8))
+                gallery.observe(0, PhotoStarted(f"photo {number}"))
+                gallery.observe(0, replace(shown(f"photo {number}", 0), path=path))
+                await page.wait_for(f"{NUMBER} === '0'")
+                gallery.observe(0, StreamEnded(number, "complete", more=True))
 
 
 @needs_chromium
