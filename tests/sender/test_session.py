@@ -149,6 +149,13 @@ def test_a_receiver_that_never_comes_is_silence():
     assert sent[-1][0] < 12
 
 
+def test_a_sender_that_nobody_answers_sends_no_more_packets_than_its_blocks_have():
+    sent, events = run(make_session(SenderSettings(250e3), stream=make_stream(base=1, enhance=1, payload=(40, 60))))
+    places = [(packet.block, packet.index) for packet in map(parse_packet, (d for _, d in sent)) if not packet.kind]
+    assert set(places) == {(block, index) for block in range(2) for index in range(256)}
+    assert events[-1] == StreamFinished("silence")
+
+
 def test_a_receiver_that_misses_something_makes_it_the_deadline():
     _, events = run(
         make_session(), react=lambda now, datagram: report() if parse_packet(datagram).sequence == 5 else None

@@ -52,6 +52,7 @@ class _Search:
         self._ready = np.ones(len(blocks), dtype=np.bool_)
         self._ready[[block for _, block, _ in self._waiting] + list(progress.complete)] = False
         self._parity = self.builder.parity
+        self._ready &= [self._has_parity(block) for block in range(len(blocks))]
         self._sources, self._loss = sources, goal.model.loss
         self._odds = _odds_so_far(sources, self._k, goal, progress)
         self._most = sources.blocks_with_dependants[:, None, None]
@@ -88,13 +89,17 @@ class _Search:
             self._odds.send(block, None)
             self._allowance -= self._sizes[block]
             self._base_parity += block in self._base
-            self._ready[block] = self._k[block] + self._parity[block] <= MAX_INDEX
+            self._ready[block] = self._has_parity(block)
         else:
             number, _, index = self._waiting[self._position]
             self._odds.send(block, self._sources.with_dependants[number])
             self._position += 1
-            self._ready[block] = index == self._k[block] - 1
+            self._ready[block] = index == self._k[block] - 1 and self._has_parity(block)
         return True
+
+    def _has_parity(self, block: int) -> bool:
+        """Whether a block has packets that were not sent."""
+        return self._k[block] + self._parity[block] <= MAX_INDEX
 
     def _due_of_base(self, spent: int) -> Item | None:
         if not self._base:
