@@ -34,7 +34,7 @@ from progressive.registry import DEFAULT_CODEC, installed_codecs, load_codec, wi
 from progressive.semantics.blend import DEFAULT_CONTEXT
 from progressive.semantics.sources import DEFAULT_SOURCE, SOURCES
 from progressive.shell import cli
-from progressive.shell.display import say, say_beside
+from progressive.shell.display import print_table, say, say_beside
 from progressive.shell.options import Effort, Look, Weights
 from progressive.stream import LayeredStream
 from progressive.transport.keys import write_new_key
@@ -329,7 +329,7 @@ def codecs() -> None:
         ):
             if words:
                 table.add_row(f"  {what}", words)
-    Console(soft_wrap=True).print(table)
+    print_table(table)
 
 
 @app.command()
@@ -343,7 +343,7 @@ def models() -> None:
         for what, words in (*own, ("file", str(model.path))):
             if words:
                 table.add_row(f"  {what}", words)
-    Console(soft_wrap=True).print(table)
+    print_table(table)
 
 
 @app.command()

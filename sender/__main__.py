@@ -96,7 +96,7 @@ def send(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="With --bandwidth auto, the longest that packets may wait on the link behind others.",
+            help="With --bandwidth auto, the longest that packets may wait on the link behind others, 20ms to 10s.",
             show_default="250ms",
         ),
     ] = None,
@@ -149,7 +149,7 @@ def send(
         str | None,
         typer.Option(
             metavar="SHARE",
-            help="Most parity bytes per source byte, such as 25%; equal protection spends all of it.",
+            help="Most parity bytes per source byte, 0% to 25500%, such as 25%; equal protection spends all of it.",
             show_default="as the protection decides, until the deadline",
             rich_help_panel=PACKETS,
         ),
@@ -164,7 +164,7 @@ def send(
         ),
     ] = None,
     packet_size: Annotated[
-        str, typer.Option(metavar="BYTES", help="Largest datagram.", rich_help_panel=PACKETS)
+        str, typer.Option(metavar="BYTES", help="Largest datagram, at most 1472B.", rich_help_panel=PACKETS)
     ] = "1100B",
     deadline: Annotated[
         str, typer.Option(metavar="TIME", help="Time after which no more of a photo, or of a frame, is sent.")
@@ -173,7 +173,7 @@ def send(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="Photos are frames that come so far apart: what is late is dropped, what has not changed is not sent.",
+            help="Photos are frames so far apart, at most 60s: late ones are dropped, what is as before is not sent.",
             show_default="photos wait for their turn",
             rich_help_panel=PICTURE,
         ),
@@ -191,7 +191,7 @@ def send(
         str,
         typer.Option(
             metavar="BYTES",
-            help="Parity bytes inside each datagram, for links that deliver damaged ones.",
+            help="Parity bytes inside each datagram, at most 512, for links that deliver damaged ones.",
             rich_help_panel=PACKETS,
         ),
     ] = "0",
@@ -222,7 +222,7 @@ def send(
         str | None,
         typer.Option(
             metavar="SHARE",
-            help="One stream for all receivers, planned for this share of them, such as 95%.",
+            help="One stream for all receivers, planned for this share of them, above 0% to 100%.",
             show_default="a stream for each",
             rich_help_panel=RECEIVERS,
         ),
@@ -273,7 +273,7 @@ def send(
         str | None,
         typer.Option(
             metavar="SHARE",
-            help="Share of any hour that may be spent sending, such as 1%, as ETSI EN 300 220 counts it.",
+            help="Share of any hour that may be spent sending, above 0% to 100%, as ETSI EN 300 220 counts it.",
             show_default="all of it",
             rich_help_panel=PACKETS,
         ),

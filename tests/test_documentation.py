@@ -14,6 +14,11 @@ import typer
 
 from channel_sim.spec import parse_channel
 from progressive import __version__
+from progressive.units import format_time
+from progressive.wire.inner_parity import MAX_INNER_PARITY
+from progressive.wire.packet import MAX_DATAGRAM
+from sender.__main__ import LONGEST_EVERY_S, app
+from sender.settings import LEAST_QUEUE_DELAY_S, MOST_QUEUE_DELAY_S
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -130,3 +135,30 @@ CHANNELS = sorted(
 @pytest.mark.parametrize("written", CHANNELS)
 def test_every_channel_is_one_that_can_be_simulated(written: str) -> None:
     parse_channel(written.strip("'"))
+
+
+def test_every_variable_that_the_programs_read_is_listed() -> None:
+    code = "".join(path.read_text() for name in (*PROGRAMS, "experiments") for path in (ROOT / name).rglob("*.py"))
+    read = set(re.findall(r"\bPROGRESSIVE_[A-Z_]+[A-Z]\b", code))
+    read |= set(re.findall(r"environ(?:\.get\(|\[)['\"](\w+)['\"]", code))
+    listed = (ROOT / "docs" / "reference" / "conventions.md").read_text()
+    examples = {"PROGRESSIVE_PROGRAM_OPTION"}
+    assert {name for name in read - examples if f"`{name}" not in listed} == set()
+
+
+@pytest.mark.parametrize(
+    ("option", "bounds"),
+    [
+        ("--queue-delay", (format_time(LEAST_QUEUE_DELAY_S), format_time(MOST_QUEUE_DELAY_S))),
+        ("--packet-size", (f"{MAX_DATAGRAM}B",)),
+        ("--inner-parity", (str(MAX_INNER_PARITY),)),
+        ("--every", (f"{LONGEST_EVERY_S}s",)),
+        ("--redundancy", ("0%", "25500%")),
+        ("--serve", ("0%", "100%")),
+        ("--duty-cycle", ("0%", "100%")),
+    ],
+)
+def test_the_bounds_of_a_number_are_in_the_help(option: str, bounds: tuple[str, ...]) -> None:
+    command = typer.main.get_command(app)
+    (found,) = (parameter for parameter in command.params if option in parameter.opts)
+    assert all(bound.replace(" ", "") in found.help for bound in bounds)

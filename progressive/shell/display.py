@@ -20,6 +20,10 @@ from progressive.shell.qr_code import qr_code
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
+    from rich.table import Table
+
+WIDEST = 10_000
+"""Letters in a line of a table that is piped: more than any path has."""
 
 ARRIVED, LOST, RECOVERED = "■", "x", "+"
 """The fates of packets in a trace."""
@@ -65,6 +69,15 @@ def say_beside(output: Path) -> Callable[[str], None]:
 def say_on_standard_error(text: str) -> None:
     sys.stderr.write(f"{printable(text)}\n")
     sys.stderr.flush()
+
+
+def print_table(table: Table) -> None:
+    """On standard output, nothing of it cut: a terminal has folds in what is long, anything else long lines."""
+    from rich.console import Console
+
+    for column in table.columns:
+        column.overflow = "fold"
+    Console(width=None if sys.stdout.isatty() else WIDEST).print(table)
 
 
 def once(tell: Callable[[str], None]) -> Callable[[str], None]:

@@ -148,6 +148,13 @@ def test_every_installed_model_is_listed_with_what_streams_name(
     assert all(model.name in listed and model.model_id.hex() in listed for model in found)
 
 
+def test_paths_are_whole_where_a_list_is_piped(call: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    listed = {name: call(main, name).out for name in ("models", "codecs")}
+    assert str(SHIPPED / CODECS["label_guided"].weights) in listed["models"]
+    assert all(str(CODECS["label_guided"].card) in text for text in listed.values())
+
+
 def test_the_library_takes_weights_too(mine: Path) -> None:
     photo = sample_photo("chelsea")[:64, :96]
     file = progressive.encode(photo, codec=f"{CODEC}@{mine}")
