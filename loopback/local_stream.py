@@ -22,6 +22,7 @@ from progressive.runtime.background import Background
 from progressive.shell.display import Display
 from progressive.transport.drive import drive
 from progressive.transport.memory import memory_pair
+from progressive.units import format_bandwidth
 from receiver.canvases import Canvases
 from receiver.events import AboutTold, QualityTold, ReceiverEvent, SegmentReceived, StreamStarted
 from receiver.reception import Reception
@@ -177,7 +178,9 @@ class LocalStream:
             self._folder.finish(values, self.wire_bytes)
             return
         closing = self._reception.finish(values, self.wire_bytes, title=self._title())
-        self._display.summary(f"{closing} -> {self._folder.path}")
+        control = self.sender.control
+        found = "" if control is None else f", sent at {format_bandwidth(control.rate_bps, digits=2)} in the end"
+        self._display.summary(f"{closing}{found} -> {self._folder.path}")
 
     def _title(self) -> str:
         bandwidth = self._options.settings.bandwidth_in_words()

@@ -107,9 +107,10 @@ async def _stream_photos(
     for target in targets:
         target.airtime = options.settings.new_airtime()
     photos = Photos(sources, options, codec, display)
-    display.settings(options.in_words())
     try:
-        current, following = await photos.next(), await photos.next()
+        current = await photos.next()  # before anything else is said: it may be no photo
+        display.settings(options.in_words())
+        following = await photos.next()
         while current is not None and not all(target.failure for target in targets):
             # Only a photo that could be read is announced, so the one after next is prepared while this one is sent.
             coming = asyncio.create_task(photos.next())

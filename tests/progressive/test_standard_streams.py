@@ -63,6 +63,22 @@ def test_the_sender_takes_a_photo_from_standard_input(monkeypatch: pytest.Monkey
     assert json.loads((tmp_path / "out" / "report.json").read_text())["settings"]["photo"] == "photo"
 
 
+@pytest.mark.parametrize("to", [("--fast",), ("--to", "udp://127.0.0.1:9")])
+def test_a_sender_says_of_a_photo_that_is_none_before_anything_else(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    feed,
+    capsysbinary: pytest.CaptureFixture[bytes],
+    to: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    feed(b"no photo")
+    assert call(monkeypatch, sender.__main__.main, "-", "--codec", "thumbnails", *to) == 2
+    out, err = capsysbinary.readouterr()
+    assert (out, err.count(b"\n")) == (b"", 1)
+    assert err.startswith(b"error: cannot read standard input: not a photo")
+
+
 @pytest.mark.parametrize(
     ("arguments", "data", "status", "says"),
     [
