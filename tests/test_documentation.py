@@ -25,19 +25,21 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 PROGRAMS = ("sender", "receiver", "progressive", "channel_sim")
 SCRIPTS = {f"progressive-{program.replace('_', '-')}": program for program in PROGRAMS} | {"progressive": "progressive"}
 STANDARD = {"-h", "--help", "--version"}
+CALL = re.compile(rf"(?:^|[|;&] *|\w=\S+ )((?:python -m|torchrun [^#]*-m|{'|'.join(SCRIPTS)}) .*)")
+"""A call begins a line, follows what is piped into it, or variables of the environment."""
+
 OPTION = re.compile(r"(?<![\w-])(--[a-z][\w-]*|-[a-z](?![\w-]))")
 
 
 def calls(text: str) -> Iterator[str]:
     """Every `python -m ..`, or call of a console script, in blocks of code and between backticks."""
-    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
     spans = [" ".join(span.split()) for span in re.findall(r"(?<!`)`([^`]+)`(?!`)", prose)]
     for line in (*lines, *spans):
-        call = re.search(rf"(python -m|torchrun [^#]*-m|(?<![\w/.-])({'|'.join(SCRIPTS)})(?= )) .*", line)
-        if call:
-            yield call[0].partition(" #")[0].strip()
+        if call := CALL.search(line):
+            yield call[1].partition(" #")[0].strip()
 
 
 def module_and_words(call: str) -> tuple[str, list[str]]:
