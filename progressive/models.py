@@ -14,7 +14,17 @@ from progressive.entry_points import entry_points
 from progressive.errors import BitstreamError, UsageError
 from progressive.registry import CODECS, RECIPES, codec_name, codec_of_weights, load_codec, with_weights
 from progressive.stream import FOREIGN, StreamHeader
-from progressive.weight_files import HOW_TO_GET, SHIPPED, VARIABLE, find_weights, own_weight_files, put_first
+from progressive.weight_files import (
+    HOW_TO_GET,
+    SHIPPED,
+    SUFFIX,
+    VARIABLE,
+    architecture_of,
+    find_weights,
+    named_places,
+    own_weight_files,
+    put_first,
+)
 
 CODECS_VARIABLE = "PROGRESSIVE_CODECS"
 """Environment variable that names codecs of other packages, `module:Class`, with commas between them."""
@@ -84,7 +94,7 @@ def make_known(codec: str | None = None, weights: str | None = None) -> None:
         codec: a spec as `load_codec` takes it, such as the `module:Class` of another package's codec.
         weights: a file, or a name that `find_weights` finds.
 
-    Raises UsageError if either cannot be found, or what PROGRESSIVE_WEIGHTS names, or if the weights are no codec's.
+    Raises UsageError if either cannot be found, or what PROGRESSIVE_WEIGHTS names, or if any of them are no weights.
     """
     name, _, own = (codec or "").partition("@")
     if ":" in name:
@@ -96,11 +106,26 @@ def make_known(codec: str | None = None, weights: str | None = None) -> None:
         if not _foreign_names() and codec_of_weights(path) is None:
             raise UsageError(f"{path} is no weight file of any codec, or a damaged one: {HOW_TO_GET}")
         put_first(path)
-    own_weight_files()
+    _check_named()
+
+
+def _check_named() -> None:
+    """Raises UsageError if a file that PROGRESSIVE_WEIGHTS names, not just its folder, holds no weights."""
+    for place in named_places():
+        if place.is_dir() or _foreign_names() or architecture_of(place) or codec_of_weights(place):
+            continue
+        raise UsageError(
+            f"{VARIABLE} names {place}, which is no weight file of any codec, or a damaged one: give {SUFFIX} files "
+            "that 'train' wrote, and folders of them"
+        )
 
 
 def installed_models() -> list[Model]:
-    """The caller's own weights, then those that the project ships; files that are no codec's are left out."""
+    """The caller's own weights, then those that the project ships; files that are no codec's are left out.
+
+    Raises UsageError for what PROGRESSIVE_WEIGHTS names, as `make_known` does.
+    """
+    _check_named()
     found = [model for path in own_weight_files() if (model := _identified(path)) is not None]
     for name, own in CODECS.items():
         if own.weights:

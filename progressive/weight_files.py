@@ -17,20 +17,23 @@ VARIABLE = "PROGRESSIVE_WEIGHTS"
 HOW_TO_GET = f"give a name that 'python -m progressive models' lists, or a {SUFFIX} file that 'train' wrote"
 
 
+def named_places() -> list[Path]:
+    """The files and folders that PROGRESSIVE_WEIGHTS names, in order; raises UsageError if one of them is not there."""
+    places = [Path(written) for written in os.environ.get(VARIABLE, "").split(os.pathsep) if written]
+    for place in places:
+        if not place.exists():
+            raise UsageError(f"{VARIABLE} names {place}, which is not there: give files and folders of {SUFFIX} files")
+    return places
+
+
 def own_weight_files() -> list[Path]:
     """The files that PROGRESSIVE_WEIGHTS names, and those of the folders that it names, in order.
 
     Raises UsageError if one of them is not there.
     """
     found: list[Path] = []
-    for written in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
-        place = Path(written)
-        if place.is_dir():
-            found += sorted(place.glob(f"*{SUFFIX}"))
-        elif place.is_file():
-            found.append(place)
-        else:
-            raise UsageError(f"{VARIABLE} names {place}, which is not there: give files and folders of {SUFFIX} files")
+    for place in named_places():
+        found += sorted(place.glob(f"*{SUFFIX}")) if place.is_dir() else [place]
     return list(dict.fromkeys(found))
 
 

@@ -82,6 +82,7 @@ async def publish_photos(options: SenderOptions, display: Display) -> None:
 
     try:
         async with _connected(address, options, display) as transport:
+            await course.begin()  # before anything else is said: it may be no photo
             display.settings(options.in_words())
             display.note(f"publishing at {transport.address}")
             publisher = Publisher(options, transport, display, begin)
@@ -120,17 +121,26 @@ class _Photos:
 
     def __init__(self, photos: Photos) -> None:
         self._photos = photos
+        self._first: PreparedPhoto | None = None
+
+    async def begin(self) -> None:
+        """Reads and encodes the first one. Raises UsageError if there is one photo, and it cannot be read or sent;
+        RunError if none of several can."""
+        self._first = await self._photos.next()
+        if self._first is None:
+            self._photos.check()
 
     async def run(self, publisher: Publisher) -> None:
         """Every photo once, then the last one again and again; never ends by itself if there is one."""
-        current, following = await self._photos.next(), await self._photos.next()
+        current, self._first = self._first, None
         while current is not None:
-            coming = asyncio.create_task(self._photos.next())
-            session = await publisher.publish(current, last=following is None)
+            last = not self._photos.are_left
+            coming = asyncio.create_task(self._photos.next())  # encoded while this one is sent
+            session = await publisher.publish(current, last=last)
+            following = await coming
             if following is None:
-                await publisher.repeat(current, session)
-            else:
-                current, following = following, await coming
+                await _repeat_last(publisher, current, session)
+            current = following
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -150,6 +160,9 @@ class _Frames:
         self._latest: tuple[PreparedPhoto, SenderSession] | None = None
         self._reminding: asyncio.Task[None] | None = None
 
+    async def begin(self) -> None:
+        """The first frame is read when it is its time."""
+
     async def run(self, publisher: Publisher) -> None:
         """The newest frame whenever one is done, then the last one again and again, if there is one."""
         with Background() as worker:
@@ -157,10 +170,7 @@ class _Frames:
         self._display.note(self._sequence.in_words())
         self._stop_reminding()
         if self._latest is not None:
-            prepared, session = self._latest
-            await publisher.say_farewell()
-            session.more = False  # what nobody knew while it was sent
-            await publisher.repeat(prepared, session)
+            await _repeat_last(publisher, *self._latest)
 
     def close(self) -> None:
         """Frames are read no more."""
@@ -182,3 +192,11 @@ class _Frames:
     def _stop_reminding(self) -> None:
         if self._reminding is not None:
             self._reminding.cancel()
+
+
+async def _repeat_last(publisher: Publisher, prepared: PreparedPhoto, session: SenderSession) -> None:
+    """Again and again what was the last one, which nobody may have known while it was sent."""
+    if session.more:
+        await publisher.say_farewell()
+        session.more = False
+    await publisher.repeat(prepared, session)

@@ -88,28 +88,35 @@ async def serve_photos(options: SenderOptions, display: Display) -> None:
     buffer_bytes = max(8 * settings.packet_size, buffered)
     try:
         server = await open_server(options.to[0], options.access, display.note, buffer_bytes=buffer_bytes)
-        served = _Served(programme, settings, display)
         try:
-            first = await programme.first()
-            display.settings(options.in_words())
+            first = await programme.first()  # before anything else is said: it may be no photo
             if first is None:
                 programme.check()
                 return
+            display.settings(options.in_words())
             display.note(first.in_words())
             server.page.hand_out(weights_of(codec.name, first.packed.stream.header))
             display.link(f"serving at {server.address}, for browsers at {server.address.link}", server.invitation)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(options.serve_for_s):
-                    await _first_failure(served.run(server), programme.wait_failed())
+            await _serve_all(server, programme, options, display)
         finally:
-            await served.stop()
             await server.close()
-            if words := programme.in_words():
-                display.summary(words)
-            display.summary(served.in_words(server))
     finally:
         programme.close()
     programme.check()
+
+
+async def _serve_all(server: WebRtcServer, programme: Programme, options: SenderOptions, display: Display) -> None:
+    """Serves whoever joins, for as long as was asked; raises what the programme fails with."""
+    served = _Served(programme, options.settings, display)
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(options.serve_for_s):
+                await _first_failure(served.run(server), programme.wait_failed())
+    finally:
+        await served.stop()
+        if words := programme.in_words():
+            display.summary(words)
+        display.summary(served.in_words(server))
 
 
 def _programme(options: SenderOptions, codec: ProgressiveCodec, display: Display) -> Programme:

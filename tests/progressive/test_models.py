@@ -11,6 +11,8 @@ from conftest import CommandLine
 from safetensors.numpy import load_file, save_file
 
 import progressive
+import receiver.__main__
+import sender.__main__
 from progressive import models, registry
 from progressive.__main__ import main
 from progressive.codec import Photo
@@ -134,6 +136,25 @@ def test_what_is_no_weight_file_is_told_with_where_names_come_from(tmp_path: Pat
             make_known(weights=str(path))
     with pytest.raises(UsageError, match="holds weights of natural_look, not of rmpgc"):
         load_codec("rmpgc@natural_look")
+
+
+def test_a_file_that_the_environment_names_is_one_of_weights(
+    mine: Path, tmp_path: Path, call: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = tmp_path / "text.safetensors"
+    text.write_text("hello")
+    look = SHIPPED / RECIPES["natural_look"].weights
+    monkeypatch.setenv(VARIABLE, os.pathsep.join(map(str, (mine, look, tmp_path))))
+    make_known()  # in a folder other files may lie
+    monkeypatch.setenv(VARIABLE, os.pathsep.join(map(str, (mine, text))))
+    for program, *arguments in (
+        (main, "models"),
+        (sender.__main__.main, "--to", "udp://127.0.0.1:9"),
+        (receiver.__main__.main, "--from", "udp://127.0.0.1:0", "--timeout", "1s"),
+    ):
+        refused = call(program, *arguments)
+        assert (refused.status, refused.out, refused.err.count("\n")) == (2, "", 1)
+        assert f"PROGRESSIVE_WEIGHTS names {text}, which is no weight file of any codec" in refused.err
 
 
 def test_every_installed_model_is_listed_with_what_streams_name(

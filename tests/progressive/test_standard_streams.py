@@ -63,7 +63,16 @@ def test_the_sender_takes_a_photo_from_standard_input(monkeypatch: pytest.Monkey
     assert json.loads((tmp_path / "out" / "report.json").read_text())["settings"]["photo"] == "photo"
 
 
-@pytest.mark.parametrize("to", [("--fast",), ("--to", "udp://127.0.0.1:9")])
+@pytest.mark.parametrize(
+    "to",
+    [
+        ("--fast",),
+        ("--to", "udp://127.0.0.1:9"),
+        ("--to", "webrtc://127.0.0.1:0"),
+        ("--to", "mqtt://:0"),
+        ("--to", "mqtt://:0", "--serve-for", "1s"),
+    ],
+)
 def test_a_sender_says_of_a_photo_that_is_none_before_anything_else(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,

@@ -19,9 +19,11 @@ from receiver.reception import PictureShown
 from receiver.run import ReceiverOptions, receive
 from receiver.settings import ReceiverSettings
 from sender.addresses import run_for
+from sender.events import PacketSent
 from sender.handed import HandedFrames
 from sender.joins import ReceiverJoined, ReceiverLeft
 from sender.options import SenderOptions
+from sender.prepare import Source
 from sender.publishing import publish
 from sender.settings import SenderSettings
 
@@ -104,9 +106,14 @@ def photos(tmp_path: Path) -> Path:
 
 
 def sender(
-    source: Path | HandedFrames, url: str, *, serve_for_s: float | None = None, key: Path | None = None
+    source: Path | HandedFrames,
+    url: str,
+    *,
+    serve_for_s: float | None = None,
+    key: Path | None = None,
+    deadline_s: float = 3.0,
 ) -> InThread:
-    settings = SenderSettings(400e3, packet_size=300, deadline_s=3, sealed=key is not None)
+    settings = SenderSettings(400e3, packet_size=300, deadline_s=deadline_s, sealed=key is not None)
     given = source if isinstance(source, HandedFrames) else str(source)
     options = SenderOptions(
         given, "thumbnails", settings, to=(url,), access=Access(key_file=key), serve_for_s=serve_for_s
@@ -153,6 +160,25 @@ def test_photos_go_one_after_the_other_and_who_still_listens_is_told_of_the_end(
     assert listening.result() is None
     assert read_photo(tmp_path / "out" / "final.png").shape == (128, 256, 3)
     assert read_photo(tmp_path / "out" / "photo_02" / "final.png").shape == (128, 128, 3)
+
+
+def test_the_first_photo_waits_for_no_other(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one is only tried once the first is on its way, and then proves to be none."""
+    (photos / "2.png").write_bytes(b"no photo")
+    begun = threading.Event()
+    read = Source.read
+
+    def read_late(source: Source) -> Photo:
+        assert source.name == "1" or begun.wait(timeout=20)
+        return read(source)
+
+    monkeypatch.setattr(Source, "read", read_late)
+    serving = sender(photos, "mqtt://:0/t", deadline_s=1.0)
+    serving.display.wait_for(lambda: any(isinstance(event, PacketSent) for event in serving.display.observed))
+    begun.set()
+    serving.display.wait_for(lambda: any("repeating it" in line for line in serving.display.lines))
+    serving.stop()
+    assert any(line.startswith("error: cannot read") for line in serving.display.lines)
 
 
 def test_of_a_sequence_each_frame_is_there_for_who_comes_late(photos: Path, tmp_path: Path) -> None:

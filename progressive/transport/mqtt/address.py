@@ -57,6 +57,8 @@ def parse_mqtt_url(url: str) -> MqttAddress:
         raise UsageError(f"{url!r} is not an MQTT address: {form}")
     if not host and (parts.username is not None or parts.scheme == "mqtts"):
         raise UsageError(f"{url!r} names no broker: {form}")
+    if host and port == 0:
+        raise UsageError(f"{url!r} names port 0, where no broker is: {form}")
     topic = unquote(parts.path).strip("/") or DEFAULT_TOPIC
     _check_topic(topic)
     user = None if parts.username is None else unquote(parts.username)

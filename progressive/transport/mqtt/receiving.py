@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from aiomqtt import Message
 
+from progressive.errors import UsageError
 from progressive.transport.access import Access
 from progressive.transport.mqtt.address import LOOPBACK, MqttAddress, parse_mqtt_url
 from progressive.transport.mqtt.connection import Publication
@@ -49,6 +50,8 @@ async def join(url: str, access: Access, say: Say) -> MqttReceiver:
     """Opens what a receiver receives by; raises UsageError if that is impossible. A broker that is not there yet is
     waited for."""
     address = parse_mqtt_url(url)
+    if address.port == 0:
+        raise UsageError(f"{url!r} names port 0, where no broker is: give the port that the sender tells")
     receiver = MqttReceiver(replace(address, host=address.host or LOOPBACK), access, say)
     try:
         await receiver.open(patient=True)

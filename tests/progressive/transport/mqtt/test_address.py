@@ -30,6 +30,7 @@ def test_an_address_prints_as_where_it_is() -> None:
     [
         ("udp://h:1", "not an MQTT address"),
         ("mqtt://h:99999/t", "port of 0 to 65535"),
+        ("mqtt://h:0/t", "names port 0"),
         ("mqtt://h/t?x=1", "not an MQTT address"),
         ("mqtts://", "names no broker"),
         ("mqtt://me@/t", "names no broker"),
