@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from progressive.errors import UsageError
 from progressive.packing.packed import PackedStream
 from progressive.packing.packetizer import SourceBlock, shapes_of
+from progressive.stream import LayeredStream
 from progressive.wire.fec import BlockEncoder
 from progressive.wire.manifest import MAX_BLOCKS
 from progressive.wire.protection import BlockShape, Goal, Plan, plan_protection
@@ -14,6 +16,15 @@ from progressive.wire.stripes import encoder_of_class
 from sender.loss_estimate import unanswered
 from sender.manifests import reserve_of
 from sender.settings import SenderSettings
+
+
+def packed_for(stream: LayeredStream | PackedStream, settings: SenderSettings) -> PackedStream:
+    """The stream in packets as the settings say; raises UsageError if it was packed for others."""
+    if isinstance(stream, LayeredStream):
+        return PackedStream.of(stream, settings.payload_size, short=settings.short)
+    if (stream.payload_size, stream.short) != (settings.payload_size, settings.short):
+        raise UsageError("the stream was packed for packets of another size than the settings say: pack it anew")
+    return stream
 
 
 def announced(

@@ -1,7 +1,9 @@
-"""How fast a stream is sent: at the bandwidth that was given, or at the rate that its receiver's reports suggest."""
+"""How fast a stream is sent: at the bandwidth that was given, or at the rate that its receiver's reports suggest; by
+radio no more than its duty cycle allows."""
 
 from __future__ import annotations
 
+from sender.airtime import Airtime
 from sender.arrivals import Arrivals
 from sender.audience import Listener
 from sender.pacing import TokenBucket
@@ -19,9 +21,24 @@ ASKS = 4
 class Pace:
     """Of one stream."""
 
-    def __init__(self, settings: SenderSettings, control: RateController | None, *, now: float) -> None:
-        """`control`: what follows the reports; None for the bandwidth of the settings."""
-        self._settings, self._control = settings, control
+    def __init__(
+        self,
+        settings: SenderSettings,
+        control: RateController | None,
+        airtime: Airtime | None = None,
+        *,
+        end_bytes: int = 0,
+        now: float,
+    ) -> None:
+        """
+        Args:
+            settings: of the stream.
+            control: what follows the reports; None for the bandwidth of the settings.
+            airtime: of the radio that it is sent by; None without a duty cycle.
+            end_bytes: on the wire, that a duty cycle must leave for the end of the stream.
+            now: the time, in seconds.
+        """
+        self._settings, self._control, self._airtime, self._end_bytes = settings, control, airtime, end_bytes
         self._arrivals = Arrivals()
         self._receiver: int | None = None
         self._largest = settings.wire_size(settings.packet_size)
@@ -48,13 +65,31 @@ class Pace:
         self._ask_due = False
         self._asks_left -= 1
 
-    def ready_at(self, size: int) -> float:
-        """The earliest time, in seconds, at which `size` bytes may go, as far as is known now."""
-        return self._bucket.ready_at(size)
+    @property
+    def has_duty_cycle(self) -> bool:
+        return self._airtime is not None
+
+    def ready_at(self, size: int, *, is_end: bool = False) -> float:
+        """The earliest time, in seconds, at which `size` bytes may go, as far as is known now; by a duty cycle, unless
+        they are of the end, only if that can follow."""
+        ready_s = self._bucket.ready_at(size)
+        if self._airtime is None:
+            return ready_s
+        on_air = size if is_end else size + self._end_bytes
+        return max(ready_s, self._airtime.ready_at(self._settings.airtime_of(on_air)))
+
+    def bytes_until(self, deadline: float, now: float) -> int:
+        """Bytes that may leave until then; what a duty cycle leaves for the end comes off."""
+        if self._airtime is None:
+            return int((deadline - now) * self.planned_bps / 8)
+        available = self._airtime.available_s(now, deadline) * self._settings.bandwidth_bps / 8
+        return max(0, int(available) - self._end_bytes)
 
     def take(self, size: int, now: float) -> None:
         """Notes that `size` bytes went."""
         self._bucket.take(size, now)
+        if self._airtime is not None:
+            self._airtime.take(self._settings.airtime_of(size), now)
         if self._control is not None:
             self._control.sent(now)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from math import inf
 from typing import Literal
 
@@ -14,13 +13,12 @@ from progressive.stream import LayeredStream
 from progressive.wire.control import Ask, Busy, End, Report, parse_message
 from progressive.wire.envelope import Envelope, PlainEnvelope, SealMismatch
 from progressive.wire.manifest import Manifest
-from progressive.wire.packet import MAX_INDEX, SEALED_OVERHEAD, Kind, Packet
-from progressive.wire.protection import Plan, Progress, Slot, replan
+from progressive.wire.packet import SEALED_OVERHEAD, Kind, Packet
+from progressive.wire.protection import Plan, Slot
 from progressive.wire.short import SHORT_END
-from progressive.wire.stripes import Stripe, write_stripes
 from sender.airtime import Airtime
-from sender.announced import announced, encoders_of
-from sender.audience import Audience, Listener, Sent
+from sender.announced import packed_for
+from sender.audience import Audience, Sent
 from sender.events import (
     CannotOpen,
     PacketKind,
@@ -33,12 +31,11 @@ from sender.events import (
     StreamFinished,
 )
 from sender.last_word import LastWord
-from sender.loss_estimate import unanswered
 from sender.manifests import Manifests, header_manifests_of
 from sender.pace import Pace
 from sender.rate_control import RateController
-from sender.repair import packets_to_repeat
-from sender.sent_packets import Known, SentPackets
+from sender.schedule import Schedule
+from sender.sent_packets import SentPackets
 from sender.settings import SenderSettings
 
 END_COPIES = 6
@@ -56,18 +53,6 @@ AFTER_STALL_S = 0.25
 
 UNANSWERED_S = 2.0
 """Without a report by then all losses are planned for, as none of them can be answered."""
-
-REPLAN_INTERVAL_S = 0.25
-"""Least time between two plans: a plan takes milliseconds, and no flood of reports may keep the sender from sending."""
-
-MUCH_FASTER = 1.1
-"""A plan that is at its end is made anew at once if the rate is so much higher than it was made for."""
-
-REPLAN_INTERVAL_S_PER_SLOT = 0.0025
-"""The same for long streams, whose plans take as much longer as they have more packets."""
-
-REPLAN_INTERVAL_S_PER_FATE = 1e-5
-"""The same for large audiences: what each has of each datagram is looked at, a microsecond a time."""
 
 
 class SenderSession:
@@ -124,59 +109,44 @@ class SenderSession:
         self._repeats = repeats
         self._deadline = now + settings.deadline_s
         self.control = (control or RateController(settings.queue_delay_s)) if settings.follow else None
-        self._pace = Pace(settings, self.control, now=now)
-        self._airtime = airtime or settings.new_airtime()
-        self._events: deque[SenderEvent] = deque()
-        self._position = 0
-        self._planned_bps = 0.0
-        self._repairs: deque[Slot] = deque()
+        self._pace = Pace(
+            settings, self.control, airtime or settings.new_airtime(), end_bytes=END_COPIES * self._end_size, now=now
+        )
         self._sent = SentPackets()
-        self._budget = self._until(now, self._deadline)
-        self._unsent_size: tuple[int, int | None] | None = None
         self._audience = Audience(settings.expect, serve=settings.serve)
         # Until then receivers of a broadcast may be there that have not reported yet.
         self._audience_known_at = now if settings.serve is None else now + LINGER_S
-        self._replan_at = self._audience_known_at
+        self._schedule = Schedule(
+            packed_for(stream, settings),
+            settings,
+            stream_id=stream_id,
+            deadline=self._deadline,
+            now=now,
+            pace=self._pace,
+            sent=self._sent,
+            audience=self._audience,
+            replan_at=self._audience_known_at,
+        )
+        self.stream, self.packed = self._schedule.stream, self._schedule.packed
+        self.manifests = Manifests(stream_id, settings, base_bytes=self._schedule.base_bytes)
+        self.last_word = LastWord(self.manifests)
+        if settings.short:
+            self.manifests.begin(header_manifests_of(self.packed, settings))
+        self._events: deque[SenderEvent] = deque()
         self._unanswered_at = now + UNANSWERED_S
         self._end_confirmed = self._ending = self.done = False
         self._ends_left = 1 if repeats else END_COPIES
         self._end_due = self._finish_at = self._give_up_at = now
-        packed = (
-            stream
-            if isinstance(stream, PackedStream)
-            else PackedStream.of(stream, settings.payload_size, short=settings.short)
-        )
-        if (packed.payload_size, packed.short) != (settings.payload_size, settings.short):
-            raise UsageError("the stream was packed for packets of another size than the settings say: pack it anew")
-        self._plan, self._goal, self._shapes, self.packed = announced(packed, settings, self._budget)
-        self.stream, self._blocks = self.packed.stream, self.packed.blocks
-        self._encoders = encoders_of(self._blocks, self._plan)
-        self._planned = [encoder.k for encoder in self._encoders]
-        self._base = [number for number, block in enumerate(self._blocks) if block.layer == 0]
-        base_bytes = sum(sum(self._shapes[number].sizes) for number in self._base)
-        self.manifests = Manifests(stream_id, settings, base_bytes=base_bytes)
-        self.last_word = LastWord(self.manifests)
-        if settings.short:
-            self.manifests.begin(header_manifests_of(self.packed, settings))
-        self._follow(self._plan)
 
     @property
     def offered(self) -> LayeredStream:
         """What has been sent of the stream."""
-        if not self.settings.grows:
-            return self.stream
-        sent = {
-            segment
-            for slot in self._sent.copies
-            if slot.index < self._plan.sources[slot.block]
-            for segment in self._blocks[slot.block].packets[slot.index].segments
-        }
-        return self.stream.keep(segment for segment in self.stream.segments if segment.id in sent)
+        return self._schedule.offered()
 
     @property
     def plan(self) -> Plan:
         """What is sent until the deadline unless reports change it."""
-        return self._plan
+        return self._schedule.plan
 
     @property
     def datagrams_sent(self) -> int:
@@ -186,7 +156,7 @@ class SenderSession:
     @property
     def base_blocks(self) -> int:
         """Blocks of the base, the first ones."""
-        return len(self._base)
+        return len(self._schedule.base)
 
     @property
     def losses(self) -> LossModel:
@@ -196,8 +166,7 @@ class SenderSession:
     @property
     def known_segments(self) -> frozenset[int]:
         """Ids of the segments that every receiver that reported has, as far as the reports tell; none before."""
-        known = [self._segments_of(listener) for listener in self._audience.listeners]
-        return frozenset.intersection(*known) if known else frozenset()
+        return self._schedule.known_segments()
 
     def tell(self, manifest: Manifest) -> None:
         """Lets receivers know what is now known of the stream: while its base leaves, and some times later."""
@@ -213,7 +182,7 @@ class SenderSession:
             if isinstance(report, Busy):
                 self._events.extend([] if self._audience.heard else [ReceiverBusy()])
                 return
-            sent = Sent(len(self._sent), len(self._blocks), len(self.stream.segments))
+            sent = Sent(len(self._sent), len(self.packed.blocks), len(self.stream.segments))
             is_new = self._audience.take(report, now, sent)
         except WireError as error:
             self.dropped += 1
@@ -230,10 +199,8 @@ class SenderSession:
             ReportReceived(report.loss, report.burst, report.segments, report.burst_s, report.layers, report.receiver)
         )
         self._advance(now)
-        if not self._ending and (self.settings.repairs or now >= self._replan_at):
-            known = self._known()
-            self._repair(known, doubt=False)
-            self._replan(known, now)
+        if not self._ending:
+            self._note_plan(self._schedule.hear(now))
 
     def datagrams_to_send(self, now: float) -> list[bytes]:
         """The datagrams that may go at `now`."""
@@ -245,7 +212,7 @@ class SenderSession:
             elif self.manifests.next_size(self._sent.bytes) is not None:
                 datagrams.append(self._send(self.manifests.packet(len(self._sent)), "control", now))
             else:
-                datagrams.append(self._send_slot(now))
+                datagrams.append(self._send_next(now))
             if self._pace.is_asking and not self._ending:
                 datagrams.append(self._send_ask(now))
             self._advance(now)
@@ -260,8 +227,9 @@ class SenderSession:
         if self.last_word.holding:
             return min(self._next_send(), self.last_word.look_at)
         waiting_s = inf
-        if self._is_all_sent():
-            waiting_s = self._replan_at if self._has_more(now=self._replan_at) else self._give_up_at
+        if self._schedule.is_all_sent:
+            replan_at = self._schedule.replan_at
+            waiting_s = replan_at if self._schedule.has_more(replan_at) else self._give_up_at
         return min(self._next_send(), self._deadline, waiting_s)
 
     def handle_timer(self, now: float) -> None:
@@ -281,22 +249,7 @@ class SenderSession:
 
     def _advance(self, now: float) -> None:
         self._pace.advance(now)
-        if self.settings.answers and not self._audience.heard and now >= self._unanswered_at and not self._ending:
-            self._unanswered_at = inf
-            self._replan(self._known(), now)
-        if not self._ending and self._is_all_sent() and self._has_more(now):
-            if self._pace.planned_bps > MUCH_FASTER * self._planned_bps:
-                self._replan_at = now
-            self._replan(self._known(), now)
-            if self._is_all_sent() and self._has_more(now):
-                return
-        if not self._ending and self._is_all_sent() and self._may_repair(now):
-            if now < self._give_up_at:
-                return
-            self._repair(self._known(), doubt=True)
-        satisfied = self._audience.complete and now >= self._audience_known_at
-        wanted = satisfied or self._is_all_sent() or now >= self._deadline or self._is_off_air()
-        if not self._ending and not self._holds_back(now, wanted=wanted) and wanted:
+        if not self._ending and self._may_end(now):
             self._ending = True
             self._end_due = now
         if self._ending and not self._ends_left and now - self._finish_at > STALL_S:
@@ -307,6 +260,24 @@ class SenderSession:
             reason: Literal["complete", "deadline", "silence"] = "silence" if silent else "deadline"
             self._events.append(StreamFinished("complete" if self._audience.complete else reason))
 
+    def _may_end(self, now: float) -> bool:
+        """Whether there is nothing more to send, or no time; what was left out, or is lacking, comes first."""
+        schedule = self._schedule
+        if self.settings.answers and not self._audience.heard and now >= self._unanswered_at:
+            self._unanswered_at = inf
+            self._note_plan(schedule.replan(now))
+        if schedule.is_all_sent and schedule.has_more(now):
+            self._note_plan(schedule.extend(now))
+            if schedule.is_all_sent and schedule.has_more(now):
+                return False
+        if schedule.is_all_sent and schedule.may_repair(now):
+            if now < self._give_up_at:
+                return False
+            schedule.doubt()
+        satisfied = self._audience.complete and now >= self._audience_known_at
+        wanted = satisfied or schedule.is_all_sent or now >= self._deadline or self._is_off_air()
+        return not self._holds_back(now, wanted=wanted) and wanted
+
     def _is_over(self, now: float) -> bool:
         if self._end_confirmed:
             return True
@@ -315,174 +286,47 @@ class SenderSession:
 
     def _holds_back(self, now: float, *, wanted: bool) -> bool:
         """Whether the end waits; a radio that may only send so long says it at once, a carousel tells all later."""
-        return self._airtime is None and not self._repeats and self.last_word.holds(now, wanted=wanted)
+        return not self._pace.has_duty_cycle and not self._repeats and self.last_word.holds(now, wanted=wanted)
 
     def _next_send(self) -> float:
         """When the next datagram may go; infinitely late if there is none."""
         if self.last_word.holding and not self._ending:
-            return self._ready_at(self._next_size()) if self.manifests.is_due else inf
+            return self._pace.ready_at(self._next_size()) if self.manifests.is_due else inf
         if not self._ending:
-            return self._ready_at(self._next_size(), then=self._ends_size) if not self._is_all_sent() else inf
+            return self._pace.ready_at(self._next_size()) if not self._schedule.is_all_sent else inf
         if not self._ends_left:
             return inf
-        return max(self._end_due, self._ready_at(self._end_size))
-
-    def _has_more(self, now: float) -> bool:
-        """Whether there is more of the stream than was planned, and time for some of it."""
-        if not self.settings.grows or now >= self._deadline:
-            return False
-        if self._unsent_size is None or self._unsent_size[0] != len(self._sent):
-            unsent = (
-                size
-                for number, shape in enumerate(self._shapes)
-                for index, size in enumerate(shape.sizes)
-                if Slot(number, index) not in self._sent.copies
-            )
-            self._unsent_size = len(self._sent), next(unsent, None)
-        size = self._unsent_size[1]
-        return size is not None and size <= self._bytes_left(now)
-
-    def _ready_at(self, size: int, *, then: int = 0) -> float:
-        """The earliest time at which the pace lets so many bytes go, and the duty cycle these and so many others."""
-        ready_s = self._pace.ready_at(size)
-        if self._airtime is None:
-            return ready_s
-        return max(ready_s, self._airtime.ready_at(self.settings.airtime_of(size + then)))
-
-    def _until(self, now: float, deadline: float) -> int:
-        """Bytes that may leave until then; what a duty cycle leaves for the end comes off."""
-        if self._airtime is None:
-            return int((deadline - now) * self._pace.planned_bps / 8)
-        available = self._airtime.available_s(now, deadline) * self.settings.bandwidth_bps / 8
-        return max(0, int(available) - self._ends_size)
-
-    def _is_off_air(self) -> bool:
-        """Whether the duty cycle lets nothing more go before the deadline."""
-        return self._airtime is not None and self._next_send() > self._deadline
-
-    def _is_all_sent(self) -> bool:
-        return not self._repairs and self._position == len(self._rest.slots)
+        return max(self._end_due, self._pace.ready_at(self._end_size, is_end=True))
 
     def _next_size(self) -> int:
         """Bytes on the wire of the packet that is next."""
         manifest = self.manifests.next_size(self._sent.bytes)
-        if manifest is not None:
-            return manifest
-        if not self._repairs:
-            return self._rest.sizes[self._position]
-        slot = self._repairs[0]
-        return self._shapes[slot.block].sizes[slot.index]
+        return self._schedule.next_size if manifest is None else manifest
 
-    def _follow(self, plan: Plan) -> None:
-        """Sends the slots of this plan from now on."""
-        self._rest = plan
-        self._planned_bps = self._pace.planned_bps
-        self._position = 0
-        for slot in plan.slots:
-            self._planned[slot.block] = min(MAX_INDEX, max(self._planned[slot.block], slot.index + 1))
+    def _is_off_air(self) -> bool:
+        """Whether the duty cycle lets nothing more go before the deadline."""
+        return self._pace.has_duty_cycle and self._next_send() > self._deadline
 
-    def _known(self) -> Known:
-        return self._sent.known(self._audience, self._plan.sources)
+    def _note_plan(self, is_new: bool) -> None:
+        if is_new:
+            self._events.append(Replanned(self.losses, self._schedule.slots_left))
 
-    def _may_repair(self, now: float) -> bool:
-        """Whether, once all is sent, a report could still ask for something of the base."""
-        if not self.settings.repairs or now >= self._deadline:
-            return False
-        return not self._audience.heard or not self._known().whole.issuperset(self._base)
-
-    def _repair(self, known: Known, *, doubt: bool) -> None:
-        """Puts what is lacking before everything else: of the base, or, for a single receiver, of all that was sent."""
-        if self.settings.repairs and self._audience.heard and not self._repairs:
-            blocks = self._base
-            if self.settings.answers and not doubt:
-                # What one receiver lacks came before all that is still to be sent, since it is worth more or others
-                # need it; parity would only help once the rest of its block has come.
-                blocks = sorted({*blocks, *(slot.block for slot in known.fates)})
-            self._repairs.extend(packets_to_repeat(blocks, self._plan.sources, known, self._sent.copies, doubt=doubt))
-
-    def _replan(self, known: Known, now: float) -> None:
-        """Plans the rest anew, unless that was done a moment ago."""
-        if now < self._replan_at:
-            return
-        looks = len(self._audience.listeners) * len(self._sent)
-        self._replan_at = now + max(
-            REPLAN_INTERVAL_S, REPLAN_INTERVAL_S_PER_SLOT * len(self._rest.slots), REPLAN_INTERVAL_S_PER_FATE * looks
-        )
-        goal = replace(self._goal, budget_bytes=self._bytes_left(now), model=self._losses_ahead(now))
-        fates = {**known.fates, **dict.fromkeys(self._repairs)}
-        progress = Progress(tuple(fates), tuple(fates.values()), known.whole, self._plan.sources)
-        self._follow(replan(self.settings.protection, self._shapes, goal, progress))
-        self._events.append(Replanned(self.losses, len(self._rest.slots)))
-
-    def _losses_ahead(self, now: float) -> LossModel:
-        """The losses that parity is sent for in advance."""
-        if not (self.settings.answers and self._audience.heard):
-            return self.losses
-        lag_s = max(now - self._sent.sent_s(listener.report.latest) for listener in self._audience.listeners)
-        return unanswered(self.losses, left_s=self._deadline - now, lag_s=lag_s)
-
-    def _bytes_left(self, now: float) -> int:
-        """Bytes that the bandwidth still pays for until the deadline, the repairs to come taken off."""
-        repairs = sum(self._shapes[slot.block].sizes[slot.index] for slot in self._repairs)
-        by_time = self._until(now, self._deadline)
-        if self.settings.follow:
-            # However low the rate is just now, there is a packet to find a higher one with.
-            return max(by_time - repairs, self.settings.wire_size(self.settings.packet_size))
-        return max(0, min(self._budget - self._sent.bytes, by_time) - repairs)
-
-    def _segments_of(self, listener: Listener) -> frozenset[int]:
-        known = self._sent.known_of(listener, self._plan.sources)
-        return frozenset(
-            segment
-            for number, block in enumerate(self._blocks)
-            for index, packet in enumerate(block.packets)
-            if number in known.whole or (not self._plan.striped and known.fates.get(Slot(number, index)))
-            for segment in packet.segments
-        )
-
-    def _send_slot(self, now: float) -> bytes:
-        repair = bool(self._repairs)
-        if repair:
-            slot = self._repairs.popleft()
-        else:
-            slot = self._rest.slots[self._position]
-            self._position += 1
+    def _send_next(self, now: float) -> bytes:
         self._give_up_at = now + LINGER_S
-        if self._plan.striped:
-            return self._send_stripes(slot.index, now)
-        encoder = self._encoders[slot.block]
-        packet = Packet(
-            Kind.DATA,
-            self.stream_id,
-            len(self._sent),
-            encoder.payload(slot.index),
-            block=slot.block,
-            index=slot.index,
-            k=encoder.k,
-            n=self._planned[slot.block],
-            short=self.settings.short,
-        )
-        return self._send(packet, "repair" if repair else "source" if slot.index < encoder.k else "parity", now)
-
-    def _send_stripes(self, index: int, now: float) -> bytes:
-        stripes = [
-            Stripe(block, encoder.k, encoder.payload(encoder.k + index)) for block, encoder in enumerate(self._encoders)
-        ]
-        payload = write_stripes(stripes)
-        packet = Packet(Kind.STRIPES, self.stream_id, len(self._sent), payload, index=index, n=self._planned[0])
-        return self._send(packet, "parity", now)
+        return self._send(*self._schedule.next_packet(), now)
 
     def _send_ask(self, now: float) -> bytes:
         self._pace.asked()
-        message = Ask(stream=self.stream_id).to_bytes()
-        packet = Packet(Kind.CONTROL, self.stream_id, len(self._sent), message, short=self.settings.short)
-        return self._send(packet, "control", now)
+        return self._send(self._control(Ask(stream=self.stream_id).to_bytes()), "control", now)
 
     def _send_end(self, now: float) -> bytes:
         self._ends_left -= 1
         self._end_due = now + END_INTERVAL_S
         self._finish_at = now if self._repeats else now + LINGER_S
-        return self._send(self._end_packet(), "control", now)
+        return self._send(self._control(self._end_message()), "control", now)
+
+    def _control(self, message: bytes) -> Packet:
+        return Packet(Kind.CONTROL, self.stream_id, len(self._sent), message, short=self.settings.short)
 
     @property
     def _end_size(self) -> int:
@@ -490,23 +334,15 @@ class SenderSession:
         settings = self.settings
         if settings.short:
             return settings.wire_size(SHORT_END + settings.inner_parity)
-        return settings.wire_size_of_payload(len(self._end_packet().payload))
+        return settings.wire_size_of_payload(len(self._end_message()))
 
-    @property
-    def _ends_size(self) -> int:
-        """Of all copies of the end."""
-        return END_COPIES * self._end_size
-
-    def _end_packet(self) -> Packet:
-        end = End(stream=self.stream_id, more=self.more, repeats=self._repeats)
-        return Packet(Kind.CONTROL, self.stream_id, len(self._sent), end.to_bytes(), short=self.settings.short)
+    def _end_message(self) -> bytes:
+        return End(stream=self.stream_id, more=self.more, repeats=self._repeats).to_bytes()
 
     def _send(self, packet: Packet, kind: PacketKind, now: float) -> bytes:
         datagram = self.envelope.wrap(packet)
         size = self.settings.wire_size(len(datagram))
         self._pace.take(size, now)
-        if self._airtime is not None:
-            self._airtime.take(self.settings.airtime_of(size), now)
         self._sent.add(None if kind == "control" else Slot(packet.block, packet.index), size, now)
         block = None if kind == "control" else packet.block
         self._events.append(PacketSent(packet.sequence, kind, block, len(datagram)))

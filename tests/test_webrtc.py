@@ -343,8 +343,9 @@ async def test_a_browser_that_joins_again_sees_the_photo_anew_beside_what_it_had
     photos = "document.querySelectorAll('#strip button').length"
     async with open_page(url.replace("webrtc", "http", 1)) as page:
         await page.wait_for(f"{FIGURES}.received > 2")
-        first = await page.evaluate(f"{CLICK}; {FIGURES}.received")
+        await page.evaluate(CLICK)
         await page.wait_for(f"{BUTTON} === 'Join again'")
+        first = await page.evaluate(f"{FIGURES}.received")
         await page.evaluate(CLICK)
         await page.wait_for(f"{photos} === 2 && {FIGURES}.received > 2")
         await page.evaluate("document.querySelector('#strip button').click()")
