@@ -17,7 +17,7 @@ from progressive.transport.schemes import Say
 from progressive.transport.webrtc.address import RUN_HEADER, WebRtcAddress, parse_webrtc_url
 from progressive.transport.webrtc.connection import check_ice_servers, make_connection
 from progressive.transport.webrtc.description import MAX_BYTES, parse_description
-from progressive.transport.webrtc.peer import PeerTransport
+from progressive.transport.webrtc.peer import PeerTransport, to_its_end
 from progressive.transport.webrtc.tokens import Tokens, read_tokens
 
 REQUEST_S = 20.0
@@ -69,7 +69,8 @@ class JoiningTransport:
 
     def close(self) -> None:
         self._inbox.close()
-        self._joining.cancel()
+        if not self._joining.cancelling():  # once: another one would cut off the leaving
+            self._joining.cancel()
 
     @property
     def dropped_in_words(self) -> str:
@@ -79,7 +80,7 @@ class JoiningTransport:
         self._finished = True
 
     async def wait_closed(self) -> None:
-        await asyncio.gather(self._joining, return_exceptions=True)
+        await asyncio.wait([self._joining])
 
     async def _stay_joined(self) -> None:
         timeout = aiohttp.ClientTimeout(total=REQUEST_S)
@@ -138,7 +139,7 @@ class JoiningTransport:
                 while True:
                     self._inbox.put(await peer.receive())
         finally:
-            await asyncio.shield(self._leave(http, peer, location))
+            await to_its_end(self._leave(http, peer, location))
 
     async def _offer(self, http: aiohttp.ClientSession, offer: str) -> tuple[str, str]:
         """Sends the offer; returns where to leave, and the answer."""
@@ -165,16 +166,18 @@ class JoiningTransport:
             raise NotThere(f"{reason} at {self._address}") from None
 
     async def _leave(self, http: aiohttp.ClientSession, peer: PeerTransport, location: str) -> None:
-        # A sender that has sent all ends the connection when it hears so, which must not be cut off.
-        if self._peer is not None:
-            await peer.wait_lost(FLUSH_S)
-            self._peer = None
-        if location.startswith("/whep/") and not peer.closed:
-            with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
-                async with http.delete(location, timeout=aiohttp.ClientTimeout(total=1.0)):
-                    pass
-        peer.close()
-        await peer.wait_closed()
+        try:
+            # A sender that has sent all ends the connection when it hears so, which must not be cut off.
+            if self._peer is not None:
+                await peer.wait_lost(FLUSH_S)
+                self._peer = None
+            if location.startswith("/whep/") and not peer.closed:
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
+                    async with http.delete(location, timeout=aiohttp.ClientTimeout(total=1.0)):
+                        pass
+        finally:
+            peer.close()
+            await peer.wait_closed()
 
 
 async def join(url: str, access: Access, say: Say) -> JoiningTransport:

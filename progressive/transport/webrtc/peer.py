@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
 
 from aiortc import RTCDataChannel, RTCPeerConnection
@@ -25,7 +26,8 @@ MAX_REFUSED = 1000
 MAX_MISSING_CHUNKS = 4096
 """SCTP chunks kept behind a gap, several megabytes: an honest peer's flight is far smaller."""
 
-CLOSING_S = 1.0
+CLOSING_S = 3.0
+"""How long a connection may take to close: on a loaded machine, or where a TURN server does not answer any more."""
 
 _ON_CONTROL = {Kind.CONTROL, Kind.FEEDBACK}
 
@@ -94,11 +96,9 @@ class PeerTransport:
             self._closing = asyncio.ensure_future(self._connection.close())
 
     async def wait_closed(self) -> None:
+        """Until no task of the connection's is left that would be complained of at the end; `CLOSING_S` at most."""
         if self._closing is not None:
-            await asyncio.wait([self._closing], timeout=CLOSING_S)
-            if not self._closing.done():  # a task that nobody waits for is complained of at the end
-                self._closing.cancel()
-                await asyncio.wait([self._closing])
+            await to_its_end(_finish(self._closing))
 
     @property
     def is_hostile(self) -> bool:
@@ -131,6 +131,24 @@ class PeerTransport:
     def _follow_state(self) -> None:
         if self._connection.connectionState in {"failed", "closed"}:
             self.close()
+
+
+async def to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Waits for what must not be cut off, and takes a bounded time; a cancellation is raised once it is done."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+async def _finish(closing: asyncio.Task[None]) -> None:
+    try:
+        await asyncio.wait([closing], timeout=CLOSING_S)
+    finally:
+        closing.cancel()
+        await asyncio.wait([closing])
 
 
 async def _wait(event: asyncio.Event, seconds: float | None) -> None:

@@ -1,7 +1,9 @@
 """Connections that take long to close leave no task behind that nobody waits for."""
 
 import asyncio
+import re
 from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 import pytest
@@ -10,6 +12,7 @@ from aiortc import RTCPeerConnection
 from progressive.transport.access import Access
 from progressive.transport.webrtc import peer, server
 from progressive.transport.webrtc.connection import make_connection
+from progressive.transport.webrtc.join import JoiningTransport, join
 from progressive.transport.webrtc.peer import PeerTransport
 
 
@@ -54,3 +57,30 @@ async def test_a_server_that_is_closed_waits_for_offers_that_it_could_not_answer
     await opened.close()
     assert not stuck_tasks()
     assert opened.receivers == 0
+
+
+@pytest.mark.parametrize("sender_ends_it", [False, True])
+async def test_a_receiver_that_is_told_to_close_while_it_leaves_has_left_once_it_is_closed(
+    sender_ends_it: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise its connection closes when the event loop ends, in a task that is complained of."""
+    leave, leaving = JoiningTransport._leave, asyncio.Event()
+
+    async def leave_slowly(*arguments: Any) -> None:
+        leaving.set()
+        await asyncio.sleep(0.05)
+        await leave(*arguments)
+
+    monkeypatch.setattr(JoiningTransport, "_leave", leave_slowly)
+    opened = await server.open_server("webrtc://127.0.0.1:0", Access(), lambda _: None, buffer_bytes=1)
+    receiver = await join(str(opened.address), Access(), lambda _: None)
+    joined = await opened.next_receiver()
+    if sender_ends_it:
+        joined.transport.close()
+    else:
+        receiver.close()
+    await leaving.wait()
+    receiver.close()
+    await receiver.wait_closed()
+    await opened.close()
+    assert not [task for task in asyncio.all_tasks() if re.search("leave_slowly|RTC", str(task.get_coro()))]
