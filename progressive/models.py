@@ -94,25 +94,33 @@ def make_known(codec: str | None = None, weights: str | None = None) -> None:
         codec: a spec as `load_codec` takes it, such as the `module:Class` of another package's codec.
         weights: a file, or a name that `find_weights` finds.
 
-    Raises UsageError if either cannot be found, or what PROGRESSIVE_WEIGHTS names, or if any of them are no weights.
+    Raises UsageError if either cannot be found, or what PROGRESSIVE_CODECS or PROGRESSIVE_WEIGHTS names, or if any of
+    them are no codec or no weights.
     """
     name, _, own = (codec or "").partition("@")
-    if ":" in name:
+    if name:
         load_codec(name)
+    if ":" in name:
         others = [other for other in _named_codecs() if other != name]
         os.environ[CODECS_VARIABLE] = ",".join([name, *others])
     for named in filter(None, (own, weights)):
         path = find_weights(named)
-        if not _foreign_names() and codec_of_weights(path) is None:
+        if not _holds_weights(path):
             raise UsageError(f"{path} is no weight file of any codec, or a damaged one: {HOW_TO_GET}")
         put_first(path)
     _check_named()
 
 
 def _check_named() -> None:
-    """Raises UsageError if a file that PROGRESSIVE_WEIGHTS names, not just its folder, holds no weights."""
+    """Raises UsageError if what PROGRESSIVE_CODECS names is no codec, or a file that PROGRESSIVE_WEIGHTS names, not just
+    its folder, holds no weights."""
+    for name in _named_codecs():
+        try:
+            load_codec(name)
+        except UsageError as error:
+            raise UsageError(f"{CODECS_VARIABLE}: {error}") from None
     for place in named_places():
-        if place.is_dir() or _foreign_names() or architecture_of(place) or codec_of_weights(place):
+        if place.is_dir() or architecture_of(place) or _holds_weights(place):
             continue
         raise UsageError(
             f"{VARIABLE} names {place}, which is no weight file of any codec, or a damaged one: give {SUFFIX} files "
@@ -141,6 +149,15 @@ def _identified(path: Path) -> Model | None:
         return None
     own = CODECS[name]
     return Model(path.stem, name, with_weights(name, path).model_id, path, f"{own.domain}, {own.rates}")
+
+
+def _holds_weights(path: Path) -> bool:
+    """Whether any codec takes the weights of a file, of this project or of another package."""
+    for name in _foreign_names():
+        with suppress(UsageError):
+            with_weights(name, path)
+            return True
+    return codec_of_weights(path) is not None
 
 
 def _with_all_weights(name: str, files: Iterable[Path]) -> Iterator[ProgressiveCodec]:

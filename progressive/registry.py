@@ -207,7 +207,12 @@ def with_weights(name: str, path: Path) -> ProgressiveCodec:
 
 @cache
 def _made(factory: str) -> ProgressiveCodec:
-    return _checked(factory, imported(factory)())
+    kind = imported(factory)
+    try:
+        made = kind()
+    except TypeError as error:  # no class at all, or one that needs arguments
+        raise UsageError(f"{factory} is no codec, it cannot be made without arguments: {error}") from error
+    return _checked(factory, made)
 
 
 @cache

@@ -132,8 +132,9 @@ def test_what_is_no_weight_file_is_told_with_where_names_come_from(tmp_path: Pat
             with pytest.raises(UsageError, match=f"no weight file of codec {codec}, .*progressive models") as error:
                 load_codec(f"{codec}@{path}")
             assert "reinstall" not in str(error.value)
-        with pytest.raises(UsageError, match=r"no weight file of any codec, .*progressive models"):
-            make_known(weights=str(path))
+        for own in (None, MOSAIC):  # which takes no weights
+            with pytest.raises(UsageError, match=r"no weight file of any codec, .*progressive models"):
+                make_known(own, str(path))
     with pytest.raises(UsageError, match="holds weights of natural_look, not of rmpgc"):
         load_codec("rmpgc@natural_look")
 
@@ -219,6 +220,7 @@ def test_a_codec_with_an_entry_point_is_known_by_its_name(monkeypatch: pytest.Mo
     [
         ("mosaic:Mozaic", "mosaic has no Mozaic"),
         ("nowhere:Codec", "cannot import nowhere:Codec.*PYTHONPATH"),
+        ("os:path", "os:path is no codec, it cannot be made without arguments"),
         ("pathlib:Path", "pathlib:Path is no codec, it has no traits, model_id, encode, decoder"),
         (f"{MOSAIC}@rmpgc", "takes no weights"),
     ],
@@ -226,6 +228,18 @@ def test_a_codec_with_an_entry_point_is_known_by_its_name(monkeypatch: pytest.Mo
 def test_what_is_no_codec_is_told_in_a_line(spec: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         load_codec(spec)
+
+
+def test_a_receiver_says_before_it_listens_what_is_no_codec(call: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    listens = ("--from", "udp://127.0.0.1:0", "--timeout", "1s")
+    for spec in ("os:path", "rmpgx"):
+        refused = call(receiver.__main__.main, *listens, "--codec", spec)
+        assert (refused.status, refused.out, refused.err.count("\n")) == (2, "", 1)
+        assert spec in refused.err
+    monkeypatch.setenv(CODECS_VARIABLE, "os:path")
+    refused = call(receiver.__main__.main, *listens)
+    assert (refused.status, refused.out, refused.err.count("\n")) == (2, "", 1)
+    assert "PROGRESSIVE_CODECS: os:path is no codec" in refused.err
 
 
 def test_what_is_known_reaches_processes_that_are_started(mine: Path) -> None:
