@@ -112,8 +112,8 @@ def make_known(codec: str | None = None, weights: str | None = None) -> None:
 
 
 def _check_named() -> None:
-    """Raises UsageError if what PROGRESSIVE_CODECS names is no codec, or a file that PROGRESSIVE_WEIGHTS names, not just
-    its folder, holds no weights."""
+    """Raises UsageError if what PROGRESSIVE_CODECS names is no codec, or a file that PROGRESSIVE_WEIGHTS names, not
+    just its folder, holds no weights."""
     for name in _named_codecs():
         try:
             load_codec(name)

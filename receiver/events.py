@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from progressive.stream import StreamHeader
@@ -14,6 +14,27 @@ from progressive.wire.stripes import parse_stripes
 from receiver.loss_statistics import SequenceTracker
 
 EndReason = Literal["complete", "ended", "silence"]
+
+
+@dataclass(frozen=True, slots=True)
+class PacketStatistics:
+    """Counts over all streams of the session.
+
+    Fields:
+        received: distinct datagrams taken.
+        lost: datagrams that never came, by the gaps in the sequence numbers.
+        recovered: source packets restored from parity.
+        duplicates: datagrams that came again.
+        damaged: datagrams dropped as damaged or nonsense, and those that no manifest has explained yet.
+        bytes: of all datagrams of the streams, duplicates included; nonsense is not counted.
+    """
+
+    received: int = 0
+    lost: int = 0
+    recovered: int = 0
+    duplicates: int = 0
+    damaged: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +66,13 @@ class StreamEnded:
 
     `reason`: "complete", every segment is there; "ended", the sender said so or began another stream; "silence",
     nothing came for `silence_s` and for as long as fifteen packets take. `more`: the sender announced another stream,
-    or has begun it.
+    or has begun it. `until_then`: what had come when it ended, without the datagram that began the next one.
     """
 
     stream_id: int
     reason: EndReason
     more: bool
+    until_then: PacketStatistics = field(default=PacketStatistics(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,24 +179,3 @@ ReceiverEvent = (
     | DatagramDropped
     | CannotOpen
 )
-
-
-@dataclass(frozen=True, slots=True)
-class PacketStatistics:
-    """Counts over all streams of the session.
-
-    Fields:
-        received: distinct datagrams taken.
-        lost: datagrams that never came, by the gaps in the sequence numbers.
-        recovered: source packets restored from parity.
-        duplicates: datagrams that came again.
-        damaged: datagrams dropped as damaged or nonsense, and those that no manifest has explained yet.
-        bytes: of all datagrams of the streams, duplicates included; nonsense is not counted.
-    """
-
-    received: int = 0
-    lost: int = 0
-    recovered: int = 0
-    duplicates: int = 0
-    damaged: int = 0
-    bytes: int = 0

@@ -222,7 +222,7 @@ class _Run:
             finally:
                 self._wait_at_most(None)
                 self._transport.close()
-                self._end(last=True)
+                self._end(self._session.statistics, last=True)
         except asyncio.CancelledError:
             await self._unfinished.stop()
             raise
@@ -267,7 +267,7 @@ class _Run:
             case StreamEnded():
                 if event.reason == "silence":
                     self._fail("the sender fell silent before the end, what came is kept")
-                self._end(last=not event.more)
+                self._end(event.until_then, last=not event.more)
                 if not event.more:
                     self._transport.finished()
                 elif not self._options.stays:
@@ -321,10 +321,10 @@ class _Run:
             self._display.note(reason)
         self._fail(reason, told=True)
 
-    def _end(self, *, last: bool) -> None:
+    def _end(self, until_then: PacketStatistics, *, last: bool) -> None:
         """Lets the stream that just ended, if any, be finished while others come, unless it is the last."""
-        figures = _since(self._before, self._session.statistics)
-        self._before = self._session.statistics
+        figures = _since(self._before, until_then)
+        self._before = until_then
         if self._reception is not None:
             self._reception.figures = lambda: figures
             self._last = self._reception if last else None

@@ -350,7 +350,8 @@ class ReceiverSession:
             self._ended[stream.id] = reporter
         if len(self._ended) > MAX_ENDED_STREAMS:
             del self._ended[next(iter(self._ended))]
-        self._events.append(StreamEnded(stream.id, "complete" if stream.reassembler.complete else reason, stream.more))
+        reason = "complete" if stream.reassembler.complete else reason
+        self._events.append(StreamEnded(stream.id, reason, stream.more, self.statistics))
 
     def _report(self, stream: StreamState, now: float | None, *, ended: bool) -> Report:
         return stream.report(now, ended=ended, receiver_id=self._settings.receiver_id)

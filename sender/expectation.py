@@ -40,8 +40,8 @@ def measured_curve(
         original: what pictures are measured against, [H, W, 3], at its own size.
         budget_bytes: of payloads that can be sent; None for all.
         stop: asked between pictures; raises StoppedError if it says so.
-        hurry: asked between pictures; once it says so, only the last point is measured, and what lies between is taken
-            from a line.
+        hurry: asked between pictures, of which the last point is the first; once it says so, what is not measured yet
+            is taken from a line.
 
     None for a stream without a base, and for a photo so large that its pictures would take too long.
     """
@@ -54,18 +54,20 @@ def measured_curve(
     last = max(base, *(s.id for s in segments))
     beyond = min(last - base, points - points // 4)
     base_points = min(base, max(1, points // 4))
-    decoder = codec.decoder(header, device="cpu")
-    measured = {0: psnr(resized(decoder.picture(), original.shape), original)}
-    ids, shown = [0, *places(base, last, base_points, base_points + beyond)], 0
-    for place in ids[1:]:
-        if stop():
-            raise StoppedError
-        if place < last and hurry():
-            continue
-        decoder.push_all((s.id, s.payload) for s in segments if shown < s.id <= place)
-        measured[place] = psnr(resized(decoder.picture(stop=stop), original.shape), original)
-        shown = place
-    levels = np.interp(ids, list(measured), np.minimum(list(measured.values()), HIGHEST_DB))
+    ids = [0, *places(base, last, base_points, base_points + beyond)]
+    measured = dict[int, float]()
+    for order in ([last], sorted({*ids} - {last})):  # what all will show is known first, however soon the end comes
+        decoder, shown = codec.decoder(header, device="cpu"), 0
+        for place in order:
+            if stop():
+                raise StoppedError
+            if 0 < place < last and hurry():
+                break
+            decoder.push_all((s.id, s.payload) for s in segments if shown < s.id <= place)
+            measured[place] = psnr(resized(decoder.picture(stop=stop), original.shape), original)
+            shown = place
+    known = sorted(measured)
+    levels = np.interp(ids, known, np.minimum([measured[place] for place in known], HIGHEST_DB))
     return Curve.of(base, last, base_points, levels.tolist())
 
 

@@ -264,17 +264,19 @@ def test_one_way_nobody_needs_to_answer(photos: Path) -> None:
     assert "stopped at the deadline" in display.notes[-1]
 
 
-def send_part(address: str, packets: int, prepare: Callable[[bytes], bytes] = lambda data: data) -> None:
-    """Sends the first datagrams of a stream and falls silent."""
+def send_part(
+    address: str, packets: int, prepare: Callable[[bytes], bytes] = lambda data: data, streams: int = 1
+) -> None:
+    """Sends the first datagrams of a stream, or of several one after the other, and falls silent."""
     stream = fake_codec.ThumbnailCodec().encode(sample_photo(), max_payload=900)
-    session = SenderSession(stream, SenderSettings(1e6), stream_id=1, now=0.0)
     host, port = address.removeprefix("udp://").split(":")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sent = 0
-        while sent < packets:
-            for datagram in session.datagrams_to_send(session.next_timer() or 0.0)[: packets - sent]:
-                sender.sendto(prepare(datagram), (host, int(port)))
-                sent += 1
+        for stream_id in range(1, streams + 1):
+            session, sent = SenderSession(stream, SenderSettings(1e6), stream_id=stream_id, now=0.0), 0
+            while sent < packets:
+                for datagram in session.datagrams_to_send(session.next_timer() or 0.0)[: packets - sent]:
+                    sender.sendto(prepare(datagram), (host, int(port)))
+                    sent += 1
 
 
 def test_a_sender_that_stops_half_way_leaves_the_best_picture(tmp_path: Path) -> None:
@@ -285,6 +287,16 @@ def test_a_sender_that_stops_half_way_leaves_the_best_picture(tmp_path: Path) ->
     assert "fell silent before the end, what came is kept" in str(error)
     assert read_photo(tmp_path / "out" / "final.png").shape == (512, 512, 3)
     assert json.loads((tmp_path / "out" / "report.json").read_text())["events"]
+
+
+def test_pictures_of_a_photo_behind_one_that_was_cut_off_have_their_bytes(tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path / "out", silence_s=0.3)
+    send_part(receiver.address, packets=4, streams=2)
+    receiver.result()
+    reports = [json.loads((tmp_path / "out" / path).read_text()) for path in ("report.json", "photo_02/report.json")]
+    assert reports[0]["wire_bytes"] == reports[1]["wire_bytes"]
+    assert reports[1]["events"][0]["bytes"] > 0
+    assert reports[0]["packets"] == reports[1]["packets"]
 
 
 def test_without_the_whole_base_the_receiver_has_failed(tmp_path: Path) -> None:

@@ -276,7 +276,9 @@ def test_a_new_stream_ends_the_old_one_whose_late_packets_are_ignored():
     other = make_stream(base=1, enhance=1, seed=5)
     old, new = datagrams_of(), datagrams_of(other, stream_id=10)
     session = make_session(datagrams=[*old[:2], new[0], *old[2:], new[1], end_of(10, sequence=4)])
-    names = [(type(event), event.stream_id) for event in events_of(session)]
+    events = events_of(session)
+    names = [(type(event), event.stream_id) for event in events]
+    assert (events[3].until_then.bytes, events[3].until_then.received) == (sum(map(len, old[:2])), 2)
     assert names == [
         (StreamStarted, 9),
         (SegmentReceived, 9),

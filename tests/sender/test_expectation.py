@@ -1,14 +1,17 @@
 """What the sender expects of pictures, beside what they are."""
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
-from fake_codec import ThumbnailCodec
+from fake_codec import ThumbnailCodec, ThumbnailDecoder
 
+from progressive.codec import Photo
 from progressive.metrics import psnr
 from progressive.packing.packed import PackedStream
 from progressive.photos import downscale, resized, sample_photo
 from progressive.registry import load_codec
+from progressive.runtime.stopping import Stop, never
 from progressive.wire.expected_quality import Expectation
 from sender.expectation import MOST_PIXELS, Expected, measured_curve
 
@@ -67,6 +70,23 @@ def test_in_a_hurry_the_picture_of_all_is_measured_and_others_are_guessed() -> N
     assert rough.levels != whole.levels
     assert (rough.levels[:3], rough.levels[-1]) == (whole.levels[:3], whole.levels[-1])
     assert min(rough.levels) >= min(whole.levels)
+
+
+def test_the_picture_of_all_is_measured_first_and_none_twice() -> None:
+    made = list[int]()
+
+    class Counted(ThumbnailDecoder):
+        def picture(self, *, stop: Stop = never) -> Photo:
+            made.append(len(self.shown))
+            return super().picture(stop=stop)
+
+    codec = ThumbnailCodec()
+    packed = PackedStream.of(codec.encode(PHOTO, max_payload=500), 600)
+    with patch.object(ThumbnailCodec, "decoder", lambda self, header, device="cpu": Counted(header)):
+        curve = measured_curve(packed, codec, PHOTO)
+    assert curve is not None
+    assert made[0] == len(packed.stream.segments)
+    assert made[1:] == sorted({*made} - {made[0]})
 
 
 def test_of_a_huge_photo_nothing_is_measured() -> None:
