@@ -38,6 +38,7 @@ class Traits:
         objective: what its pictures are made for: to be close to the photo, or to look right.
         looks: how pictures of the same bytes can look; see `progressive.looks`.
         searches: the encoder can spend more time for better pictures of the same bytes: see `SearchingCodec`.
+        stops_early: told a budget, the encoder leaves out what lies far beyond it, which saves time: see `RatedCodec`.
     """
 
     smallest_payload: int
@@ -46,6 +47,7 @@ class Traits:
     objective: Objective = "fidelity"
     looks: tuple[str, ...] = (FAITHFUL,)
     searches: bool = False
+    stops_early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ class WeightedCodec(ProgressiveCodec, Protocol):
 
 
 class RatedCodec(ProgressiveCodec, Protocol):
-    """A codec whose traits say `one_rate`."""
+    """A codec whose traits say `one_rate` or `stops_early`."""
 
     def encode(
         self, photo: Photo, *, max_payload: int = 1000, context: str | None = None, budget: int | None = None
@@ -187,7 +189,8 @@ class RatedCodec(ProgressiveCodec, Protocol):
         """As `ProgressiveCodec.encode`, for a rate.
 
         `budget` is what the whole stream should take, in bytes of `LayeredStream.size`: it comes as close from below as
-        the codec's rates allow. Without one the codec chooses.
+        the codec's rates allow. Without one the codec chooses. A stream of one that `stops_early` is larger than its
+        budget, where there is as much; cut there, it hardly differs from the whole one cut there.
         """
         ...
 
@@ -225,7 +228,7 @@ def encode_for(
     max_payload: int = 1000,
     context: str | None = None,
 ) -> LayeredStream:
-    """`codec.encode`, told how many bytes can be used if the codec's streams are made for one rate."""
-    if not codec.traits.one_rate:
+    """`codec.encode`, told how many bytes can be used if that makes a difference to the codec."""
+    if not (codec.traits.one_rate or codec.traits.stops_early):
         return codec.encode(photo, max_payload=max_payload, context=context)
     return cast(RatedCodec, codec).encode(photo, max_payload=max_payload, context=context, budget=budget)

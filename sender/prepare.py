@@ -154,9 +154,11 @@ def prepare_photo(
     original = as_photo(original)
     check_size(original)
     max_payload, budget = _max_payload(codec, settings), _budget(settings)
+    # What is beyond the deadline may still be sent: by a carousel, or to who joins later.
+    used = budget if codec.traits.one_rate else None
 
     def encode(photo: Photo) -> PackedStream:
-        stream = encode_for(codec, photo, budget, max_payload=max_payload, context=context)
+        stream = encode_for(codec, photo, used, max_payload=max_payload, context=context)
         return PackedStream.of(stream, settings.payload_size, short=settings.short)
 
     if full_size or factor is not None:

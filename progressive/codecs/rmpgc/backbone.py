@@ -30,7 +30,7 @@ class CodedTile:
     Fields:
         window: its blocks in the photo.
         stages: the base, a record a stage.
-        levels: the enhance levels, a record a level, of all blocks.
+        levels: the enhance levels that were coded, a record a level, of all blocks.
         by_activity: its blocks as the base lists them.
         bits: what each block costs at each level, [levels, B].
         gains: squared error, in 8-bit steps summed over samples, that each level removes from each block, [levels, B].
@@ -165,8 +165,13 @@ class Backbone(Protocol):
         """Whether it can code a photo with more effort (`progressive.codec.SearchingCodec`)."""
         ...
 
-    def code(self, photo: Photo, layout: Layout, effort: int = 0) -> Coded:
-        """Codes a whole photo, [H, W, 3], once, at all levels; `effort` is above 0 only if it `searches`."""
+    def code(self, photo: Photo, layout: Layout, effort: int = 0, budget: int | None = None) -> Coded:
+        """Codes a whole photo, [H, W, 3], once.
+
+        Args:
+            effort: above 0 only if it `searches`.
+            budget: bytes beyond which levels may be left out; without one all are coded.
+        """
         ...
 
     def weights(self, coded: Coded, layout: Layout, meaning: CoarseMap | None, context: str) -> NDArray[np.float64]:

@@ -99,6 +99,7 @@ class Rmpgc:
             objective=backbone.objective,
             looks=backbone.looks,
             searches=backbone.searches,
+            stops_early=True,
         )
 
     def prepare_look(self, look: str) -> None:
@@ -109,7 +110,9 @@ class Rmpgc:
         return self._backbone
 
     @neutral()
-    def encode(self, photo: Photo, *, max_payload: int = 1000, context: str | None = None) -> LayeredStream:
+    def encode(
+        self, photo: Photo, *, max_payload: int = 1000, context: str | None = None, budget: int | None = None
+    ) -> LayeredStream:
         """Codes a photo into segments in the order that a context asks for.
 
         Args:
@@ -117,12 +120,15 @@ class Rmpgc:
             max_payload: bytes of a segment at most; `MIN_PAYLOAD` or more.
             context: `reconstruct` (as with None: least squared error, or as the backbone has it), `classify` (what has
                 meaning first) or `hybrid`.
+            budget: bytes of the stream that can be used: levels that lie far beyond them are not coded. In other
+                contexts than `reconstruct` all are, as those put fine levels of some blocks first.
 
         Raises UsageError for anything else.
         """
         context = self._context(context)
         check_payload(self.name, max_payload, MIN_PAYLOAD)
-        coded = self._coded(as_photo(photo), with_importance=context != DEFAULT_CONTEXT)
+        plain = context == DEFAULT_CONTEXT
+        coded = self._coded(as_photo(photo), with_importance=not plain, budget=budget if plain else None)
         return self.rank(coded, max_payload=max_payload, context=context)
 
     @neutral()
@@ -181,10 +187,10 @@ class Rmpgc:
             check_context(self, asked)
         return asked or DEFAULT_CONTEXT
 
-    def _coded(self, photo: Photo, *, with_importance: bool) -> CodedPhoto:
+    def _coded(self, photo: Photo, *, with_importance: bool, budget: int | None = None) -> CodedPhoto:
         check_size(photo)
         layout = Layout(photo.shape[1], photo.shape[0], self._backbone.depth)
-        coded = self._backbone.code(photo, layout, self._effort)
+        coded = self._backbone.code(photo, layout, self._effort, budget)
         return CodedPhoto(layout, coded, _coarse_map(photo) if with_importance else None)
 
     def _stream(self, coded: CodedPhoto, importance: CoarseMap | None, drafts: list[Draft]) -> LayeredStream:

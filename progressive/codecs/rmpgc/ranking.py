@@ -65,7 +65,7 @@ def drafts_of(
     base = _base_drafts(number, tile, weight, tables, layout, max_payload)
     drafts, groups = list(base), [Group(list(tile.by_activity), base[-1:])]
     runs = len(np.unique(importance)) == 1
-    for level in range(1, layout.depth.levels + 1):
+    for level in range(1, len(tile.levels) + 1):
         worth = tile.gains[level - 1] * importance
         finer: list[Group] = []
         for group in groups:

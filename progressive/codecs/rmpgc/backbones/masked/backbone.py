@@ -69,7 +69,7 @@ class MaskedBackbone:
     def searches(self) -> bool:
         return False
 
-    def code(self, photo: Photo, layout: Layout, effort: int = 0) -> Coded:
+    def code(self, photo: Photo, layout: Layout, effort: int = 0, budget: int | None = None) -> Coded:
         with torch.inference_mode(), one_thread():
             return Coded(b"", list(coded_tiles(photo, layout, self.model)))
 

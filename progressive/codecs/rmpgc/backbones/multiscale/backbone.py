@@ -69,14 +69,14 @@ class Multiscale(Model):
     def searches(self) -> bool:
         return True
 
-    def code(self, photo: Photo, layout: Layout, effort: int = 0) -> Coded:
+    def code(self, photo: Photo, layout: Layout, effort: int = 0, budget: int | None = None) -> Coded:
         colours = Colours.of(photo)
         with one_thread():
             with torch.inference_mode():
                 latent = latent_of(photo, layout, lambda rgb: self.analyse(colours.turned(rgb)))
             if effort:
                 latent = searched(self, latent, photo, layout, colours, STEPS[effort])
-            return Coded(colours.to_bytes(), code_tiles(latent, layout, self.coding))
+            return Coded(colours.to_bytes(), code_tiles(latent, layout, self.coding, budget))
 
     def weights(self, coded: Coded, layout: Layout, meaning: CoarseMap | None, context: str) -> NDArray[np.float64]:
         return block_importance(meaning, layout, context)
