@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from progressive.codecs.rmpgc.backbones.multiscale.colours import Colours
 from progressive.codecs.rmpgc.backbones.multiscale.scales import PLANES, SCALES, TIERS
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import state_of
-from progressive.codecs.rmpgc.backbones.multiscale.tradeoff import Cost, cost_of, reading_of
+from progressive.codecs.rmpgc.backbones.multiscale.tradeoff import Cost, cost_of, reading_of, said_of
 from progressive.codecs.rmpgc.layout import BLOCK
 from progressive.training.phase import Loss
 from progressive.training.rmpgc.model import Trainee
@@ -55,7 +55,7 @@ class Analysing(Stage):
         latent = model.analyse(torch.cat([colours.turned(crop) for crop, colours in crops]))
         reading = self._reading
         with self._mixed(photos.device):
-            cost = cost_of(model.networks, latent, plane, reading)
+            cost = cost_of(said_of(model.networks, latent, plane), latent, plane, reading)
         turned = model.transform.synthesise(cost.values)
         linear = torch.cat([colours.restored(y[None]) for y, (_, colours) in zip(turned, crops, strict=True)])
         shape = len(photos), *(n // BLOCK for n in photos.shape[2:])

@@ -17,7 +17,7 @@ from progressive.codecs.rmpgc.backbones.multiscale.model import Coding, Model
 from progressive.codecs.rmpgc.backbones.multiscale.picture import latent_of
 from progressive.codecs.rmpgc.backbones.multiscale.renderer import Renderer
 from progressive.codecs.rmpgc.backbones.multiscale.scales import DEPTH
-from progressive.codecs.rmpgc.backbones.multiscale.search import STEPS, searched
+from progressive.codecs.rmpgc.backbones.multiscale.search import ROUNDS, searched
 from progressive.codecs.rmpgc.backbones.multiscale.tile import TileState
 from progressive.codecs.rmpgc.importance import block_importance
 from progressive.codecs.rmpgc.layout import Depth, Layout, Window
@@ -75,7 +75,7 @@ class Multiscale(Model):
             with torch.inference_mode():
                 latent = latent_of(photo, layout, lambda rgb: self.analyse(colours.turned(rgb)))
             if effort:
-                latent = searched(self, latent, photo, layout, colours, STEPS[effort])
+                latent = searched(self, latent, photo, layout, colours, ROUNDS[effort])
             return Coded(colours.to_bytes(), code_tiles(latent, layout, self.coding, budget))
 
     def weights(self, coded: Coded, layout: Layout, meaning: CoarseMap | None, context: str) -> NDArray[np.float64]:

@@ -36,11 +36,20 @@ each plane. At high rates it would be 6 / ln 2 = 8.7; with that details are give
 RAMP = 0.5
 """Width of the ramps from bin to bin, as a share of a bin's: narrow ones are truer, wide ones reach more."""
 
+INSET = 0.01
+"""How far from the ends of a bin a value is put that is to lie in it, as a share of its width."""
+
 LEAST_BITS = 200.0
 """Of a photo: what takes fewer counts as if it took so many."""
 
 SIZES = 3
 """Kinds of indices by size that are read differently: 1, 2, and all that are larger."""
+
+
+def slope_at(plane: int) -> float:
+    """Bits that a unit of squared error is worth at a plane, with samples of 0..1."""
+    return BITS_OF_ERROR / width_of(plane) ** 2
+
 
 Scales = list[Tensor]
 """All scales of photos, [N, C, h, w] each."""
@@ -67,8 +76,12 @@ class Cost:
 
         `error` is squared and summed over samples of 0..1.
         """
-        slope = BITS_OF_ERROR / width_of(plane) ** 2
-        return (self.marginal + slope * (error + self.bend)) / (LEAST_BITS + self.bits + slope * error).detach()
+        spent = LEAST_BITS + self.bits + slope_at(plane) * error
+        return self.in_bits(error, plane) / spent.detach()
+
+    def in_bits(self, error: Tensor, plane: int) -> Tensor:
+        """What neighbouring bins and an error are worth in bits; of the former there are gradients alone."""
+        return self.marginal + slope_at(plane) * (error + self.bend)
 
 
 def reading_of(latent: Scales) -> Tensor:
@@ -88,16 +101,27 @@ def reading_of(latent: Scales) -> Tensor:
     return found
 
 
-def cost_of(networks: ProbabilityNetworks, latent: Scales, plane: int, reading: Tensor) -> Cost:
-    """What photos cost at a plane, if all of their blocks have it; the networks get no gradients.
+def said_of(networks: ProbabilityNetworks, latent: Scales, plane: int) -> list[Scales]:
+    """What the networks say of every coefficient as long as photos are coded up to a plane.
 
     Args:
         networks: in training, or exact ones.
+    Returns:
+        of the base [B, 2, C, s, s] and of each plane [B, 4, C, s, s], all scales.
+    """
+    with torch.no_grad():
+        return _said_of(networks, _indices_of([y.detach() for y in latent], plane))
+
+
+def cost_of(said: list[Scales], latent: Scales, plane: int, reading: Tensor) -> Cost:
+    """What photos cost at a plane, if all of their blocks have it; the networks get no gradients.
+
+    Args:
+        said: what they say of these photos, or of ones that hardly differ (`said_of`), up to the plane or further.
         reading: as `reading_of` gives it.
     """
     with torch.no_grad():
         indices = _indices_of([y.detach() for y in latent], plane)
-        said = _said_of(networks, indices)
     count = len(latent[0])
     bits = marginal = bend = latent[0].new_zeros(count)
     values: Scales = []
@@ -116,6 +140,17 @@ def cost_of(networks: ProbabilityNetworks, latent: Scales, plane: int, reading: 
         shape = latent[scale].shape
         values.append(from_blocks(read + share * leap, shape[2] // side, shape[3] // side))
     return Cost(bits, marginal, bend, values)
+
+
+def kept_near(latent: Scales, moved: Scales, plane: int) -> Scales:
+    """The values next to a latent in the bins of a plane that moved ones lie in: what finer planes alone see of a move
+    is taken back."""
+    found = []
+    for y, target in zip(latent, moved, strict=True):
+        near, far = bin_of(_indices_of([target], plane)[plane][0], plane)
+        inset = INSET * (far - near)
+        found.append(torch.minimum(torch.maximum(y, near + inset), far - inset))
+    return found
 
 
 def _neighbours(coefficients: Tensor, index: Tensor, plane: int) -> tuple[Tensor, Tensor]:
@@ -161,7 +196,6 @@ def _indices_of(latent: Scales, plane: int) -> list[Scales]:
 
 
 def _said_of(networks: ProbabilityNetworks, indices: list[Scales]) -> list[Scales]:
-    """What the networks say of every coefficient, of the base [B, 2, C, s, s] and of each plane [B, 4, C, s, s]."""
     training = networks.kernel == "training"
     contexts, base, before = [], [], None
     for scale, side in enumerate(BLOCK_SIDES):

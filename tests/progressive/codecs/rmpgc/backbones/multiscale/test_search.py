@@ -13,9 +13,9 @@ from progressive.codecs.rmpgc.backbones.multiscale.colours import Colours
 from progressive.codecs.rmpgc.backbones.multiscale.picture import latent_of
 from progressive.codecs.rmpgc.backbones.multiscale.quantiser import width_of
 from progressive.codecs.rmpgc.backbones.multiscale.scales import SCALES, TIERS, layout_of
-from progressive.codecs.rmpgc.backbones.multiscale.search import STEPS, TURNS, searched
+from progressive.codecs.rmpgc.backbones.multiscale.search import ROUND, ROUNDS, searched
 from progressive.codecs.rmpgc.backbones.multiscale.synthesis import state_of
-from progressive.codecs.rmpgc.backbones.multiscale.tradeoff import BITS_OF_ERROR, cost_of, reading_of
+from progressive.codecs.rmpgc.backbones.multiscale.tradeoff import BITS_OF_ERROR, cost_of, reading_of, said_of
 from progressive.codecs.rmpgc.codec import Rmpgc
 from progressive.errors import UsageError
 from progressive.registry import load_codec
@@ -36,15 +36,15 @@ def start(model: Multiscale, photo: Photo) -> list[Tensor]:
         return latent_of(photo, layout, lambda rgb: model.analyse(colours.turned(rgb)))
 
 
-def found(model: Multiscale, start: list[Tensor], photo: Photo, steps: int) -> list[Tensor]:
-    return searched(model, start, photo, layout_of(photo.shape[1], photo.shape[0]), Colours.of(photo), steps)
+def found(model: Multiscale, start: list[Tensor], photo: Photo, planes: tuple[int, ...]) -> list[Tensor]:
+    return searched(model, start, photo, layout_of(photo.shape[1], photo.shape[0]), Colours.of(photo), planes)
 
 
 @torch.no_grad()
 def weighed(model: Multiscale, latent: list[Tensor], photo: Photo, plane: int, reading: Tensor) -> float:
     """Bits and errors of what is coded, as one."""
     layout = layout_of(photo.shape[1], photo.shape[0])
-    cost = cost_of(model.coding.networks, latent, plane, reading)
+    cost = cost_of(said_of(model.coding.networks, latent, plane), latent, plane, reading)
     linear = Colours.of(photo).restored(model.transform.synthesise(cost.values))
     states = torch.full((1, layout.rows, layout.columns), state_of(SCALES, TIERS * plane))
     window = next(layout.windows())
@@ -56,7 +56,7 @@ def test_every_plane_in_the_middle_is_worth_more_after_a_search(
     model: Multiscale, start: list[Tensor], photo: Photo
 ) -> None:
     reading = reading_of(start)
-    after = found(model, start, photo, 2 * len(TURNS))
+    after = found(model, start, photo, ROUND)
     for plane in (1, 2, 3):
         assert weighed(model, after, photo, plane, reading) < 0.99 * weighed(model, start, photo, plane, reading)
 
@@ -64,10 +64,10 @@ def test_every_plane_in_the_middle_is_worth_more_after_a_search(
 def test_what_is_found_does_not_depend_on_processors(
     model: Multiscale, start: list[Tensor], photo: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = found(model, start, photo, 2)
+    first = found(model, start, photo, (2, 1))
     monkeypatch.setattr(os, "cpu_count", lambda: 5)
-    assert all(torch.equal(a, b) for a, b in zip(first, found(model, start, photo, 2), strict=True))
-    assert all(torch.equal(a, b) for a, b in zip(start, found(model, start, photo, 0), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(first, found(model, start, photo, (2, 1)), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(start, found(model, start, photo, ()), strict=True))
 
 
 def test_a_codec_with_effort_makes_other_streams_that_every_decoder_reads(model: Multiscale, photo: Photo) -> None:
@@ -82,15 +82,10 @@ def test_a_codec_with_effort_makes_other_streams_that_every_decoder_reads(model:
 
 
 def test_efforts_are_steps_that_grow() -> None:
-    assert len(STEPS) == MAX_EFFORT + 1
-    assert list(STEPS) == sorted(set(STEPS))
-    assert STEPS[0] == 0
-
-
-@pytest.mark.parametrize("effort", [-1, MAX_EFFORT + 1])
-def test_an_effort_out_of_range_is_refused(model: Multiscale, effort: int) -> None:
-    with pytest.raises(UsageError, match="from 0 to 9"):
-        with_effort(Rmpgc(model), effort)
+    assert len(ROUNDS) == MAX_EFFORT + 1
+    steps = [len(planes) for planes in ROUNDS]
+    assert steps == sorted(set(steps))
+    assert steps[0] == 0
 
 
 def test_a_codec_without_a_search_has_one_effort() -> None:
