@@ -17,7 +17,7 @@ Legend: N tiles or blocks; h x w positions; P parameters a coefficient.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 import torch.nn.functional as F
@@ -210,11 +210,10 @@ class Walk(nn.Module):
         features, known = features.flatten(), through_residual(self.body, rows, entered, coded)
         luma = F.pad(seen[:, : 2 * BANDS], (1, 1, 1, 1)).permute(0, 2, 3, 1).contiguous()
         for place in places_of(scale, *coded.shape[1:]):
-            network = self.passes[place.number]
+            network = cast(Pass, self.passes[place.number])
             spots, at = spots_of(place, coded)
             parameters = network.of_rows(known[features[spots.inside]], spots.around(luma), kind)
-            grid = place.of(coded[:, None]).squeeze(1)
-            whole = spread(parameters, at, grid.shape)
+            whole = spread(parameters, at, place.of(coded[:, None]).squeeze(1).shape)
             symbols = code(place, _split(whole, network.parameters_each, -1))
             place.write(describe(symbols), luma[:, 1:-1, 1:-1].permute(0, 3, 1, 2))
 

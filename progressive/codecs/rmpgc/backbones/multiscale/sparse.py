@@ -103,7 +103,7 @@ def spots_of(place: Place, mask: Tensor) -> tuple[Spots, Tensor]:
     return Spots.at(place.of(numbers[:, None]).flatten()[at], *mask.shape[1:]), at
 
 
-def spread(rows: Tensor, at: Tensor, shape: tuple[int, int, int]) -> Tensor:
+def spread(rows: Tensor, at: Tensor, shape: torch.Size) -> Tensor:
     """Rows [M, C] at places among those of `shape` (N, h, w), zero elsewhere, [N, C, h, w]."""
     count, height, width = shape
     whole = rows.new_zeros(count * height * width, rows.shape[1])
