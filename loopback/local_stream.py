@@ -22,13 +22,13 @@ from progressive.runtime.background import Background
 from progressive.shell.display import Display
 from progressive.transport.drive import drive
 from progressive.transport.memory import memory_pair
-from progressive.units import format_bandwidth
 from receiver.canvases import Canvases
 from receiver.events import AboutTold, QualityTold, ReceiverEvent, SegmentReceived, StreamStarted
 from receiver.reception import Reception
 from receiver.session import ReceiverSession
 from receiver.settings import ReceiverSettings
 from sender.airtime import HOUR_S, Airtime
+from sender.display import rate_in_words
 from sender.events import PacketSent, SenderEvent
 from sender.options import SenderOptions
 from sender.prepare import PreparedPhoto
@@ -179,7 +179,7 @@ class LocalStream:
             return
         closing = self._reception.finish(values, self.wire_bytes, title=self._title())
         control = self.sender.control
-        found = "" if control is None else f", sent at {format_bandwidth(control.rate_bps, digits=2)} in the end"
+        found = "" if control is None else f", sent {rate_in_words(control.rate_bps, control.link_bps)}"
         self._display.summary(f"{closing}{found} -> {self._folder.path}")
 
     def _title(self) -> str:

@@ -24,6 +24,7 @@ class Sending:
         reports: the latest of each receiver that was heard of in the last minute, by its identifier.
         losses: that the rest is planned for; None before the first report.
         rate_bps, queue_s: at which it is sent, and how long packets wait on the link, where the rate is followed.
+        link_bps: the rate of the link, once it is found.
         reason: why the stream is over; None while it goes.
     """
 
@@ -37,6 +38,7 @@ class Sending:
     losses: LossModel | None = None
     rate_bps: float | None = None
     queue_s: float | None = None
+    link_bps: float | None = None
     reason: str | None = None
 
     def take(self, report: ReportReceived, now: float) -> None:
@@ -91,7 +93,7 @@ class SendingView:
                 sending.bytes += event.size
                 sending.repairs += event.kind == "repair"
             case RateFollowed():
-                sending.rate_bps, sending.queue_s = event.rate_bps, event.queue_s
+                sending.rate_bps, sending.queue_s, sending.link_bps = event.rate_bps, event.queue_s, event.link_bps
             case Replanned():
                 sending.losses = event.losses
             case ReportReceived():
@@ -142,11 +144,18 @@ def _line(sending: Sending) -> str:
     return f"{sending.to}  {_words(sending)}"
 
 
+def rate_in_words(rate_bps: float, link_bps: float | None) -> str:
+    """How fast it goes; in the end rather what was found, as what goes last is sent slowly while the queue empties."""
+    if link_bps is None:
+        return f"at {format_bandwidth(rate_bps, digits=2)}"
+    return f"over a link of {format_bandwidth(link_bps, digits=2)}"
+
+
 def _words(sending: Sending) -> str:
     repairs = f" ({sending.repairs} again)" if sending.repairs else ""
     words = f"sent {sending.packets} packets{repairs}, {format_size(sending.bytes, digits=3)}"
     if sending.rate_bps is not None:
-        words += f", at {format_bandwidth(sending.rate_bps, digits=2)}"
+        words += f", {rate_in_words(sending.rate_bps, sending.link_bps if sending.reason else None)}"
     report = sending.worst
     if report is None:
         return words

@@ -43,10 +43,12 @@ class Replanned:
 
 @dataclass(frozen=True, slots=True)
 class RateFollowed:
-    """A report came where the rate is followed: the rate from now on, and for how long packets waited on the link."""
+    """A report came where the rate is followed: the rate from now on, for how long packets waited on the link, and the
+    rate of the link, once some have."""
 
     rate_bps: float
     queue_s: float
+    link_bps: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,9 @@ RECALL_S, RECALL_HORIZONS = 3.0, 4
 """How long the rate at which a queue was served, or at which more came than was sent, is gone back to at once when
 nothing waits any more."""
 
+SERVED_REPORTS = 4
+"""Of so many reports of a queue the highest rate is that of the link: behind the last packets it lies idle."""
+
 LITTLE = 0.5
 """Of what might have been sent."""
 
@@ -98,6 +101,14 @@ class RateController:
         self._rtt_s, self._interval_s = 0.0, 0.1
         self._measured, self._queued_s = False, -inf
         self._capacity_bps, self._capacity_s = 0.0, -inf
+        self._was_queued = False
+        self._served_bps: deque[float] = deque(maxlen=SERVED_REPORTS)
+
+    @property
+    def link_bps(self) -> float | None:
+        """What the link passes, in bits per second: how fast packets arrived while they waited on it for each other;
+        None if they have not."""
+        return max(self._served_bps, default=None)
 
     @property
     def horizon_s(self) -> float:
@@ -192,6 +203,9 @@ class RateController:
         if now - self._queued_s > CALM_HORIZONS * self.horizon_s:
             factor = 1 + self._most_s / self.horizon_s if self._measured else 1.0
         rate_bps = passed_bps * min(MOST_FACTOR, max(LEAST_FACTOR, factor))
+        if is_queued and self._was_queued and not self._has_sent_little():
+            self._served_bps.append(passed_bps)
+        self._was_queued = is_queued
         if is_queued or passed_bps > self.rate_bps:
             self._capacity_bps, self._capacity_s = passed_bps, now
         if not is_queued or (self.queue_s <= self._target_s and self._has_sent_little()):

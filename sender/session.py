@@ -194,7 +194,7 @@ class SenderSession:
         self._end_confirmed = self._ending and self._audience.ended
         self._pace.hear(self._audience.listeners[0], self._sent, now)
         if self.control is not None:
-            self._events.append(RateFollowed(self.control.rate_bps, self.control.queue_s))
+            self._events.append(RateFollowed(self.control.rate_bps, self.control.queue_s, self.control.link_bps))
         self._events.append(
             ReportReceived(report.loss, report.burst, report.segments, report.burst_s, report.layers, report.receiver)
         )

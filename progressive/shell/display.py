@@ -20,6 +20,7 @@ from progressive.shell.qr_code import qr_code
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
+    from rich.progress_bar import ProgressBar
     from rich.table import Table
 
 WIDEST = 10_000
@@ -251,12 +252,11 @@ class LiveDisplay(Display):
         self._live.update(Group(*(part for row in rows for part in self._render(row))))
 
     def _render(self, row: Progress) -> list[RenderableType]:
-        from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
         line = Table.grid(padding=(0, 2))
-        line.add_row(Text(printable(row.name), style="bold"), ProgressBar(total=1.0, completed=row.share, width=28))
+        line.add_row(Text(printable(row.name), style="bold"), _bar(row.share))
         parts: list[RenderableType] = [line, Text(printable(row.text))]
         if row.trace:
             trace = Text()
@@ -264,6 +264,13 @@ class LiveDisplay(Display):
                 trace.append(mark, style=_TRACE_STYLES.get(mark, ""))
             parts.append(trace)
         return parts
+
+
+def _bar(share: float) -> ProgressBar:
+    """In colours that a terminal of 16 has, where the usual green of a full bar becomes the grey of an empty one."""
+    from rich.progress_bar import ProgressBar
+
+    return ProgressBar(total=1.0, completed=share, width=28, complete_style="magenta", finished_style="green")
 
 
 def make_display(*, as_json: bool, quiet: bool) -> Display:

@@ -388,7 +388,7 @@ def test_a_rate_that_is_not_known_is_found(call: CommandLine, photo: Path, tmp_p
     outcome = call(main, photo, *FAST, "--output", out, "--bandwidth", "auto", "--deadline", "4s", *channel)
     assert outcome.status == 0, outcome.err
     assert "auto, packets wait 250 ms at most" in outcome.err + outcome.out
-    assert re.search(r", sent at [\d.]+ [kM]?bit/s in the end -> ", outcome.out)
+    assert re.search(r", sent at [\d.]+ [kM]?bit/s -> ", outcome.out)
     settings = report_of(out)["settings"]
     assert isinstance(settings, dict)
     assert settings["follow"]

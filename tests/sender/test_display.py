@@ -1,18 +1,18 @@
 from progressive.shell.display import Display
 from sender.audience import FORGET_S
 from sender.display import SendingView
-from sender.events import ReportReceived
+from sender.events import RateFollowed, ReportReceived, SenderEvent, StreamFinished
 
 
 def report(receiver: int, segments: int, loss: float) -> ReportReceived:
     return ReportReceived(loss=loss, burst=2.0, segments=segments, layers=1, receiver=receiver)
 
 
-def closing_words(*reports: ReportReceived) -> str:
+def closing_words(*events: SenderEvent) -> str:
     view = SendingView(Display(), "photo", elapsed_s=lambda: 0.0)
     show = view.follow("receivers", 46)
-    for each in reports:
-        show(each)
+    for event in events:
+        show(event)
     return view.closing_words()
 
 
@@ -42,3 +42,10 @@ def test_a_receiver_that_was_not_heard_of_for_a_minute_has_gone() -> None:
     now = FORGET_S + 1
     show(report(2, 42, 0.0))
     assert "reported 42 of 46" in view.closing_words()
+
+
+def test_in_the_end_the_rate_of_the_link_is_told_rather_than_that_of_the_last_packets() -> None:
+    found, finished = RateFollowed(36_000, 0.3, link_bps=120_000), StreamFinished("complete")
+    assert ", at 36 kbit/s" in closing_words(found, report(1, 46, 0.0))
+    assert ", over a link of 120 kbit/s" in closing_words(found, report(1, 46, 0.0), finished)
+    assert ", at 50 kbit/s" in closing_words(RateFollowed(50_000, 0.0), report(1, 46, 0.0), finished)

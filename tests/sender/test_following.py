@@ -147,6 +147,20 @@ def test_a_stream_that_is_small_is_sent_whole_and_ends_at_once():
     assert run.ended_s < 6
 
 
+@pytest.mark.parametrize(("rate", "enhance"), [(20_000, 16), (120_000, 16), (120_000, 60), (1_000_000, 200)])
+def test_the_rate_that_is_told_in_the_end_is_that_of_the_link(rate, enhance):
+    run = Run(
+        SETTINGS, LinkSettings(rate_bps=rate, delay_s=0.08), stream=make_stream(enhance=enhance, payload=(500, 1000))
+    )
+    told = [event for event in run.events if isinstance(event, RateFollowed)]
+    assert told[-1].link_bps == pytest.approx(rate, rel=0.02)
+
+
+def test_of_a_link_on_which_nothing_waits_no_rate_is_told():
+    run = Run(SETTINGS, LinkSettings(rate_bps=2e6, delay_s=0.08), stream=make_stream(enhance=16))
+    assert [event.link_bps for event in run.events if isinstance(event, RateFollowed)][-1] is None
+
+
 def test_what_was_offered_is_what_was_sent():
     run = Run(SETTINGS, LinkSettings(rate_bps=50_000, delay_s=0.08))
     offered = {segment.id for segment in run.sender.offered.segments}

@@ -75,6 +75,22 @@ def test_a_terminal_shows_settings_figures_and_the_fates_of_packets(monkeypatch:
         assert part in text
 
 
+def test_the_bar_of_what_has_come_whole_is_no_grey_one_in_16_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.console import Console
+
+    screen, display = io.StringIO(), LiveDisplay()
+    monkeypatch.setattr(
+        display, "_console", Console(file=screen, force_terminal=True, color_system="standard", width=80)
+    )
+    for share in (1.0, 0.0):
+        for part in display._render(Progress("photo", share, "")):
+            display._console.print(part)
+    whole, none = (line for line in screen.getvalue().splitlines() if "━" in line)
+    colours = [re.findall(r"\x1b\[(\d+)m━", line) for line in (whole, none)]
+    assert len(colours[0]) == len(colours[1]) == 1
+    assert colours[0] != colours[1]
+
+
 def test_escape_sequences_of_names_never_reach_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     Display().note("a\x1b[31m\x9b\u202eb\nc")
     say("\x1b]0;title\x07")
