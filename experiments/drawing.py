@@ -25,7 +25,7 @@ INK, GRID = "#1f2328", "#e6e8eb"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6e7781", "#8a6d00")
 """Of sources, in their order: Okabe and Ito's set, which readers of every colour vision tell apart."""
 
-LINES: dict[str, str | tuple[int, tuple[float, ...]]] = {
+LINES: dict[str, Style] = {
     "planned": "-",
     "equal": "--",
     "none": ":",
@@ -33,8 +33,16 @@ LINES: dict[str, str | tuple[int, tuple[float, ...]]] = {
 }
 """Of deliveries."""
 
+MARKERS = {"planned": "o", "equal": "s", "none": "^", "retransmission": "D"}
+"""The same, at each place: of a plot of a single place there is nothing else."""
+
 LABEL_HEIGHT = 0.058
 """Least distance between two names, in heights of the plot."""
+
+
+Style = str | tuple[int, tuple[float, ...]]
+Look = tuple[str, Style, float, str]
+"""Of a line: colour, style, width, marker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +55,22 @@ class Line:
     low: ArrayLike
     high: ArrayLike
     colour: str = COLOURS[0]
-    style: str | tuple[int, tuple[float, ...]] = "-"
+    style: Style = "-"
     width: float = 1.4
+    marker: str = "o"
 
 
-def looks_of(systems: Sequence[System]) -> Mapping[System, tuple[str, str | tuple[int, tuple[float, ...]], float]]:
-    """Colour by source, line by delivery, the first system's source drawn wider."""
+def looks_of(systems: Sequence[System]) -> Mapping[System, Look]:
+    """Colour by source, or of a single source by system; line and marker by delivery; the first system drawn wider."""
     sources = list(dict.fromkeys(system.source for system in systems))
     return {
         system: (
-            COLOURS[sources.index(system.source) % len(COLOURS)],
+            COLOURS[(number if len(sources) == 1 else sources.index(system.source)) % len(COLOURS)],
             LINES.get(system.delivery, "-"),
-            2.2 if system == systems[0] else 1.3,
+            2.2 if number == 0 else 1.3,
+            MARKERS.get(system.delivery, "o"),
         )
-        for system in systems
+        for number, system in enumerate(systems)
     }
 
 
@@ -70,15 +80,26 @@ def new_figure(width: float = 9.0, height: float = 3.8) -> Figure:
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
-def draw_lines(axes: Axes, lines: Sequence[Line], *, names: bool = True, marked: bool = True) -> None:
-    """Curves with their bands, and each one's name at its right end in its colour."""
+def draw_lines(
+    axes: Axes, lines: Sequence[Line], *, names: bool = True, marked: bool = True, highest: float | None = None
+) -> None:
+    """Curves with their bands, and each one's name at its right end in its colour; nothing is above the `highest`."""
     for line in lines:
-        marker = "o" if marked else ""
         if np.isfinite(line.low).any():
             axes.fill_between(line.x, line.low, line.high, color=line.colour, alpha=0.13, linewidth=0)
         axes.plot(
-            line.x, line.y, color=line.colour, linestyle=line.style, linewidth=line.width, marker=marker, markersize=3
+            line.x,
+            line.y,
+            color=line.colour,
+            linestyle=line.style,
+            linewidth=line.width,
+            marker=line.marker if marked else "",
+            markersize=3.5 if line.marker == "o" else 5,
+            markerfacecolor=line.colour if line.marker == "o" else "none",  # two in a place are both seen
+            clip_on=highest is None,
         )
+    if highest is not None and axes.get_ylim()[1] > highest:
+        axes.set_ylim(top=highest)
     axes.grid(color=GRID)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

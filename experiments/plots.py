@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.case import TIMES, Conditions, System
-from experiments.drawing import Line, draw_lines, looks_of, new_figure, png_of
+from experiments.drawing import Line, Look, draw_lines, looks_of, new_figure, png_of
 from experiments.experiment import Experiment, Panel
 from experiments.results import Results
 from progressive.evaluation.bootstrap import Estimate
@@ -25,6 +25,9 @@ FURTHER = {
     "top1": "share recognised at the deadline (top-1)",
 }
 """Figures that are drawn where they were measured."""
+
+HIGHEST = {"ms_ssim": 1.0, "top1": 1.0}
+"""Where axes end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +111,9 @@ def draw_quality(systems: Sequence[System], axis: Axis, results: Results) -> byt
         empty.set_axis_off()
     for axes, (figure_name, title) in zip(panels, titles.items(), strict=False):
         found = zip(*(results.compared(systems, c, figure_name) for c in axis.conditions), strict=True)
-        lines = [_line(str(s), axis, own, *looks[s]) for s, own in zip(systems, found, strict=True)]
+        lines = [_line(str(s), axis, own, looks[s]) for s, own in zip(systems, found, strict=True)]
         _set_axis(axes, axis)
-        draw_lines(axes, lines)
+        draw_lines(axes, lines, highest=HIGHEST.get(figure_name))
         axes.set_title(title, fontsize=10)
     return png_of(figure)
 
@@ -132,7 +135,7 @@ def draw_planning(systems: Sequence[System], axis: Axis, results: Results) -> by
         lines = []
         for planned, equal in planned_pairs(systems):
             gains = [results.gain(planned, equal, c, figure_name) for c in axis.conditions]
-            lines.append(_line(planned.source, axis, gains, *looks[planned]))
+            lines.append(_line(planned.source, axis, gains, looks[planned]))
         _set_axis(axes, axis)
         axes.axhline(0, color="#6e7781", linewidth=0.8)
         draw_lines(axes, lines)
@@ -145,7 +148,9 @@ def draw_over_time(systems: Sequence[System], conditions: Conditions, results: R
     looks = looks_of(systems)
     times_s = np.linspace(0, conditions.deadline_s, TIMES)
     found = results.over_time(systems, conditions)
-    lines = [Line(str(s), times_s, *own, *looks[s]) for s, own in zip(systems, found, strict=True)]
+    lines = [
+        Line(str(s), times_s, mean, low, high, *looks[s]) for s, (mean, low, high) in zip(systems, found, strict=True)
+    ]
     figure = new_figure(8.5, 4.6)
     axes = figure.subplots()
     draw_lines(axes, lines, marked=False)
@@ -167,12 +172,10 @@ def _line(
     name: str,
     axis: Axis,
     estimates: Sequence[Estimate],
-    colour: str,
-    style: str | tuple[int, tuple[float, ...]],
-    width: float,
+    look: Look,
 ) -> Line:
     mean, low, high = ([getattr(e, part) for e in estimates] for part in ("mean", "low", "high"))
-    return Line(name, axis.places, mean, low, high, colour, style, width)
+    return Line(name, axis.places, mean, low, high, *look)
 
 
 def _set_axis(axes: Axes, axis: Axis) -> None:

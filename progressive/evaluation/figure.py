@@ -75,6 +75,8 @@ def _quality(quality: Quality, curves: Sequence[Curve], summary: Summary) -> Dra
                 heights = _heights(summary.means, quality, index)
                 axes.plot(rates, heights, "o-", markersize=3, linewidth=1, label=system)
         axes.set(ylabel=_LABELS[quality])
+        if quality == "ms_ssim" and axes.get_ylim()[1] > 1:
+            axes.set_ylim(top=1)
 
     return draw
 

@@ -29,6 +29,23 @@ def test_systems_of_a_source_share_their_colour() -> None:
     assert looks[systems[0]][1] == looks[systems[2]][1] != looks[systems[1]][1]
 
 
+def test_each_system_looks_like_no_other_also_where_there_is_a_single_place() -> None:
+    of_one, of_two = (
+        [System(source, delivery) for source in sources for delivery in ("planned", "equal", "none", "retransmission")]
+        for sources in (("a",), ("a", "b"))
+    )
+    assert len({colour for colour, *_ in looks_of(of_one).values()}) == len(of_one)
+    assert len({(colour, marker) for colour, _, _, marker in looks_of(of_two).values()}) == len(of_two)
+    assert len({(colour, style) for colour, style, *_ in looks_of(of_two).values()}) == len(of_two)
+
+
+def test_an_axis_ends_at_the_highest_that_there_is() -> None:
+    axes = new_figure().subplots()
+    draw_lines(axes, [Line("a", [0.0], [0.997], [np.nan], [np.nan])], highest=1.0)
+    assert axes.get_ylim()[0] < 0.997
+    assert axes.get_ylim()[1] == 1.0
+
+
 def test_a_plot_is_small_and_always_the_same() -> None:
     def drawn() -> bytes:
         figure = new_figure()

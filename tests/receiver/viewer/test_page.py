@@ -184,6 +184,9 @@ async def test_the_page_serves_the_keyboard_a_phone_and_people_who_want_no_motio
             await page.resize(390, 844, scale=2, mobile=True)
             await page.wait_for("innerWidth === 390")
             assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+            await page.evaluate("document.querySelector('#figures dd').textContent = 'about 31 dB'")
+            figures = "[...document.querySelectorAll('#figures dd')]"
+            assert await page.evaluate(f"Math.max(...{figures}.map(own => own.scrollWidth - own.clientWidth))") == 0
             small = "[...document.querySelectorAll('#stage button:not([hidden]), #stage .button')]"
             assert await page.evaluate(f"Math.min(...{small}.map(button => button.offsetHeight))") >= 40
 
