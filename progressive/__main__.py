@@ -160,7 +160,7 @@ def evaluate(
     context: Annotated[str | None, typer.Option(metavar="NAME", help="classify, reconstruct or hybrid.")] = None,
     effort: Effort = 0,
     look: Look = FAITHFUL,
-    segment_size: Annotated[int, typer.Option(metavar="BYTES", help="Largest segment.")] = 1000,
+    segment_size: Annotated[int, typer.Option(metavar="BYTES", min=1, help="Largest segment.")] = 1000,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Photos at most, spread over all.")] = None,
     labels: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Lines of file name, tab, class number; FOLDER/labels.tsv.")
@@ -206,7 +206,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from FILE, or from an interrupted run.")] = False,
     photos: Annotated[int | None, typer.Option(min=1, help="Photos to use, at most.")] = None,
     steps: Annotated[int | None, typer.Option(min=0, help="Gradient steps, of each phase.")] = None,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
     settings: Annotated[
         Path | None, typer.Option(metavar="FILE", help="TOML like settings.toml of the recipe, which is used without.")
@@ -338,7 +338,7 @@ def models() -> None:
     table = Table("name", "", box=None, show_header=False, pad_edge=False)
     for model in installed_models():
         table.add_row(model.name, model.summary)
-        size, card = format_size(model.path.stat().st_size), str(model.card or "")
+        size, card = format_size(model.path.stat().st_size, digits=3), str(model.card or "")
         own = (("codec", model.codec), ("model id", model.model_id.hex()), ("size", size), ("card", card))
         for what, words in (*own, ("file", str(model.path))):
             if words:

@@ -9,7 +9,7 @@ from progressive.codec import DecoderStatus
 from progressive.output.folder import json_values
 from progressive.output.refinement import Refinement
 from progressive.shell.display import ARRIVED, LOST, RECOVERED, Display, Progress
-from progressive.units import format_size, format_time
+from progressive.units import counted, format_size, format_time
 
 LONGEST_TRACE = 500
 """Packets whose fates are kept for display: more than a terminal's line shows."""
@@ -100,7 +100,7 @@ def quality_words(refinement: Refinement, status: DecoderStatus) -> list[str]:
 
 def closing_words(name: str, latest: Refinement | None, status: DecoderStatus, figures: Figures, segments: str) -> str:
     """The one line that closes a photo."""
-    packets = f"{figures.received} packets received, {figures.lost} lost, {figures.recovered} recovered"
+    packets = f"{counted(figures.received, 'packet')} received, {figures.lost} lost, {figures.recovered} recovered"
     if latest is None:
         return f"{name}: no picture, {packets}"
     picture = f"{', '.join(quality_words(latest, status))} after {format_time(round(latest.time_s, 2))}"

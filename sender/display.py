@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from progressive.loss_model import LossModel
 from progressive.shell.display import Display, Progress
-from progressive.units import format_bandwidth, format_percent, format_size
+from progressive.units import counted, format_bandwidth, format_percent, format_size
 from sender.audience import FORGET_S
 from sender.events import PacketSent, RateFollowed, Replanned, ReportReceived, SenderEvent, StreamFinished
 
@@ -153,7 +153,7 @@ def rate_in_words(rate_bps: float, link_bps: float | None) -> str:
 
 def _words(sending: Sending) -> str:
     repairs = f" ({sending.repairs} again)" if sending.repairs else ""
-    words = f"sent {sending.packets} packets{repairs}, {format_size(sending.bytes, digits=3)}"
+    words = f"sent {counted(sending.packets, 'packet')}{repairs}, {format_size(sending.bytes, digits=3)}"
     if sending.rate_bps is not None:
         words += f", {rate_in_words(sending.rate_bps, sending.link_bps if sending.reason else None)}"
     report = sending.worst

@@ -12,4 +12,4 @@ ASSUMED_BPS = 50_000.0
 def parse_rate(text: str) -> tuple[float, bool]:
     """Bits per second, and whether these are only assumed and the rate is to be followed; raises UsageError for what
     is neither a bandwidth nor `auto`."""
-    return (ASSUMED_BPS, True) if text == AUTO else (parse_bandwidth(text), False)
+    return (ASSUMED_BPS, True) if text.strip().lower() == AUTO else (parse_bandwidth(text), False)

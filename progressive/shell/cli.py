@@ -34,6 +34,15 @@ OPTIONAL_VALUES = {"--view": "127.0.0.1:8080"}
 
 _ADDRESS = re.compile(r"(\S+:)?\d+")
 
+NUMBERS = {
+    "greater_than_equal": "is too small: use {ge} or more",
+    "less_than_equal": "is too large: use {le} or less",
+    "int_parsing": "is no whole number: use such as 8",
+    "int_from_float": "is no whole number: use such as 8",
+    "float_parsing": "is no number: use such as 0.5",
+}
+"""What is wrong with a number, by what the library for command lines calls it."""
+
 
 def run(app: typer.Typer, *, program: str = "") -> NoReturn:
     """Runs the command line of this process and exits.
@@ -158,10 +167,23 @@ VERSION: Any = typer.Option(
 
 
 def _in_words(error: typer.TyperException) -> str:
-    """What is wrong with the call; of a mistyped option, which one was probably meant."""
+    """What is wrong with the call; of a mistyped option, which one was probably meant, of a number, what it may be."""
     option, known = getattr(error, "option_name", ""), getattr(error, "possibilities", None)
     meant = nearest(option, known or ())
-    return f"No such option: {option}, did you mean {meant}?" if meant else error.format_message()
+    return f"No such option: {option}, did you mean {meant}?" if meant else _of_value(error) or error.format_message()
+
+
+def _of_value(error: typer.TyperException) -> str:
+    """What is wrong with the number that was given for an option; empty if it is something else."""
+    from pydantic import ValidationError
+
+    param, cause = getattr(error, "param", None), error.__cause__
+    if param is None or not isinstance(cause, ValidationError):
+        return ""
+    wrong = cause.errors()[0]
+    words = NUMBERS.get(wrong["type"])
+    given = f"{'/'.join(param.opts)} {wrong['input']}"
+    return f"{given} {words.format(**wrong.get('ctx', {}))}" if words else ""
 
 
 def tell_error(error: ProgressiveError) -> None:

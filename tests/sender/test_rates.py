@@ -6,6 +6,7 @@ from sender.rates import ASSUMED_BPS, parse_rate
 
 def test_a_rate_is_given_or_followed():
     assert parse_rate("20kbps") == (20_000, False)
-    assert parse_rate("auto") == (ASSUMED_BPS, True)
+    for auto in ("auto", "Auto", " AUTO"):
+        assert parse_rate(auto) == (ASSUMED_BPS, True)
     with pytest.raises(UsageError, match="bandwidth"):
         parse_rate("automatic")

@@ -26,7 +26,7 @@ export function drawMap(canvas, photo) {
     drawCell(context, colours, mark, (place % columns) * cell, Math.floor(place / columns) * cell, cell * (1 - GAP));
   });
   const { received = 0, lost = 0, recovered = 0, late = 0 } = photo.figures ?? {};
-  canvas.setAttribute("aria-label", `${received} packets received, ${late} of them late, ${lost} lost, ${recovered} recovered`);
+  canvas.setAttribute("aria-label", `${received} ${received === 1 ? "packet" : "packets"} received, ${late} of them late, ${lost} lost, ${recovered} recovered`);
 }
 
 function coloursOf(element) {

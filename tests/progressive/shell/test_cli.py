@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import pytest
 import typer
@@ -66,6 +67,28 @@ def test_a_wrong_call_is_one_line_that_names_the_argument(
         assert captured.err.startswith("error: ")
         assert captured.err.count("\n") == 1
         assert named in captured.err
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (("--count", "0"), "--count 0 is too small: use 1 or more"),
+        (("--count", "7"), "--count 7 is too large: use 6 or less"),
+        (("--count", "x"), "--count x is no whole number: use such as 8"),
+        (("--count", "1.5"), "--count 1.5 is no whole number: use such as 8"),
+        (("-r", "x"), "--rate/-r x is no number: use such as 0.5"),
+    ],
+)
+def test_of_a_number_that_cannot_be_it_is_told_what_can(
+    given: tuple[str, str], says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(
+        count: Annotated[int, typer.Option(min=1, max=6)] = 1,
+        rate: Annotated[float, typer.Option("--rate", "-r")] = 1.0,
+    ) -> None: ...
+
+    assert status_of(command, monkeypatch, *given) == 2
+    assert capsys.readouterr().err == f"error: {says} (see --help)\n"
 
 
 PROGRAMS = {

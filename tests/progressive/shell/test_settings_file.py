@@ -93,7 +93,7 @@ def test_the_environment_sets_flags_too(call: CommandLine, monkeypatch: pytest.M
         ("seed = 1\n", "put settings into the tables [sender] and [receiver]"),
         ("sender = 1\n", "put settings into the tables"),
         ("[sender]\nsettings = 'x'\n", "'settings' is no setting"),
-        ("[sender]\nseed = 'many'\n", "'--seed': Input should be a valid integer"),
+        ("[sender]\nseed = 'many'\n", "--seed many is no whole number: use such as 8"),
         (b"\xff".decode("latin1"), "is not TOML"),
     ],
 )
