@@ -36,11 +36,11 @@ class PhotoView:
         Args:
             display: where to.
             name: of the photo.
-            one_of_several: events then carry the name.
+            one_of_several: events then carry the name; may be set later.
         """
         self._display = display
         self._name = name
-        self._label = {"photo": name} if one_of_several else {}
+        self.is_one_of_several = one_of_several
         self._seen = {ARRIVED: 0, LOST: 0, RECOVERED: 0}
         self._trace = ""
         self._quality = ""
@@ -73,8 +73,9 @@ class PhotoView:
             *words,
             f"received {figures.received}, lost {figures.lost}, recovered {figures.recovered}",
         )
-        label = f"{self._name}: " if self._label else ""
-        self._display.event(json_values(refinement) | self._label, label + "  ".join(parts))
+        named = {"photo": self._name} if self.is_one_of_several else {}
+        label = f"{self._name}: " if named else ""
+        self._display.event(json_values(refinement) | named, label + "  ".join(parts))
         self.show_packets(figures, share, decoding=decoding)
 
     def know_quality(self, refinement: Refinement, status: DecoderStatus) -> list[str]:

@@ -157,6 +157,10 @@ class Reception:
         self._display.observe(PhotoDescribed(self.name, about))
         self._display.note(f"{self.name} is {about.in_words()}")
 
+    def is_one_of_several(self) -> None:
+        """Another photo follows: what is still told of this one carries its name."""
+        self._view.is_one_of_several = True
+
     def take(self, segment_id: int, payload: bytes) -> None:
         """Takes a segment; raises RunError if an earlier picture could not be written."""
         self._taken += 1

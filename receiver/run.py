@@ -12,7 +12,7 @@ from progressive.looks import prepared_look
 from progressive.photos import read_photo
 from progressive.registry import DEFAULT_CODEC, load_codec
 from progressive.runtime.background import Background, in_background
-from progressive.shell.display import Display
+from progressive.shell.display import Display, NotesBehindSettings
 from progressive.suggestions import use_one_of
 from progressive.transport.access import Access
 from progressive.transport.drive import drive
@@ -139,11 +139,12 @@ def _checked(options: ReceiverOptions, display: Display) -> tuple[Envelope, Phot
 
 
 async def _receive(options: ReceiverOptions, display: Display, envelope: Envelope, original: Photo | None) -> None:
-    transport = await open_receiver(options.address, options.access, display.note)
+    notes = NotesBehindSettings(display)
+    transport = await open_receiver(options.address, options.access, notes.note)
     try:
         folders = folders_for(options.output, stays=options.stays, keep=options.keep)
         device = await in_background(_ready, options, measuring=original is not None)
-        display.settings(options.in_words(device))
+        notes.settings(options.in_words(device))
         display.note(transport.place)
         try:
             with Background() as worker, Background() as writer:
@@ -267,6 +268,8 @@ class _Run:
             case StreamEnded():
                 if event.reason == "silence":
                     self._fail("the sender fell silent before the end, what came is kept")
+                if event.more and self._reception is not None:
+                    self._reception.is_one_of_several()
                 self._end(event.until_then, last=not event.more)
                 if not event.more:
                     self._transport.finished()
@@ -301,7 +304,7 @@ class _Run:
                 device=self._device,
                 frame=lambda look, picture: self._canvases[look].show(event.stream_id, placement, picture),
                 looks=self._options.looks,
-                one_of_several=number > 1,
+                one_of_several=self._options.stays or number > 1,
                 worker=self._worker,
             )
         except (BitstreamError, UsageError) as error:

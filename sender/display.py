@@ -18,7 +18,7 @@ class Sending:
 
     Fields:
         to: address of the receiver.
-        segments: of the stream.
+        segments: of the stream, as far as it is planned to be sent.
         packets, bytes: sent, all kinds.
         repairs: packets sent again.
         reports: the latest of each receiver that was heard of in the last minute, by its identifier.
@@ -161,4 +161,4 @@ def _words(sending: Sending) -> str:
         return words
     loss = format_percent(report.loss, digits=2) + (f" in bursts of {report.burst:.1f}" if report.loss else "")
     by = f" by the worst of {len(sending.reports)} receivers" if len(sending.reports) > 1 else ""
-    return f"{words}  reported{by} {report.segments} of {sending.segments} segments, loss {loss}"
+    return f"{words}  reported{by} {report.segments} of {sending.segments} planned segments, loss {loss}"

@@ -139,6 +139,14 @@ def test_every_channel_is_one_that_can_be_simulated(written: str) -> None:
     parse_channel(written.strip("'"))
 
 
+def test_the_glossary_has_the_words_of_the_page_s_legend() -> None:
+    page = (ROOT / "progressive" / "browser" / "view" / "detail.js").read_text()
+    glossary = (ROOT / "docs" / "reference" / "glossary.md").read_text()
+    words = re.findall(r'<li data-fate="\w+">(\w+)</li>', page)
+    assert len(words) >= 6
+    assert [word for word in words if not re.search(rf"\b{word}\b", glossary)] == []
+
+
 def test_every_variable_that_the_programs_read_is_listed() -> None:
     code = "".join(path.read_text() for name in (*PROGRAMS, "experiments") for path in (ROOT / name).rglob("*.py"))
     read = set(re.findall(r"\bPROGRESSIVE_[A-Z_]+[A-Z]\b", code))

@@ -138,6 +138,26 @@ class Display:
         stream.flush()
 
 
+class NotesBehindSettings:
+    """Keeps what is noted while a run is made ready, and tells it once its settings were told."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+        self._waiting: list[str] | None = []
+
+    def note(self, text: str) -> None:
+        if self._waiting is None:
+            self._display.note(text)
+        else:
+            self._waiting.append(text)
+
+    def settings(self, settings: Mapping[str, str]) -> None:
+        waiting, self._waiting = self._waiting or [], None
+        self._display.settings(settings)
+        for text in waiting:
+            self._display.note(text)
+
+
 class Displays(Display):
     """Several displays as one: each is told everything, in their order."""
 

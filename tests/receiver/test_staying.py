@@ -118,6 +118,10 @@ class Recorder(Display):
         if text.startswith("listening at "):
             self.address.set_result(text.removeprefix("listening at "))
 
+    def event(self, record: Mapping[str, Any], text: str) -> None:
+        self.events.append(record)
+        self.notes.append(text)
+
     def observe(self, event: object) -> None:
         if isinstance(event, PictureShown):
             self.shown.set()
@@ -169,6 +173,9 @@ async def test_senders_come_one_after_the_other_and_nothing_is_written_over(phot
         await receiver.closing()
     folders = receiver.folders()
     assert [read_photo(folder / "final.png").mean() for folder in folders] == [0, 255]
+    assert {record["photo"] for record in receiver.display.events} == {"photo 1", "photo 2"}
+    pictures = [line for line in receiver.display.notes if " B  base" in line]
+    assert all(line.startswith(("photo 1: ", "photo 2: ")) for line in pictures)
     assert all(json.loads((folder / "report.json").read_text())["events"] for folder in folders)
     assert (read_photo(receiver.output / "latest.png") == 255).all()
     await receiver.stop()
@@ -246,7 +253,7 @@ async def test_stopped_it_keeps_what_came(photo: Path, tmp_path: Path) -> None:
         (("--keep", "3"), "--keep is for a receiver that stays: give --serve too"),
         (("--serve", "--timeout", "3s"), "leave --timeout out"),
         (("--serve", "--reference", "photo.png"), "leave --reference out"),
-        (("--serve", "--keep", "0"), "greater than or equal to 1"),
+        (("--serve", "--keep", "0"), "--keep 0 is too small: use 1 or more"),
         (("--serve", "--output", "/proc/out"), "cannot write into the folder /proc/out"),
     ],
 )

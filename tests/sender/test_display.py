@@ -18,16 +18,16 @@ def closing_words(*events: SenderEvent) -> str:
 
 def test_segments_and_loss_are_those_of_the_same_receiver() -> None:
     words = closing_words(report(1, 46, 0.3), report(2, 44, 0.12), report(3, 45, 0.0))
-    assert "reported by the worst of 3 receivers 44 of 46 segments, loss 12% in bursts of 2.0" in words
+    assert "reported by the worst of 3 receivers 44 of 46 planned segments, loss 12% in bursts of 2.0" in words
 
 
 def test_of_receivers_with_as_many_segments_the_worst_loses_most() -> None:
     words = closing_words(report(1, 46, 0.0), report(2, 46, 0.3))
-    assert "reported by the worst of 2 receivers 46 of 46 segments, loss 30%" in words
+    assert "reported by the worst of 2 receivers 46 of 46 planned segments, loss 30%" in words
 
 
 def test_a_single_receiver_is_not_compared() -> None:
-    assert "reported 44 of 46 segments, loss 0%" in closing_words(report(1, 44, 0.0))
+    assert "reported 44 of 46 planned segments, loss 0%" in closing_words(report(1, 44, 0.0))
 
 
 def test_a_receiver_that_was_not_heard_of_for_a_minute_has_gone() -> None:

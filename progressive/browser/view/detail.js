@@ -161,7 +161,7 @@ function qualityOf(photo, picture) {
   if (picture.psnr !== null) return [`${picture.psnr.toFixed(2)} dB`, similarity];
   const expected = format.decibels(picture);
   if (expected !== null) return [`about ${Math.round(expected)} dB`, "as the sender expects"];
-  return [format.percent(picture.segments / photo.facts.segments), "of the stream shown"];
+  return [format.percent(picture.segments / photo.facts.segments), "of the planned segments"];
 }
 
 // The share lost of the latest packets, over time.

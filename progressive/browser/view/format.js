@@ -30,14 +30,14 @@ export function decibels(picture) {
 }
 
 // The quality of a picture in words: measured if the original is known, otherwise as the sender expects it, otherwise
-// how much of the stream it shows.
+// how much it shows of what is planned.
 export function quality(picture, segments) {
   const words = [];
   if (picture.exact) words.push("equal to the original");
   if (picture.psnr !== null) words.push(`${picture.psnr.toFixed(2)} dB`);
   else if (!picture.exact && decibels(picture) !== null) words.push(`about ${Math.round(decibels(picture))} dB`);
   if (picture.ms_ssim !== null) words.push(`MS-SSIM ${picture.ms_ssim.toFixed(3)}`);
-  if (!words.length && segments) words.push(`${percent(picture.segments / segments)} of the stream`);
+  if (!words.length && segments) words.push(`${percent(picture.segments / segments)} of the planned segments`);
   return words.join(", ");
 }
 

@@ -213,14 +213,14 @@ class BrokerConnection:
             client = self._client()
             self._bound(client)
             async with client:
+                if first.done():  # said before what then comes at once
+                    self._say(f"connected to {self._address}")
                 for topic in self._subscriptions:
                     await self._subscribe(client, topic)
                 if self._prepare is not None:
                     await self._prepare(client, client.largest)
                     self._prepare = None
-                if first.done():
-                    self._say(f"connected to {self._address}")
-                else:
+                if not first.done():
                     first.set_result(None)
                 served = True
                 await self._serve(client)

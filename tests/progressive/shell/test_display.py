@@ -10,6 +10,7 @@ from progressive.shell.display import (
     Displays,
     JsonDisplay,
     LiveDisplay,
+    NotesBehindSettings,
     Progress,
     QuietDisplay,
     make_display,
@@ -56,6 +57,14 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "after 1.5 s",
         "done",
     ]
+
+
+def test_what_is_noted_while_a_run_is_made_ready_comes_behind_its_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    notes = NotesBehindSettings(Display())
+    notes.note("no broker answers")
+    notes.settings({"from": "mqtt://"})
+    notes.note("connected")
+    assert capsys.readouterr().out.splitlines() == ["from  mqtt://", "no broker answers", "connected"]
 
 
 def test_json_lines_are_events_alone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -274,13 +274,17 @@ async def test_a_receiver_waits_for_its_broker_and_a_sender_does_not() -> None:
     with pytest.raises(UsageError, match=f"no broker answers at {url}"):
         await sender_at(url)
     said: list[str] = []
+    with_topics: list[bool] = []
     receiver = await join(url, Access(), said.append)
+    subscribe = receiver.broker._subscribe
+    receiver.broker._subscribe = lambda *own: with_topics.append(len(said) > 1) or subscribe(*own)
     assert receiver.place == f"joining {url}"
     assert said == [f"no broker answers at {url}: trying again"]
     embedded = EmbeddedBroker()
     await embedded.start(port)
     await asyncio.wait_for(receiver.broker.wait_connected(), 10)
     assert said[1:] == [f"connected to {url}"]
+    assert all(with_topics), "it is said before what the broker keeps comes"
     assert receiver.place == f"subscribed to {url}"
     await close(receiver)
     await embedded.stop()
