@@ -114,7 +114,6 @@ class Refiner:
         if self.latest is None or self.latest.expected_psnr is not None or self.expectation is None:
             return None
         self.latest = replace(self.latest, expected_psnr=self._expected(self._shown))
-        self.folder.judge(self.latest)
         return self.latest
 
     def further_looks(self) -> list[tuple[str, Path]]:

@@ -108,13 +108,6 @@ class OutputFolder:
                 self._shown = self._shown[:-recent:2] + self._shown[-recent:]
             return path
 
-    def judge(self, refinement: Refinement) -> None:
-        """The latest refinement with what was not known of it when it was added; nothing after `finish`."""
-        with self._lock:
-            if not self._finished and self._refinements:
-                self._refinements[-1] = refinement
-                self._shown[-1] = (refinement, self._shown[-1][1])
-
     def add_look(self, picture: Photo, look: str) -> Path | None:
         """Writes the latest refinement in another look, as `add_refinement` does."""
         png = png_bytes(picture)

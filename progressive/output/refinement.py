@@ -16,7 +16,7 @@ class Refinement:
         psnr: in dB; None without the original, infinite if the picture equals it.
         coded_psnr: of a photo that was downscaled, at the size that was coded, beside the original at that size; None
             of others and without the original. `psnr` is always at the size of the original.
-        expected_psnr: what the sender said of it, in dB; None if it has not, or said it after a later picture was made.
+        expected_psnr: what the sender said of it, in dB; None if it has not, or said it after the picture was made.
         ms_ssim: 0..1; None without the original or for a picture below 161 pixels.
     """
 
