@@ -31,6 +31,7 @@ def measured_curve(
     budget_bytes: int | None = None,
     stop: Stop = never,
     hurry: Stop = never,
+    last_first: bool = False,
 ) -> Curve | None:
     """The quality of a stream as far as a sender can send it.
 
@@ -40,8 +41,10 @@ def measured_curve(
         original: what pictures are measured against, [H, W, 3], at its own size.
         budget_bytes: of payloads that can be sent; None for all.
         stop: asked between pictures; raises StoppedError if it says so.
-        hurry: asked between pictures, of which the last point is the first; once it says so, what is not measured yet
-            is taken from a line.
+        hurry: asked between pictures; once it says so, only the last point is still measured, and what lies between is
+            taken from a line.
+        last_first: measure the last point first, for who will be in a hurry soon; in all it takes longer, as the
+            stream is decoded twice.
 
     None for a stream without a base, and for a photo so large that its pictures would take too long.
     """
@@ -55,14 +58,14 @@ def measured_curve(
     beyond = min(last - base, points - points // 4)
     base_points = min(base, max(1, points // 4))
     ids = [0, *places(base, last, base_points, base_points + beyond)]
-    measured = dict[int, float]()
-    for order in ([last], sorted({*ids} - {last})):  # what all will show is known first, however soon the end comes
+    measured, before = dict[int, float](), sorted({*ids} - {last})
+    for order in ([last], before) if last_first else ([*before, last],):
         decoder, shown = codec.decoder(header, device="cpu"), 0
         for place in order:
             if stop():
                 raise StoppedError
             if 0 < place < last and hurry():
-                break
+                continue
             decoder.push_all((s.id, s.payload) for s in segments if shown < s.id <= place)
             measured[place] = psnr(resized(decoder.picture(stop=stop), original.shape), original)
             shown = place
@@ -86,14 +89,16 @@ class Expected:
         self._curve: Curve | None = None
         self._lock = threading.Lock()
 
-    def curve(self, stop: Stop = never, hurry: Stop = never) -> Curve | None:
+    def curve(self, stop: Stop = never, hurry: Stop = never, *, last_first: bool = False) -> Curve | None:
         """May be called by several threads; all but the first wait. Raises StoppedError if `stop` says so. Who calls
         next after that, or after one who was in a hurry, measures anew."""
         with self._lock:
             if self._work is None:
                 return self._curve
             packed, codec, original, budget = self._work
-            curve = measured_curve(packed, codec, original, budget_bytes=budget, stop=stop, hurry=hurry)
+            curve = measured_curve(
+                packed, codec, original, budget_bytes=budget, stop=stop, hurry=hurry, last_first=last_first
+            )
             if not hurry():
                 self._curve, self._work = curve, None
             return curve

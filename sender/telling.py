@@ -12,7 +12,7 @@ from progressive.runtime.stopping import Stop, StoppedError, never
 from progressive.wire.about import MAX_ABOUT
 from progressive.wire.manifest import ITEM_OVERHEAD, Manifest
 from progressive.wire.short import MANIFEST_OVERHEAD
-from sender.prepare import PreparedPhoto
+from sender.prepare import PreparedPhoto, airtime_needed
 from sender.session import SenderSession
 
 
@@ -33,10 +33,15 @@ async def telling(prepared: PreparedPhoto, session: SenderSession) -> AsyncItera
             await task
 
 
+BRIEF_S = 3.0
+"""A stream that takes less may be over before all points are measured."""
+
+
 async def _tell(prepared: PreparedPhoto, session: SenderSession, stop: Stop) -> None:
     try:
         with suppress(StoppedError):
-            await in_background(tell_at_once, prepared, session, stop)
+            brief = airtime_needed(prepared, session.settings) < BRIEF_S
+            await in_background(tell_at_once, prepared, session, stop, brief)
     finally:
         session.last_word.measuring = False
 
@@ -50,9 +55,11 @@ def tell_about(prepared: PreparedPhoto, session: SenderSession) -> None:
         session.tell(Manifest(about=about))
 
 
-def tell_at_once(prepared: PreparedPhoto, session: SenderSession, stop: Stop = never) -> None:
-    """Measures, in a hurry once the end waits, and tells as soon as there is room; raises StoppedError if `stop` says
-    so."""
-    word = session.last_word
-    if prepared.expected is not None and (curve := prepared.expected.curve(stop, lambda: word.holding)) is not None:
+def tell_at_once(prepared: PreparedPhoto, session: SenderSession, stop: Stop = never, brief: bool = False) -> None:
+    """Measures, in a hurry once the end waits, which is soon for a `brief` stream, and tells as soon as there is room;
+    raises StoppedError if `stop` says so."""
+    if prepared.expected is None:
+        return
+    curve = prepared.expected.curve(stop, lambda: session.last_word.holding, last_first=brief)
+    if curve is not None:
         session.tell(Manifest(curve))

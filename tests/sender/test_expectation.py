@@ -4,6 +4,7 @@ from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 from fake_codec import ThumbnailCodec, ThumbnailDecoder
 
 from progressive.codec import Photo
@@ -72,21 +73,29 @@ def test_in_a_hurry_the_picture_of_all_is_measured_and_others_are_guessed() -> N
     assert min(rough.levels) >= min(whole.levels)
 
 
-def test_the_picture_of_all_is_measured_first_and_none_twice() -> None:
+@pytest.mark.parametrize("last_first", [False, True])
+def test_no_picture_is_measured_twice_and_who_will_be_in_a_hurry_has_that_of_all_first(last_first: bool) -> None:
     made = list[int]()
 
     class Counted(ThumbnailDecoder):
         def picture(self, *, stop: Stop = never) -> Photo:
             made.append(len(self.shown))
-            return super().picture(stop=stop)
+            picture: Photo = super().picture(stop=stop)
+            return picture
 
     codec = ThumbnailCodec()
     packed = PackedStream.of(codec.encode(PHOTO, max_payload=500), 600)
     with patch.object(ThumbnailCodec, "decoder", lambda self, header, device="cpu": Counted(header)):
-        curve = measured_curve(packed, codec, PHOTO)
+        curve = measured_curve(packed, codec, PHOTO, last_first=last_first)
+        made_for_it = made.copy()
+        rough = measured_curve(packed, codec, PHOTO, hurry=lambda: True, last_first=last_first)
+    whole = len(packed.stream.segments)
+    assert made_for_it[0 if last_first else -1] == whole
+    assert sorted(made_for_it) == sorted({*made_for_it})
+    assert sorted(made[len(made_for_it) :]) == [0, whole]
     assert curve is not None
-    assert made[0] == len(packed.stream.segments)
-    assert made[1:] == sorted({*made} - {made[0]})
+    assert rough is not None
+    assert rough.levels[-1] == curve.levels[-1]
 
 
 def test_of_a_huge_photo_nothing_is_measured() -> None:
