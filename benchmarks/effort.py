@@ -71,7 +71,7 @@ def benchmark() -> None:
     if not 0 < args.low < args.high:
         raise UsageError("--low must be above 0 and below --high")
     torch.set_num_threads(1)
-    rates = np.geomspace(args.low, args.high, CUTS)
+    rates = [float(rate) for rate in np.geomspace(args.low, args.high, CUTS)]
     codec = load_codec(args.codec)
     efforts = [0, *(int(effort) for effort in args.efforts.split(","))]
     codecs = {effort: with_effort(codec, effort) for effort in efforts}

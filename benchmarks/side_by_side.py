@@ -94,7 +94,7 @@ def drawn(
     figure = Figure(figsize=(side * across, (side * height / width + 0.42) * len(rates)), layout="constrained")
     grid = figure.subplots(len(rates), across, squeeze=False)
     for row, (rate, axes) in enumerate(zip(rates, grid, strict=True)):
-        pictures = [("photo", f"{rate:g} bpp", photo)]
+        pictures: list[tuple[str, str, Photo | None]] = [("photo", f"{rate:g} bpp", photo)]
         for name, column in table:
             shown = column[row]
             label = "-" if shown is None else f"{psnr(shown.picture, photo):.1f} dB, {shown.size} B"

@@ -202,6 +202,8 @@ def known_answer(networks: ProbabilityNetworks) -> Tensor:
 def check_known_answer(networks: ProbabilityNetworks, expected: Tensor) -> None:
     """Raises UsageError if this machine does not compute the integers that the model was made with."""
     exact.check_known_answer(networks, partial(_exercise, networks), expected, CODEC)
+    if next(networks.parameters()).device.type != "cpu":  # elsewhere scales are computed whole
+        return
     with torch.inference_mode(), one_thread():
         if not all(sparse.agrees(layer) for _, layer in layers_of(networks.planes)):
             raise UsageError(f"this build of PyTorch does not compute the networks of {CODEC} exactly: use another one")
