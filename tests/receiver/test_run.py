@@ -337,7 +337,7 @@ def test_streams_that_cannot_be_decoded_are_announced_once_and_the_others_shown(
         return decoder_of(self, header, device=device)
 
     monkeypatch.setattr(fake_codec.ThumbnailCodec, "decoder", only_the_last)
-    monkeypatch.setattr(Expected, "curve", lambda *_: None)  # the sender decodes for it
+    monkeypatch.setattr(Expected, "curve", lambda *_, **__: None)  # the sender decodes for it
     stream_to_receivers(options(photos, receiver.address), Recorder())
     reason = "a stream cannot be decoded: the stream needs model 01, but model 02 is installed"
     assert str(receiver.result()) == reason
