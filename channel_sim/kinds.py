@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from channel_sim.packet_words import KINDS
 from channel_sim.words import Kind
-from progressive.entry_points import CHANNELS, entry_points, imported
-from progressive.errors import UsageError
+from progressive.entry_points import CHANNELS, entry_points, found_in
 
 
 def kind_of(name: str) -> Kind | None:
@@ -18,15 +17,7 @@ def kind_of(name: str) -> Kind | None:
 
     Raises UsageError if another package's cannot be imported, or is none.
     """
-    if name in KINDS:
-        return KINDS[name]
-    path = entry_points(CHANNELS).get(name)
-    if path is None:
-        return None
-    kind = imported(path)
-    if not isinstance(kind, Kind):
-        raise UsageError(f"{path} is no channel_sim.words.Kind: name one by the entry point {name} of {CHANNELS}")
-    return kind
+    return KINDS.get(name) or found_in(CHANNELS, name, Kind)
 
 
 def all_kinds() -> dict[str, Kind]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module, metadata
-from typing import Any
+from typing import Any, TypeVar
 
 from progressive.errors import UsageError
+
+T = TypeVar("T")
 
 CODECS, CHANNELS, TRANSPORTS = "progressive.codecs", "progressive.channels", "progressive.transports"
 """Groups of entry points."""
@@ -31,3 +33,19 @@ def imported(path: str) -> Any:
         ) from None
     except AttributeError:
         raise UsageError(f"cannot import {path}: {module} has no {name}") from None
+
+
+def found_in(group: str, name: str, kind: type[T]) -> T | None:
+    """What another package adds to a group by this name; None if there is none.
+
+    Raises UsageError if it cannot be imported, or is not of this kind.
+    """
+    path = entry_points(group).get(name)
+    if path is None:
+        return None
+    found = imported(path)
+    if not isinstance(found, kind):
+        raise UsageError(
+            f"{path} is no {kind.__module__}.{kind.__qualname__}: name one by the entry point {name} of {group}"
+        )
+    return found

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Protocol
 
-from progressive.entry_points import TRANSPORTS, entry_points, imported
+from progressive.entry_points import TRANSPORTS, entry_points, found_in, imported
 from progressive.errors import UsageError
 from progressive.transport.access import Access
 from progressive.transport.base import Transport
@@ -137,15 +137,7 @@ def kind_of(scheme: str) -> Scheme | None:
 
     Raises UsageError if another package's cannot be imported, or is none.
     """
-    if scheme in SCHEMES:
-        return SCHEMES[scheme]
-    path = entry_points(TRANSPORTS).get(scheme)
-    if path is None:
-        return None
-    kind = imported(path)
-    if not isinstance(kind, Scheme):
-        raise UsageError(f"{path} is no progressive.transport.schemes.Scheme: name one by the entry point {scheme}")
-    return kind
+    return SCHEMES.get(scheme) or found_in(TRANSPORTS, scheme, Scheme)
 
 
 def usual_silence_s(url: str, access: Access, *, stays: bool = False) -> float:

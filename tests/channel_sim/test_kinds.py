@@ -16,7 +16,8 @@ from progressive.errors import UsageError
 @pytest.fixture(autouse=True)
 def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     others = {"bridge": "foreign_channel:BRIDGE", "broken": "foreign_channel:Drawbridge", "gone": "nowhere:KIND"}
-    monkeypatch.setattr(kinds, "entry_points", lambda group: others if group == entry_points.CHANNELS else {})
+    for module in (kinds, entry_points):
+        monkeypatch.setattr(module, "entry_points", lambda group: others if group == entry_points.CHANNELS else {})
     return
 
 
@@ -61,6 +62,7 @@ def test_links_without_one_draw_what_they_drew_before() -> None:
 )
 def test_what_is_wrong_is_told(spec: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if spec.startswith("bridg"):
-        monkeypatch.setattr(kinds, "entry_points", lambda _group: {"bridge": "foreign_channel:BRIDGE"})
+        for module in (kinds, entry_points):
+            monkeypatch.setattr(module, "entry_points", lambda _group: {"bridge": "foreign_channel:BRIDGE"})
     with pytest.raises(UsageError, match=says):
         parse_channel(spec)

@@ -1,5 +1,6 @@
 import pytest
 
+from progressive import entry_points
 from progressive.errors import UsageError
 from progressive.transport import schemes
 from progressive.transport.access import Access
@@ -25,7 +26,8 @@ def test_over_mqtt_a_broker_that_is_away_is_not_yet_the_end() -> None:
 def pigeons(monkeypatch: pytest.MonkeyPatch) -> None:
     """A transport as another package would bring it."""
     installed = {"pigeon": "foreign_transport:PIGEON", "owl": "foreign_transport:open_loft", "gone": "nowhere:X"}
-    monkeypatch.setattr(schemes, "entry_points", lambda _group: installed)
+    for module in (schemes, entry_points):
+        monkeypatch.setattr(module, "entry_points", lambda _group: installed)
 
 
 @pytest.mark.usefixtures("pigeons")
