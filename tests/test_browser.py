@@ -131,11 +131,11 @@ async def test_a_browser_shows_the_pictures_that_the_receiver_has_of_the_same_pa
     async with open_page(url) as page:
         done = f"{JOURNAL}.then(({{ journal }}) => [...journal.photos.values()].map((photo) => photo.state))"
         await page.wait_for(f"{done}.then((states) => states.join() === 'done,done')", 60)
+        await page.wait_for(f"['Complete', 'Ended'].includes({STATUS})", 60)  # all that came is decoded
         shown = [await last_picture(page, number) for number in (1, 2)]
         marks = await page.evaluate(
             f"{JOURNAL}.then(({{ journal }}) => [...journal.photos.values()].map((p) => p.marks))"
         )
-        assert await page.evaluate(STATUS) in {"Complete", "Ended"}
         assert await page.evaluate("document.querySelector('#notice').hidden")
         assert int(await page.evaluate("document.querySelector('[data-figure=lost]').children[1].textContent")) > 0
         assert page.errors == []
