@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +16,16 @@ from numpy.typing import NDArray
 from progressive.exact.coders import Indices, RangeSymbolEncoder, Symbols
 from progressive.exact.tables import FrequencyTable
 
+Pass = tuple[str, NDArray[np.int16], NDArray[np.int16], Indices]
+"""Table, rows, symbols, blocks."""
+
 
 @dataclass
 class Recorder:
-    """A symbol coder that remembers. Field: passes: (table, rows, symbols, blocks) of each batch."""
+    """A symbol coder that remembers. Field: passes: of each batch."""
 
-    passes: list[tuple[str, NDArray[np.int16], NDArray[np.int16], Indices]] = field(default_factory=list)
+    passes: list[Pass] = field(default_factory=list)
+    _joined: tuple[int, list[_Run]] | None = field(default=None, init=False, repr=False)
 
     def code(self, table: str, rows: Indices, symbols: Symbols, blocks: Indices) -> Symbols:
         self.passes.append((table, rows.astype(np.int16), symbols.astype(np.int16), blocks))
@@ -35,21 +41,48 @@ class Recorder:
     def encoded_blocks(self, tables: Mapping[str, FrequencyTable], chosen: list[int]) -> bytes:
         """The range code of some blocks, whose numbers rise."""
         encoder = RangeSymbolEncoder(tables)
-        for table, rows, symbols, blocks in self.passes:
-            inside = _spans(blocks, chosen)
-            encoder.code(table, rows[inside].astype(np.intp), symbols[inside].astype(np.int32), inside)
+        for run in self._runs():
+            inside = run.of(chosen)
+            encoder.code(run.table, run.rows[inside].astype(np.intp), run.symbols[inside].astype(np.int32), inside)
         return encoder.to_bytes()
 
+    def _runs(self) -> list[_Run]:
+        if self._joined is None or self._joined[0] != len(self.passes):
+            runs = [_Run.of_passes(list(passes)) for _, passes in groupby(self.passes, key=itemgetter(0))]
+            self._joined = len(self.passes), runs
+        return self._joined[1]
 
-def joined(records: Sequence[Recorder], sizes: Sequence[int]) -> Recorder:
-    """One record of several that have the same passes over other blocks, so many each; the blocks follow each other."""
-    passes = []
-    firsts = np.cumsum([0, *sizes[:-1]])
-    for each in zip(*(record.passes for record in records), strict=True):
-        rows, symbols = (np.concatenate([part[i] for part in each]) for i in (1, 2))
-        blocks = np.concatenate([part[3] + first for part, first in zip(each, firsts, strict=True)])
-        passes.append((each[0][0], rows, symbols, blocks))
-    return Recorder(passes)
+
+@dataclass(frozen=True)
+class _Run:
+    """Passes one after the other that have the same table.
+
+    Fields:
+        rows, symbols: of all passes, [S].
+        ends: where the symbols of each block end in each pass, those of the one before the first as well, [P, B + 1].
+    """
+
+    table: str
+    rows: NDArray[np.int16]
+    symbols: NDArray[np.int16]
+    ends: NDArray[np.intp]
+
+    @classmethod
+    def of_passes(cls, passes: Sequence[Pass]) -> _Run:
+        rows, symbols = (np.concatenate([each[i] for each in passes]) for i in (1, 2))
+        firsts = np.cumsum([0] + [len(each[3]) for each in passes[:-1]])
+        numbers = np.arange(1 + max(int(each[3][-1]) + 1 if len(each[3]) else 0 for each in passes))
+        ends = np.stack([first + np.searchsorted(each[3], numbers) for first, each in zip(firsts, passes, strict=True)])
+        return cls(passes[0][0], rows, symbols, ends)
+
+    def of(self, chosen: list[int]) -> NDArray[np.intp]:
+        """Where the symbols of some blocks are, pass after pass."""
+        last = self.ends.shape[1] - 1
+        blocks = np.array(chosen, np.intp)
+        starts, ends = (self.ends[:, np.minimum(blocks + n, last)].ravel() for n in (0, 1))
+        sizes = ends - starts
+        found: NDArray[np.intp] = np.arange(sizes.sum()) + np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
+        return found
 
 
 def encoded(records: Sequence[Recorder], tables: Mapping[str, FrequencyTable]) -> bytes:
@@ -59,9 +92,3 @@ def encoded(records: Sequence[Recorder], tables: Mapping[str, FrequencyTable]) -
         for table, rows, symbols, blocks in record.passes:
             encoder.code(table, rows.astype(np.intp), symbols.astype(np.int32), blocks)
     return encoder.to_bytes()
-
-
-def _spans(blocks: Indices, chosen: list[int]) -> Indices:
-    """Where the chosen blocks' symbols are."""
-    starts, ends = np.searchsorted(blocks, chosen), np.searchsorted(blocks, chosen, side="right")
-    return np.concatenate([np.arange(s, e) for s, e in zip(starts, ends, strict=True)] or [np.zeros(0, np.intp)])

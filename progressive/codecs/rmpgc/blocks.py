@@ -22,3 +22,20 @@ def from_blocks(blocks: Tensor, rows: int, columns: int) -> Tensor:
     _, channels, side, _ = blocks.shape
     grid = blocks.reshape(-1, rows, columns, channels, side, side).permute(0, 3, 1, 4, 2, 5)
     return grid.reshape(-1, channels, rows * side, columns * side)
+
+
+def taken(blocks: Tensor, chosen: Tensor) -> Tensor:
+    """Some of the blocks, int64 [M], as tensors of their own; all [N, C, s, s] in channels_last order.
+
+    What lies together is copied at once, which indexing in place of it does not see.
+    """
+    return _positions_first(blocks).index_select(0, chosen).permute(0, 3, 1, 2)
+
+
+def put(values: Tensor, chosen: Tensor, into: Tensor) -> None:
+    """Puts values in the place of some blocks."""
+    _positions_first(into).index_copy_(0, chosen, _positions_first(values))
+
+
+def _positions_first(blocks: Tensor) -> Tensor:
+    return blocks.permute(0, 2, 3, 1)

@@ -14,7 +14,7 @@ from progressive.codecs.rmpgc.levels import Job, decode_levels
 from progressive.codecs.rmpgc.segments import BASE, Contents, Listed
 from progressive.errors import BitstreamError
 from progressive.runtime.stopping import Stop, never
-from progressive.runtime.threads import one_thread
+from progressive.runtime.threads import idle_threads
 from progressive.runtime.torch_state import neutral
 from progressive.segments.intake import Intake
 from progressive.segments.waiting import Waiting
@@ -75,7 +75,8 @@ class RmpgcDecoder:
     @neutral()
     def picture(self, *, stop: Stop = never, look: str = FAITHFUL) -> Photo:
         if look not in self._pictures:
-            self._pictures[look] = self._decoding.picture(self._layout, self._tiles, self._parameters, stop, look)
+            with idle_threads():
+                self._pictures[look] = self._decoding.picture(self._layout, self._tiles, self._parameters, stop, look)
         return self._pictures[look].copy()
 
     def _gaps(self) -> tuple[float, float]:
@@ -98,7 +99,7 @@ class RmpgcDecoder:
                     completed_by[id(whole)] = segment_id
             except BitstreamError as error:
                 errors.append(error)
-        with torch.inference_mode(), one_thread():
+        with torch.inference_mode():
             while ready:
                 jobs = [job for whole in ready for job in self._job_of(whole)]
                 released: list[Whole] = []
@@ -165,7 +166,8 @@ class RmpgcDecoder:
             return BitstreamError("a segment repeats a scale of the base")
         coder = tile.decoder_of(job.body)
         try:
-            result = tile.code_stages(coder, last - first + 1)
+            with idle_threads():
+                result = tile.code_stages(coder, last - first + 1)
             coder.finish()
         except BitstreamError as error:
             return error

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from progressive.exact.coders import CostMeter, RangeSymbolDecoder, RangeSymbolEncoder
-from progressive.exact.records import Recorder, encoded, joined
+from progressive.exact.records import Recorder, encoded
 from progressive.exact.tables import TOTAL, FrequencyTable
 
 TABLES = {
@@ -49,22 +49,7 @@ def test_records_are_coded_one_after_the_other(recorder: Recorder) -> None:
     assert encoded([], TABLES) == b""
 
 
-def test_records_of_other_blocks_become_one(recorder: Recorder) -> None:
-    """Cut after any block, and put together again."""
-    for first in range(BLOCKS + 1):
-        parts = []
-        for blocks in (range(first), range(first, BLOCKS)):
-            part = Recorder()
-            for table, rows, symbols, owners in recorder.passes:
-                inside = np.isin(owners, blocks)
-                part.code(table, rows[inside], symbols[inside].astype(np.int32), owners[inside] - blocks.start)
-            parts.append(part)
-        whole = joined(parts, [first, BLOCKS - first])
-        assert encoded([whole], TABLES) == encoded([recorder], TABLES)
-        assert whole.encoded_blocks(TABLES, [1, 4]) == recorder.encoded_blocks(TABLES, [1, 4])
-
-
-@pytest.mark.parametrize("chosen", [[0], [1, 4], [0, 2, 3], [4]])
+@pytest.mark.parametrize("chosen", [[0], [1, 4], [0, 2, 3], [4], [4, BLOCKS], []])
 def test_chosen_blocks_decode_by_themselves(recorder: Recorder, chosen: list[int]) -> None:
     decoder = RangeSymbolDecoder(TABLES, recorder.encoded_blocks(TABLES, chosen))
     for table, rows, symbols, owners in recorder.passes:
@@ -72,6 +57,14 @@ def test_chosen_blocks_decode_by_themselves(recorder: Recorder, chosen: list[int
         found = decoder.code(table, rows[inside].astype(np.intp), np.zeros(0, np.int32), owners[inside])
         assert found.tolist() == symbols[inside].tolist()
     decoder.finish()
+
+
+def test_what_is_recorded_later_is_coded_as_well(recorder: Recorder) -> None:
+    shorter = Recorder(recorder.passes[:2])
+    assert shorter.encoded_blocks(TABLES, [1]) != recorder.encoded_blocks(TABLES, [1])
+    table, rows, symbols, owners = recorder.passes[2]
+    shorter.code(table, rows, symbols.astype(np.int32), owners)
+    assert shorter.encoded_blocks(TABLES, [1]) == recorder.encoded_blocks(TABLES, [1])
 
 
 def test_a_block_without_symbols_takes_no_bytes(recorder: Recorder) -> None:

@@ -71,12 +71,12 @@ class Multiscale(Model):
 
     def code(self, photo: Photo, layout: Layout, effort: int = 0, budget: int | None = None) -> Coded:
         colours = Colours.of(photo)
-        with one_thread():
+        with one_thread():  # so that the same photo gives the same bytes everywhere
             with torch.inference_mode():
                 latent = latent_of(photo, layout, lambda rgb: self.analyse(colours.turned(rgb)))
             if effort:
                 latent = searched(self, latent, photo, layout, colours, ROUNDS[effort])
-            return Coded(colours.to_bytes(), code_tiles(latent, layout, self.coding, budget))
+        return Coded(colours.to_bytes(), code_tiles(latent, layout, self.coding, budget))
 
     def weights(self, coded: Coded, layout: Layout, meaning: CoarseMap | None, context: str) -> NDArray[np.float64]:
         return block_importance(meaning, layout, context)

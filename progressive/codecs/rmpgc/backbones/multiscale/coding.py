@@ -182,8 +182,8 @@ class PlanePasses:
         if self.choices is not None and self.choices[scale].moments is not None:
             self._count_looks(self.choices[scale], rows, tiers, parents)
 
-    def known(self, scale: int) -> Tensor:
-        return self.symbols[scale]
+    def known(self, scale: int) -> Tensor | None:
+        return self.symbols[scale] if self.tier else None
 
     def coded(self, scale: int) -> Tensor | None:
         tiers = self.tiers[scale]

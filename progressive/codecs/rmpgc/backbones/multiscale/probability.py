@@ -88,8 +88,8 @@ class LevelCoder(Protocol):
         """Told before the first tier of a scale what the look says of its coefficients, [N, 2, C, h, w]."""
         ...
 
-    def known(self, scale: int) -> Tensor:
-        """The plane's symbols of a scale that are known before the level, zero elsewhere, [N, C, h, w]."""
+    def known(self, scale: int) -> Tensor | None:
+        """The plane's symbols of a scale that are known before the level, zero elsewhere, [N, C, h, w]; None: none."""
         ...
 
     def coded(self, scale: int) -> Tensor | None:
@@ -300,7 +300,8 @@ class ProbabilityNetworks(nn.Module):
         walk, carried = self.planes, self._blank(contexts[0], self.planes.width)
         for scale, inputs in enumerate(given):
             kind = scale * LEVELS + level - 1
-            known = self._seen(coder.known(scale), scale)
+            symbols = coder.known(scale)
+            known = self._blank(carried, 2 * SLOTS) if symbols is None else self._seen(symbols, scale)
             coded = coder.coded(scale) if scale == SCALES - 1 else None
             if coded is not None and coded.float().mean() < FEW:
                 walk.code_around(coded, scale, [*inputs, known, carried], known, kind, coder, self._described)
@@ -328,7 +329,7 @@ class ProbabilityNetworks(nn.Module):
     def _described(self, values: Tensor, *, lowest: bool = False) -> Tensor:
         """Integers of one or two colours as inputs, [N, 6 or 12, h, w]: sizes of those above zero, of those below."""
         if values.dtype == torch.int8:  # a plane's symbols are -1, 0 and 1
-            signed = torch.cat([values > 0, values < 0], 1).to(torch.uint8) * SIZE_OF_ONE
+            signed = torch.cat([values, -values], 1).clamp_(min=0).view(torch.uint8).mul_(SIZE_OF_ONE)
         else:
             signed = _signed_sizes(values, lowest=lowest)
         if values.shape[1] % BANDS:  # the lowest band, one a colour
@@ -346,10 +347,18 @@ class ProbabilityNetworks(nn.Module):
             luma = finer[:, :BANDS] + finer[:, BANDS : 2 * BANDS]
             sizes = torch.cat([luma, finer[:, 2 * BANDS : 4 * BANDS] + finer[:, 4 * BANDS :]], 1)
             if STRIDES[scale] != STRIDES[scale + 1]:
-                unit = UNIT if self.kernel == "training" else 1
-                sizes = (F.avg_pool2d(sizes.float(), 2) / unit).floor_() * unit
+                sizes = self._means(sizes)
             found.append(_last(sizes.to(here.dtype)))
         return found
+
+    def _means(self, sizes: Tensor) -> Tensor:
+        """Of each 2x2 square, rounded down."""
+        if self.kernel != "int8":
+            unit = UNIT if self.kernel == "training" else 1
+            return (F.avg_pool2d(sizes.float(), 2) / unit).floor_() * unit
+        rows = sizes.to(torch.int16)
+        rows = rows[:, :, ::2] + rows[:, :, 1::2]
+        return (rows[:, :, :, ::2] + rows[:, :, :, 1::2]) >> 2
 
     def _ready(self, context: Tensor) -> Tensor:
         return context if self.kernel == "training" else _last(self._input(context))
@@ -374,8 +383,9 @@ def _signed_sizes(values: Tensor, *, lowest: bool) -> Tensor:
         size = (size * LOWEST_GAIN).clamp_(max=MAX_ACTIVATION)
     else:
         size = size.clamp_(max=LARGEST_SEEN)
-        size = torch.minimum(size * SIZE_OF_ONE, size * 10 + 88).clamp_(max=MAX_ACTIVATION)
-    return torch.cat([size * (values > 0), size * (values < 0)], 1)
+        size = torch.minimum(size * SIZE_OF_ONE, (size * 10).add_(88)).clamp_(max=MAX_ACTIVATION)
+    above = size * (values > 0)
+    return torch.cat([above, size * (values < 0)], 1)
 
 
 def _joined(tensors: Sequence[Tensor]) -> Tensor:

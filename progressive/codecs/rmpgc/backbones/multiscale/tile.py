@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +25,7 @@ from progressive.codecs.rmpgc.backbones.multiscale.scales import (
     TIERS,
     plane_and_tier,
 )
-from progressive.codecs.rmpgc.blocks import to_blocks
+from progressive.codecs.rmpgc.blocks import put, taken, to_blocks
 from progressive.exact.coders import RangeSymbolDecoder, SymbolCoder
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ class TileState:
         spare = padded_count(len(blocks)) - len(blocks)
         chosen = torch.tensor(blocks + blocks[-1:] * spare, device=self._device)
         contexts, parents, symbols, tiers, points = (
-            [_copied(t[chosen]) for t in tensors]
+            [taken(t, chosen) for t in tensors]
             for tensors in (self._contexts, self.index, self.symbols, self.tiers, self.points)
         )
         coding = self._coding
@@ -169,11 +168,11 @@ class TileState:
         for scale in range(SCALES):
             symbols = result.symbols[scale]
             if tier == TIERS - 1:
-                self.index[scale][chosen] = child_of(self.index[scale][chosen], symbols, plane)
+                put(child_of(taken(self.index[scale], chosen), symbols, plane), chosen, self.index[scale])
                 symbols = torch.zeros_like(symbols)
-            self.symbols[scale][chosen] = symbols
-            self.tiers[scale][chosen] = result.tiers[scale]
-            self.points[scale][chosen] = result.points[scale]
+            put(symbols, chosen, self.symbols[scale])
+            put(result.tiers[scale], chosen, self.tiers[scale])
+            put(result.points[scale], chosen, self.points[scale])
         self.levels[result.blocks] = result.level
 
     def _sorted_by_activity(self) -> tuple[int, ...]:
@@ -229,6 +228,3 @@ def code_everything(state: TileState, target: Target, coder: SymbolCoder) -> Ite
 def padded_count(blocks: int) -> int:
     """How many blocks are computed for so many: a power of two, or a multiple of 16 beyond."""
     return 1 << (blocks - 1).bit_length() if blocks <= 16 else -(-blocks // 16) * 16
-
-
-_copied = partial(torch.clone, memory_format=torch.channels_last)
