@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -47,24 +48,13 @@ class Place:
         """Its part of a tensor of the scale's coefficients."""
         return self.of(values[:, self.channels])
 
-    def numbers(self, at: NDArray[np.int64], shape: torch.Size) -> NDArray[np.int64]:
-        """Where coefficients of the pass are among all of the scale.
+    def order(self, shape: torch.Size) -> NDArray[np.int64]:
+        """Where the pass's coefficients are among all of an item, in the order that the pass has them.
 
         Args:
-            at: theirs among those of the pass, item after item, then by positions, then by coefficients.
-            shape: of the scale's coefficients, [N, C, h, w], which are counted alike.
+            shape: of the scale's coefficients, [N, C, h, w]; they are counted by positions, then by channels.
         """
-        _, channels, height, width = shape
-        position, band = np.divmod(at, self.channels.stop - self.channels.start)
-        if self.corners:
-            top, left = self.corners[0]
-            row, column = np.divmod(position, (width - left + 1) // 2)
-            item, row = np.divmod(row, (height - top + 1) // 2)
-            item, corner = np.divmod(item, self.items)
-            tops, lefts = np.array(self.corners).T
-            position = (item * height + 2 * row + tops[corner]) * width + 2 * column + lefts[corner]
-        numbers: NDArray[np.int64] = position * channels + self.channels.start + band
-        return numbers
+        return _order(self.corners, self.channels.start, self.channels.stop, *shape[1:])
 
     def write(self, values: Tensor, into: Tensor) -> None:
         """Puts values at its positions of a tensor of as many channels, [N, C, h, w]."""
@@ -76,6 +66,15 @@ class Place:
     def write_coefficients(self, values: Tensor, into: Tensor) -> None:
         """Puts values at its part of a tensor of the scale's coefficients."""
         self.write(values, into[:, self.channels])
+
+
+@lru_cache(maxsize=256)
+def _order(
+    corners: tuple[tuple[int, int], ...], first: int, end: int, channels: int, height: int, width: int
+) -> NDArray[np.int64]:
+    numbers = np.arange(height * width * channels).reshape(height, width, channels)[..., first:end]
+    grids = [numbers[top::2, left::2] for top, left in corners] or [numbers]
+    return np.concatenate([grid.ravel() for grid in grids])
 
 
 FIRST, OPPOSITE, OTHERS, COLOUR = range(4)

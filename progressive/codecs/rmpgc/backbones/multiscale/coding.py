@@ -194,37 +194,39 @@ class PlanePasses:
         return coded
 
     def __call__(self, place: Place, parameters: Tensor) -> Tensor:
-        scale = place.scale
-        tiers, symbols = self.tiers[scale], self.symbols[scale]
-        here = place.coefficients(tiers) == self.tier
-        each = place.items * int(np.prod(here.shape[1:]))
-        at = np.flatnonzero(_flat(here)[: self.count * each])
-        numbers = torch.from_numpy(place.numbers(at, tiers.shape)).to(tiers.device)
-        parent = _lined(self.parents[scale])[numbers].cpu().numpy().astype(np.int32)
+        tiers, symbols, found = (of[place.scale] for of in (self.tiers, self.symbols, self.found))
+        at = np.flatnonzero(_flat(place.coefficients(tiers)[: self.count * place.items]) == self.tier)
+        if at.size:
+            block, number = np.divmod(at, len(order := place.order(tiers.shape)))
+            numbers = order[number] + block * tiers[0].numel()
+            signed, points = self._code(place, parameters, at, block, _taken(self.parents[place.scale], numbers))
+            _put(signed, numbers, symbols)
+            _put(points, numbers, found)
+        return place.coefficients(symbols)
+
+    def _code(
+        self, place: Place, parameters: Tensor, at: NDArray[np.intp], block: NDArray[np.intp], parent: Ints
+    ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """Symbols and points of coefficients of a pass, whose parents are these."""
         side = np.sign(parent)
         inside = side == 0
         zero, sign = self._odds(parameters, at, inside)
         rows = self._rows(zero, sign, side)
-        outward = np.where(inside, 1, side).astype(np.int32)
+        outward = np.where(inside, np.int32(1), side)
         table = table_of(self.plane, self.tier)
         wanted = np.zeros_like(rows)
         if self.choices is not None:
-            wanted = self._wanted(self.choices[scale], place, table, rows, parent, outward, at)
-        coded = self.coder.code(table, rows, wanted, at // each)
+            wanted = self._wanted(self.choices[place.scale], place, table, rows, parent, outward, at)
+        coded = self.coder.code(table, rows, wanted, block)
         signed = outward * ((coded == OUTWARD).astype(np.int32) - (coded == INWARD))
-        points = self.points[table][rows, coded] * outward.astype(np.int8)
-        for values, known in ((signed.astype(np.int8), symbols), (points, self.found[scale])):
-            _lined(known)[numbers] = torch.from_numpy(values).to(known.device)
-        return place.coefficients(symbols)
+        return signed.astype(np.int8), self.points[table][rows, coded] * outward.astype(np.int8)
 
     def _odds(self, parameters: Tensor, at: NDArray[np.intp], inside: NDArray[np.bool_]) -> list[Ints]:
         """The two log-odds of coefficients of a pass, by whether their parents are zero."""
         _, kinds, bands, *_ = parameters.shape
-        position, band = np.divmod(at, bands)
-        first = (position * kinds + np.where(inside, 0, 2)) * bands + band
-        lined = parameters.permute(0, 3, 4, 1, 2).reshape(-1)
-        numbers = (torch.from_numpy(n).to(lined.device) for n in (first, first + bands))
-        return [lined[n].cpu().numpy().astype(np.int32) for n in numbers]
+        first = at + at // bands * ((kinds - 1) * bands) + np.where(inside, 0, 2 * bands)
+        lined = parameters.permute(0, 3, 4, 1, 2).reshape(-1).cpu().numpy()
+        return [lined[n].astype(np.int32) for n in (first, first + bands)]
 
     def _rows(self, zero: Ints, sign: Ints, side: Ints) -> Ints:
         """Table rows for two log-odds and the signs of the parents; sign and outward mean nothing where it is sure."""
@@ -291,6 +293,17 @@ def _placed(values: NDArray[np.generic], parameters: Tensor) -> Tensor:
     return placed.reshape(count, height, width, channels).movedim(-1, 1)
 
 
-def _lined(values: Tensor) -> Tensor:
-    """A view of values [N, C, h, w] in channels_last order as they follow each other."""
-    return values.movedim(1, -1).view(-1)
+def _taken(values: Tensor, numbers: NDArray[np.intp]) -> Ints:
+    """Of values [N, C, h, w] in channels_last order, as they follow each other, some."""
+    lined = values.movedim(1, -1).view(-1)
+    taken = lined if lined.device.type == "cpu" else lined[torch.from_numpy(numbers).to(lined.device)].cpu()
+    return (taken.numpy()[numbers] if taken is lined else taken.numpy()).astype(np.int32)
+
+
+def _put(values: NDArray[np.int8], numbers: NDArray[np.intp], into: Tensor) -> None:
+    """Puts some in their places."""
+    lined = into.movedim(1, -1).view(-1)
+    if lined.device.type == "cpu":
+        lined.numpy()[numbers] = values
+    else:
+        lined[torch.from_numpy(numbers).to(lined.device)] = torch.from_numpy(values).to(lined.device)
