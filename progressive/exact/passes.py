@@ -42,7 +42,7 @@ class Place:
         if not self.corners:
             return values
         grids = [values[:, :, top::2, left::2] for top, left in self.corners]
-        return grids[0] if len(grids) == 1 else torch.stack(grids, 1).flatten(0, 1)
+        return grids[0] if len(grids) == 1 else one_after_the_other(grids)
 
     def coefficients(self, values: Tensor) -> Tensor:
         """Its part of a tensor of the scale's coefficients."""
@@ -66,6 +66,11 @@ class Place:
     def write_coefficients(self, values: Tensor, into: Tensor) -> None:
         """Puts values at its part of a tensor of the scale's coefficients."""
         self.write(values, into[:, self.channels])
+
+
+def one_after_the_other(grids: list[Tensor]) -> Tensor:
+    """Grids of items, [N, C, h, w] each, as items of their own: all of the first item, then all of the next one."""
+    return torch.stack([grid.permute(0, 2, 3, 1) for grid in grids], 1).flatten(0, 1).permute(0, 3, 1, 2)
 
 
 @lru_cache(maxsize=256)

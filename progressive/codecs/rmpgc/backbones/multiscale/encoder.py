@@ -100,10 +100,12 @@ class _Tile:
     def _errors_at(self, level: int) -> Figures:
         """Squared errors of each block, in 8-bit steps summed over samples, [B]."""
         everything = slice(len(self._blocks))
-        total = torch.zeros(len(self._blocks), device=self._target.blocks[0].device)
+        with idle_threads():
+            errors = [
+                (values - self._state.values(everything, level, scale)).square_()
+                for scale, values in enumerate(self._target.blocks)
+            ]
         with one_thread():
-            for scale, values in enumerate(self._target.blocks):
-                error = values - self._state.values(everything, level, scale)
-                total += error.square().sum((1, 2, 3)) * ENERGIES[scale]
+            total = sum(error.sum((1, 2, 3)) * energy for error, energy in zip(errors, ENERGIES, strict=True))
         found: Figures = total.double().cpu().numpy()
         return found

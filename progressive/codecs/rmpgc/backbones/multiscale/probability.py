@@ -33,7 +33,7 @@ from progressive.codecs.rmpgc.backbones.multiscale.sparse import (
     through_residual,
 )
 from progressive.exact.layers import MAX_ACTIVATION, UNIT, Conv, Residual, layers_of
-from progressive.exact.passes import COLOUR, Place, luma_places
+from progressive.exact.passes import COLOUR, Place, luma_places, one_after_the_other
 
 BASE_WIDTH, PLANE_WIDTH, LOOK_WIDTH = 32, 48, 48
 SEEN, HIDDEN = 24, 48
@@ -176,7 +176,7 @@ class Walk(nn.Module):
             network = self.passes[place.number]
             if place.corners:
                 here = [corners[top][left] for top, left in place.corners]
-                at = here[0] if len(here) == 1 else torch.stack(here, 1).flatten(0, 1)
+                at = here[0] if len(here) == 1 else one_after_the_other(here)
                 symbols = code(place, _present(network(place, at, luma, kind), scale))
                 if torch.is_grad_enabled():  # autograd keeps what a pass has seen
                     luma = luma.clone(memory_format=torch.channels_last)
@@ -323,13 +323,13 @@ class ProbabilityNetworks(nn.Module):
         luma, *colours = COLOUR_CHANNELS[scale]
         parts = [self._described(values[:, :luma])]
         if any(colours):
-            return _last(torch.cat([*parts, self._described(values[:, luma:])], 1))
+            return _joined([*parts, self._described(values[:, luma:])])
         return _last(F.pad(parts[0], (0, 0, 0, 0, 0, 2 * (SLOTS - BANDS))))
 
     def _described(self, values: Tensor, *, lowest: bool = False) -> Tensor:
         """Integers of one or two colours as inputs, [N, 6 or 12, h, w]: sizes of those above zero, of those below."""
         if values.dtype == torch.int8:  # a plane's symbols are -1, 0 and 1
-            signed = torch.cat([values, -values], 1).clamp_(min=0).view(torch.uint8).mul_(SIZE_OF_ONE)
+            signed = _joined([values, -values]).clamp_(min=0).view(torch.uint8).mul_(SIZE_OF_ONE)
         else:
             signed = _signed_sizes(values, lowest=lowest)
         if values.shape[1] % BANDS:  # the lowest band, one a colour
@@ -364,13 +364,20 @@ class ProbabilityNetworks(nn.Module):
         return context if self.kernel == "training" else _last(self._input(context))
 
     def _input(self, integers: Tensor) -> Tensor:
+        inputs = integers.to(self._dtype)
+        return inputs * UNIT if self.kernel == "training" else inputs
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        """Of what networks see."""
         if self.kernel == "training":
-            return integers.to(torch.bfloat16 if torch.is_autocast_enabled("cpu") else torch.float32) * UNIT
-        return integers.to(torch.uint8 if self.kernel == "int8" else torch.float32)
+            return torch.bfloat16 if torch.is_autocast_enabled("cpu") else torch.float32
+        return torch.uint8 if self.kernel == "int8" else torch.float32
 
     def _blank(self, like: Tensor, channels: int) -> Tensor:
-        blank = torch.zeros(len(like), channels, *like.shape[2:], device=like.device)
-        return self._input(_last(blank))
+        shape = len(like), channels, *like.shape[2:]
+        blank = torch.empty(shape, dtype=self._dtype, device=like.device, memory_format=torch.channels_last)
+        return blank.zero_()
 
 
 def _signed_sizes(values: Tensor, *, lowest: bool) -> Tensor:
@@ -385,11 +392,12 @@ def _signed_sizes(values: Tensor, *, lowest: bool) -> Tensor:
         size = size.clamp_(max=LARGEST_SEEN)
         size = torch.minimum(size * SIZE_OF_ONE, (size * 10).add_(88)).clamp_(max=MAX_ACTIVATION)
     above = size * (values > 0)
-    return torch.cat([above, size * (values < 0)], 1)
+    return _joined([above, size * (values < 0)])
 
 
 def _joined(tensors: Sequence[Tensor]) -> Tensor:
-    return tensors[0] if len(tensors) == 1 else _last(torch.cat(list(tensors), 1))
+    """Side by side, in channels_last order whatever theirs is."""
+    return tensors[0] if len(tensors) == 1 else torch.cat([t.permute(0, 2, 3, 1) for t in tensors], 3).permute(0, 3, 1, 2)
 
 
 def _split(x: Tensor, *sizes: int) -> Tensor:
