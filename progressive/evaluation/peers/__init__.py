@@ -47,11 +47,8 @@ PEERS: dict[str, Peer] = {
     "webp": Peer(
         formats.webp_files, lambda: f"libwebp {_built_with('webp')}, method 6 (Pillow has no sharp YUV)", "webp"
     ),
-    "avif": Peer(
-        formats.avif_files,
-        lambda: f"libavif {_built_with('avif')} with aom, speed 4, 4:2:0 or 4:4:4, tuned for PSNR or by default",
-        "avif",
-    ),
+    "avif": Peer(formats.avif_files, lambda: _avif(speed=4), "avif"),
+    "avif-slow": Peer(formats.slow_avif_files, lambda: _avif(speed=1), "avif"),
     "jxl": Peer(formats.jxl_files, lambda: f"{_jxl()}, effort 9"),
     "jxl-progressive": Peer(
         jxl_tools.progressive_files,
@@ -95,6 +92,10 @@ def _jxl() -> str:
     if jxl_tools.missing_tools():
         return f"{plugin}, which halves the resolution below quality 18.5 (libjxl-tools on PATH would keep it)"
     return f"{plugin} or {jxl_tools.version()} with --resampling=1, whichever is better"
+
+
+def _avif(*, speed: int) -> str:
+    return f"libavif {_built_with('avif')} with aom, speed {speed}, 4:2:0 or 4:4:4, tuned for PSNR or by default"
 
 
 def _openjpeg() -> str:

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib import import_module
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -76,15 +77,18 @@ def webp_files(photo: Photo, limits: Limits) -> Iterator[CodedFile]:
 
 def avif_files(photo: Photo, limits: Limits) -> Iterator[CodedFile]:
     """AVIF at speed 4, chroma at full and at half resolution, tuned for PSNR and as libavif would."""
-    image = _image(photo)
+    for subsampling, tune in _avif_settings(photo):
+        for quality, data in tightest(_avif_encoder(photo, subsampling, tune, 4), _AVIF_QUALITIES, limits):
+            yield _coded(data, f"{subsampling}, tune {tune}, quality {quality}")
 
-    def encode(subsampling: str, tune: str, quality: int) -> bytes:
-        settings = {"quality": quality, "speed": 4, "subsampling": subsampling, "max_threads": 1, "codec": "aom"}
-        return _save(image, "AVIF", settings | ({} if tune == "default" else {"advanced": {"tune": tune}}))
 
-    for subsampling in _subsamplings(image, grey="4:0:0"):
-        for tune in ("psnr", "default"):
-            for quality, data in tightest(partial(encode, subsampling, tune), _AVIF_QUALITIES, limits):
+def slow_avif_files(photo: Photo, limits: Limits) -> Iterator[CodedFile]:
+    """AVIF at speed 1, looked for near the quality that fits at a fast one: it takes three times as long as speed 4."""
+    for subsampling, tune in _avif_settings(photo):
+        fast, slow = (_avif_encoder(photo, subsampling, tune, speed) for speed in (6, 1))
+        for limit in sorted(limits):
+            near = next((quality for quality, _ in tightest(fast, _AVIF_QUALITIES, [limit])), 0)
+            for quality, data in tightest(slow, _AVIF_QUALITIES[max(0, near - 4) : near + 5], [limit]):
                 yield _coded(data, f"{subsampling}, tune {tune}, quality {quality}")
 
 
@@ -123,6 +127,20 @@ def _jpeg2000(photo: Photo, ratios: Sequence[float]) -> Any:
         "plt": True,
     }
     return parse_codestream(_save(image, "JPEG2000", settings))
+
+
+def _avif_settings(photo: Photo) -> Iterator[tuple[str, str]]:
+    """Resolutions of chroma, and what files are tuned for."""
+    return product(_subsamplings(_image(photo), grey="4:0:0"), ("psnr", "default"))
+
+
+def _avif_encoder(photo: Photo, subsampling: str, tune: str, speed: int) -> Callable[[int], bytes]:
+    """A file of each quality."""
+    image = _image(photo)
+    settings: dict[str, Any] = {"speed": speed, "subsampling": subsampling, "max_threads": 1, "codec": "aom"}
+    if tune != "default":
+        settings["advanced"] = {"tune": tune}
+    return lambda quality: _save(image, "AVIF", settings | {"quality": quality})
 
 
 def _image(photo: Photo) -> Image.Image:

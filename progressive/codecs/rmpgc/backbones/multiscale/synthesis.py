@@ -61,7 +61,7 @@ class Synthesis(nn.Module):
         """The linear picture, RGB around 0..1 [N, 3, H, W], and states [N, R, K] -> the picture."""
         pixels = F.pixel_unshuffle(linear - 0.5, CELL).contiguous(memory_format=torch.channels_last)
         first, *each = self.state(states).chunk(len(self.body) + 1, -1)
-        features = F.relu(_with_states(self.enter(pixels), first))
+        features = F.relu(_with_states(self.enter(pixels), first), inplace=True)
         features = features + F.interpolate(self.coarse(features), scale_factor=COARSE, mode="bilinear")
         for block, state in zip(self.body, each, strict=True):
             features = block(_with_states(features, state))
@@ -80,7 +80,7 @@ class Residual(nn.Module):
         nn.init.zeros_(self.narrow.bias)  # type: ignore[arg-type]
 
     def forward(self, h: Tensor) -> Tensor:
-        out: Tensor = h + self.narrow(F.relu(self.widen(self.depthwise(h))))
+        out: Tensor = h + self.narrow(F.relu(self.widen(self.depthwise(h)), inplace=True))
         return out
 
 
