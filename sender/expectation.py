@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from progressive.codec import Photo, ProgressiveCodec
 from progressive.metrics.pixelwise import psnr
@@ -42,7 +43,7 @@ def measured_curve(
         budget_bytes: of payloads that can be sent; None for all.
         stop: asked between pictures; raises StoppedError if it says so.
         hurry: asked between pictures; once it says so, only the last point is still measured, and what lies between is
-            taken from a line.
+            taken from the segments' utilities.
         last_first: measure the last point first, for who will be in a hurry soon; in all it takes longer, as the
             stream is decoded twice.
 
@@ -69,9 +70,21 @@ def measured_curve(
             decoder.push_all((s.id, s.payload) for s in segments if shown < s.id <= place)
             measured[place] = psnr(resized(decoder.picture(stop=stop), original.shape), original)
             shown = place
+    return Curve.of(base, last, base_points, _completed(measured, segments)[ids].tolist())
+
+
+def _completed(measured: Mapping[int, float], segments: Sequence[Segment]) -> NDArray[np.float64]:
+    """PSNR of every id from that of some, the first and the last one among them: between two, squared error falls as
+    the segments' utilities say."""
     known = sorted(measured)
-    levels = np.interp(ids, known, np.minimum([measured[place] for place in known], HIGHEST_DB))
-    return Curve.of(base, last, base_points, levels.tolist())
+    utility = np.zeros(known[-1] + 1)
+    for segment in segments:
+        utility[segment.id] = max(segment.utility, 0.0)
+    worth = np.cumsum(utility + 1e-9 * (utility.sum() + 1))
+    errors = 10 ** (-np.minimum([measured[place] for place in known], HIGHEST_DB) / 10)
+    completed = -10 * np.log10(np.interp(worth, worth[known], errors))
+    completed[known] = np.minimum([measured[place] for place in known], HIGHEST_DB)
+    return np.asarray(completed)
 
 
 class Expected:

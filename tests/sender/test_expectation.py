@@ -13,7 +13,7 @@ from progressive.packing.packed import PackedStream
 from progressive.photos import downscale, resized, sample_photo
 from progressive.registry import load_codec
 from progressive.runtime.stopping import Stop, never
-from progressive.wire.expected_quality import Expectation
+from progressive.wire.expected_quality import STEP_DB, Expectation
 from sender.expectation import MOST_PIXELS, Expected, measured_curve
 
 PHOTO = np.ascontiguousarray(sample_photo()[64:256, 128:320])
@@ -71,6 +71,19 @@ def test_in_a_hurry_the_picture_of_all_is_measured_and_others_are_guessed() -> N
     assert rough.levels != whole.levels
     assert (rough.levels[:3], rough.levels[-1]) == (whole.levels[:3], whole.levels[-1])
     assert min(rough.levels) >= min(whole.levels)
+
+
+def test_what_is_guessed_in_a_hurry_is_close_to_what_would_be_measured() -> None:
+    """From the pictures of nothing and of all alone."""
+    codec, photo = load_codec("rmpgc"), sample_photo()
+    packed = PackedStream.of(codec.encode(photo, max_payload=1000), 1100)
+    whole = measured_curve(packed, codec, photo)
+    rough = measured_curve(packed, codec, photo, hurry=lambda: True, last_first=True)
+    assert whole is not None
+    assert rough is not None
+    off = STEP_DB * np.abs(np.array(whole.levels) - rough.levels)
+    assert off[0] == off[-1] == 0
+    assert off.max() < 1.5, off
 
 
 @pytest.mark.parametrize("last_first", [False, True])
