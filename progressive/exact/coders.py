@@ -110,32 +110,44 @@ class RangeSymbolDecoder:
             raise BitstreamError("a segment's code is not the one of its symbols")
 
 
-class JointDecoder:
-    """Several decoders as one: each reads the symbols of its own blocks.
-
-    A damaged one does not stop the others; its symbols are zero from then on.
+class JointCoder:
+    """Several coders as one: each has the symbols of its own blocks, and counts them from 0.
 
     Args:
-        decoders: in the order of their blocks.
+        coders: in the order of their blocks.
         counts: how many blocks each has.
     """
 
-    def __init__(self, decoders: Sequence[RangeSymbolDecoder], counts: Sequence[int]) -> None:
-        self._decoders, self._ends = decoders, np.cumsum(counts)[:-1]
-        self._damaged: set[int] = set()
+    def __init__(self, coders: Sequence[SymbolCoder], counts: Sequence[int]) -> None:
+        self._coders, self._firsts = coders, np.cumsum([0, *counts[:-1]])
 
     def code(self, table: str, rows: Indices, symbols: Symbols, blocks: Indices) -> Symbols:
         found = np.zeros(len(rows), np.int32)
-        first = 0
-        for number, end in enumerate([*np.searchsorted(blocks, self._ends).tolist(), len(rows)]):
-            if number not in self._damaged:
-                try:
-                    own = slice(first, end)
-                    found[own] = self._decoders[number].code(table, rows[own], symbols, blocks[own])
-                except BitstreamError:
-                    self._damaged.add(number)
-            first = end
+        starts = np.searchsorted(blocks, self._firsts).tolist()
+        for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(rows)], strict=True)):
+            own, first = slice(start, end), self._firsts[number]
+            found[own] = self._of(number, table, rows[own], symbols[own], blocks[own] - first)
         return found
+
+    def _of(self, number: int, table: str, rows: Indices, symbols: Symbols, blocks: Indices) -> Symbols:
+        return self._coders[number].code(table, rows, symbols, blocks)
+
+
+class JointDecoder(JointCoder):
+    """Several decoders as one. A damaged one does not stop the others; its symbols are zero from then on."""
+
+    def __init__(self, decoders: Sequence[RangeSymbolDecoder], counts: Sequence[int]) -> None:
+        super().__init__(decoders, counts)
+        self._decoders = decoders
+        self._damaged: set[int] = set()
+
+    def _of(self, number: int, table: str, rows: Indices, symbols: Symbols, blocks: Indices) -> Symbols:
+        if number not in self._damaged:
+            try:
+                return super()._of(number, table, rows, symbols, blocks)
+            except BitstreamError:
+                self._damaged.add(number)
+        return np.zeros(len(rows), np.int32)
 
     def finish(self) -> list[bool]:
         """Which were whole."""

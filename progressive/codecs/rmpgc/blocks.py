@@ -5,6 +5,8 @@ Legend: N photos of R x K blocks; C coefficients a position; s x s positions in 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -30,6 +32,11 @@ def taken(blocks: Tensor, chosen: Tensor) -> Tensor:
     What lies together is copied at once, which indexing in place of it does not see.
     """
     return _positions_first(blocks).index_select(0, chosen).permute(0, 3, 1, 2)
+
+
+def together(each: Sequence[Tensor]) -> Tensor:
+    """Blocks of several photos as one tensor, those of the first photo first."""
+    return each[0] if len(each) == 1 else torch.cat([_positions_first(t) for t in each]).permute(0, 3, 1, 2)
 
 
 def put(values: Tensor, chosen: Tensor, into: Tensor) -> None:

@@ -9,10 +9,12 @@ from progressive.errors import BitstreamError
 from progressive.exact.coders import (
     CostMeter,
     CountCollector,
+    JointCoder,
     JointDecoder,
     RangeSymbolDecoder,
     RangeSymbolEncoder,
 )
+from progressive.exact.records import Recorder
 from progressive.exact.tables import PRECISION_BITS, TOTAL, FrequencyTable, frequencies_from_counts
 
 NO_BLOCKS = np.zeros(0, np.intp)
@@ -207,3 +209,19 @@ def test_counting_counts() -> None:
     assert collector.counts["two"][1, 0] == 2
     assert collector.counts["two"][4, 1] == 1
     assert collector.counts["two"].sum() == 3
+
+
+def test_coders_as_one_have_the_symbols_of_their_own_blocks() -> None:
+    """The second has none in the first batch, and blocks are counted from 0 by each."""
+    table, counts = "two", (2, 1, 3)
+    records = [Recorder() for _ in counts]
+    joint = JointCoder(records, counts)
+    for blocks in (np.array([0, 1, 1, 3, 5]), np.array([2, 2, 4])):
+        symbols = np.arange(len(blocks), dtype=np.int32) % 2
+        assert joint.code(table, np.zeros_like(blocks), symbols, blocks).tolist() == symbols.tolist()
+    found = [[(own[2].tolist(), own[3].tolist()) for own in record.passes] for record in records]
+    assert found == [
+        [([0, 1, 0], [0, 1, 1]), ([], [])],
+        [([], []), ([0, 1], [0, 0])],
+        [([1, 0], [0, 2]), ([0], [1])],
+    ]

@@ -7,7 +7,7 @@ optimised quantisation).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from progressive.codecs.rmpgc.backbones.multiscale.points import PointTables, shares_at, values_at
+from progressive.codecs.rmpgc.blocks import together
 from progressive.exact.tables import FrequencyTable
 
 Tables = Mapping[str, FrequencyTable]
@@ -105,3 +106,8 @@ class Choices:
             assert self.points is not None
             shape = self.points[table].shape
             self.moments.add(table, shape, rows, symbols, shares_at(values, indices, plane) * outward)
+
+
+def joined(each: Sequence[Choices]) -> Choices:
+    """What an encoder wants of one scale of several tiles, one after the other; the rest is the first one's."""
+    return each[0].of(together([choices.values for choices in each]))

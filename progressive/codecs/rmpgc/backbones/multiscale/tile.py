@@ -5,7 +5,7 @@ Legend: B blocks of the tile, row by row; C coefficients a position; s x s posit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from progressive.codecs.rmpgc.backbones.multiscale.scales import (
     TIERS,
     plane_and_tier,
 )
-from progressive.codecs.rmpgc.blocks import put, taken, to_blocks
+from progressive.codecs.rmpgc.blocks import put, taken, to_blocks, together
 from progressive.exact.coders import RangeSymbolDecoder, SymbolCoder
 
 if TYPE_CHECKING:
@@ -72,10 +72,11 @@ class TileState:
 
     def __init__(self, rows: int, columns: int, coding: Coding) -> None:
         self.rows, self.columns = rows, columns
-        self._coding = coding
+        self.coding = coding
         self._device = coding.device
         self._before: Tensor | None = None
-        self._contexts: list[Tensor] = []
+        self.contexts: list[Tensor] = []
+        """Features of the base at each scale, uint8 [B, BASE_WIDTH, s, s]; of the scales that the base has reached."""
         self.index: list[Tensor] = []
         """Indices of each scale's last whole plane, int16 [B, C, s, s]; of the scales that the base has reached."""
         self.symbols: list[Tensor] = []
@@ -99,7 +100,7 @@ class TileState:
 
     def decoder_of(self, code: bytes) -> RangeSymbolDecoder:
         """What reads the symbols of a range code."""
-        return RangeSymbolDecoder(self._coding.tables, code)
+        return RangeSymbolDecoder(self.coding.tables, code)
 
     def code_stages(self, coder: SymbolCoder, count: int, choices: list[Choices] | None = None) -> list[StageResult]:
         """Codes the next scales of the base.
@@ -117,15 +118,15 @@ class TileState:
             points = torch.zeros(shape, dtype=torch.int8, device=self._device)
             index = torch.zeros(shape, dtype=torch.int16, device=self._device)
             wanted = None if choices is None else choices[scale]
-            passes = BasePasses(coder, scale, self._coding.tables, self._coding.points, index, points, wanted)
+            passes = BasePasses(coder, scale, self.coding.tables, self.coding.points, index, points, wanted)
             like = torch.zeros(1, 1, self.rows, self.columns, device=self._device)
-            before = self._coding.networks.code_base(scale, before, like, passes)
+            before = self.coding.networks.code_base(scale, before, like, passes)
             results.append(StageResult(to_blocks(index, side), to_blocks(points, side), before))
         return results
 
     def keep_stages(self, results: list[StageResult]) -> None:
         for result in results:
-            self._contexts.append(to_blocks(result.features, BLOCK_SIDES[self.stages]).to(torch.uint8))
+            self.contexts.append(to_blocks(result.features, BLOCK_SIDES[self.stages]).to(torch.uint8))
             self._before = result.features
             self.index.append(result.index)
             self.symbols.append(torch.zeros_like(result.index, dtype=torch.int8))
@@ -143,22 +144,7 @@ class TileState:
         Args:
             choices: for an encoder, what to write in these blocks, of all scales.
         """
-        plane, tier = plane_and_tier(level)
-        # Kernels are made for each number of items, so there should be few: the last block stands in for those missing.
-        spare = padded_count(len(blocks)) - len(blocks)
-        chosen = torch.tensor(blocks + blocks[-1:] * spare, device=self._device)
-        contexts, parents, symbols, tiers, points = (
-            [taken(t, chosen) for t in tensors]
-            for tensors in (self._contexts, self.index, self.symbols, self.tiers, self.points)
-        )
-        coding = self._coding
-        passes = PlanePasses(
-            coder, len(blocks), plane, tier, coding.points, coding.tier_of_row[plane], parents, symbols, tiers, points,
-            choices,
-        )  # fmt: skip
-        coding.networks.code_level(level, contexts, parents, passes)
-        symbols, tiers, points = ([t[: len(blocks)] for t in tensors] for tensors in (symbols, tiers, points))
-        return LevelResult(blocks, level, symbols, tiers, points)
+        return code_level([(self, blocks)], coder, level, choices)[0]
 
     def keep_level(self, result: LevelResult) -> None:
         if not result.blocks:
@@ -213,6 +199,43 @@ class Target:
     def level(self, level: int, blocks: list[int]) -> list[Choices]:
         chosen = torch.tensor(blocks, device=self.latent[0].device)
         return [replace(self.choose, values=y[chosen], price=LEVEL_PRICES[level - 1]) for y in self.blocks]
+
+
+def code_level(
+    parts: Sequence[tuple[TileState, list[int]]],
+    coder: SymbolCoder,
+    level: int,
+    choices: list[Choices] | None = None,
+) -> list[LevelResult]:
+    """Codes a level of blocks of some tiles of one model together, all of which are one level below.
+
+    Args:
+        parts: tiles, and which blocks of each; the coder and the choices count them one after the other.
+        choices: for an encoder, what to write in these blocks, of all scales.
+    """
+    states, sizes = [state for state, _ in parts], [len(blocks) for _, blocks in parts]
+    coding, count = states[0].coding, sum(sizes)
+    plane, tier = plane_and_tier(level)
+    # Kernels are made for each number of items, so there should be few: the last block stands in for those missing.
+    chosen = [torch.tensor(blocks, device=coding.device) for _, blocks in parts]
+    chosen[-1] = torch.cat([chosen[-1], chosen[-1][-1:].expand(padded_count(count) - count)])
+
+    def of_scales(which: Callable[[TileState], list[Tensor]]) -> list[Tensor]:
+        found = [[taken(t, own) for t in which(state)] for state, own in zip(states, chosen, strict=True)]
+        return [together(scale) for scale in zip(*found, strict=True)]
+
+    contexts, parents = of_scales(lambda state: state.contexts), of_scales(lambda state: state.index)
+    symbols, tiers, points = (of_scales(of) for of in (lambda s: s.symbols, lambda s: s.tiers, lambda s: s.points))
+    of_row = coding.tier_of_row[plane]
+    passes = PlanePasses(
+        coder, count, plane, tier, coding.points, of_row, parents, symbols, tiers, points, choices
+    )  # fmt: skip
+    coding.networks.code_level(level, contexts, parents, passes)
+    made = [[torch.split(t[:count], sizes) for t in scales] for scales in (symbols, tiers, points)]
+    return [
+        LevelResult(blocks, level, *([t[number] for t in scales] for scales in made))
+        for number, (_, blocks) in enumerate(parts)
+    ]
 
 
 def code_everything(state: TileState, target: Target, coder: SymbolCoder) -> Iterator[int]:
