@@ -34,7 +34,7 @@ from sender.options import SenderOptions
 from sender.prepare import PreparedPhoto
 from sender.rate_control import RateController
 from sender.session import SenderSession
-from sender.telling import tell_about, tell_at_once, telling
+from sender.telling import tell_about, tell_at_once
 
 Clock = Callable[[], float]
 
@@ -257,10 +257,11 @@ def run_on_virtual_clock(stream: LocalStream, links: Links, clock: VirtualClock)
 async def run_in_real_time(stream: LocalStream, links: Links) -> None:
     near, far = memory_pair(links.forward, links.backward)
     receiving = asyncio.create_task(drive(stream.receiver, far, stream.on_receiver_event))
+    # What quality to expect is not told: the receiver here has the original, and measuring would take its processor.
+    tell_about(stream.prepared, stream.sender)
 
     async def send() -> None:
-        async with telling(stream.prepared, stream.sender):
-            await drive(stream.sender, near, stream.on_sender_event)
+        await drive(stream.sender, near, stream.on_sender_event)
         while not receiving.done():
             await asyncio.wait({receiving}, timeout=LAST_ARRIVAL_S)
             if stream.receiver.next_timer() is None:
