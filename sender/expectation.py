@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +80,7 @@ def _completed(measured: Mapping[int, float], segments: Sequence[Segment]) -> ND
     known = sorted(measured)
     utility = np.zeros(known[-1] + 1)
     for segment in segments:
-        utility[segment.id] = max(segment.utility, 0.0)
+        utility[segment.id] = max(segment.utility, 0.0) if isfinite(segment.utility) else 0.0
     worth = np.cumsum(utility + 1e-9 * (utility.sum() + 1))
     errors = 10 ** (-np.minimum([measured[place] for place in known], HIGHEST_DB) / 10)
     completed = -10 * np.log10(np.interp(worth, worth[known], errors))

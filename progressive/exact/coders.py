@@ -1,4 +1,4 @@
-"""Four ways to walk the same model: encode, decode, measure, count.
+"""Ways to walk the same model: encode, decode, measure, count, and several of these as one.
 
 A codec writes its traversal of contexts once, against `SymbolCoder`; what happens to each batch of symbols depends on
 the coder it is given. That the decoder sees the encoder's contexts is then true by construction.
@@ -45,7 +45,7 @@ class SymbolCoder(Protocol):
             table: name of the probability table.
             rows: its row for each symbol, [N].
             symbols: the symbols, [N]; a decoder ignores them.
-            blocks: the block that each symbol belongs to, [N]; only a `CostMeter` looks at them.
+            blocks: the block that each symbol belongs to, [N]; rising; what counts by blocks looks at them.
         Returns:
             the symbols, [N]: those given, or those decoded.
         """

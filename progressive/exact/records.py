@@ -22,10 +22,10 @@ Pass = tuple[str, NDArray[np.int16], NDArray[np.int16], Indices]
 
 @dataclass
 class Recorder:
-    """A symbol coder that remembers. Field: passes: of each batch."""
+    """A symbol coder that remembers. Field: passes: one for each batch."""
 
     passes: list[Pass] = field(default_factory=list)
-    _joined: tuple[int, list[_Run]] | None = field(default=None, init=False, repr=False)
+    _runs_so_far: tuple[int, list[_Run]] | None = field(default=None, init=False, repr=False, compare=False)
 
     def code(self, table: str, rows: Indices, symbols: Symbols, blocks: Indices) -> Symbols:
         self.passes.append((table, rows.astype(np.int16), symbols.astype(np.int16), blocks))
@@ -47,10 +47,10 @@ class Recorder:
         return encoder.to_bytes()
 
     def _runs(self) -> list[_Run]:
-        if self._joined is None or self._joined[0] != len(self.passes):
+        if self._runs_so_far is None or self._runs_so_far[0] != len(self.passes):
             runs = [_Run.of_passes(list(passes)) for _, passes in groupby(self.passes, key=itemgetter(0))]
-            self._joined = len(self.passes), runs
-        return self._joined[1]
+            self._runs_so_far = len(self.passes), runs
+        return self._runs_so_far[1]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class _Run:
 
     Fields:
         rows, symbols: of all passes, [S].
-        ends: where the symbols of each block end in each pass, those of the one before the first as well, [P, B + 1].
+        ends: where the symbols of each block end in each pass, behind where the pass begins, [P, B + 1].
     """
 
     table: str

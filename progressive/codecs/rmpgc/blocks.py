@@ -29,7 +29,7 @@ def from_blocks(blocks: Tensor, rows: int, columns: int) -> Tensor:
 def taken(blocks: Tensor, chosen: Tensor) -> Tensor:
     """Some of the blocks, int64 [M], as tensors of their own; all [N, C, s, s] in channels_last order.
 
-    What lies together is copied at once, which indexing in place of it does not see.
+    Indexing would copy value by value.
     """
     return _positions_first(blocks).index_select(0, chosen).permute(0, 3, 1, 2)
 

@@ -88,8 +88,13 @@ def slow_avif_files(photo: Photo, limits: Limits) -> Iterator[CodedFile]:
         fast, slow = (_avif_encoder(photo, subsampling, tune, speed) for speed in (6, 1))
         for limit in sorted(limits):
             near = next((quality for quality, _ in tightest(fast, _AVIF_QUALITIES, [limit])), 0)
-            for quality, data in tightest(slow, _AVIF_QUALITIES[max(0, near - 4) : near + 5], [limit]):
-                yield _coded(data, f"{subsampling}, tune {tune}, quality {quality}")
+            for qualities in (range(near - 4, near + 5), _AVIF_QUALITIES):
+                some = [quality for quality in qualities if quality in _AVIF_QUALITIES]
+                found = next(tightest(slow, some, [limit]), None)
+                if found is not None and some[0] < found[0] < some[-1]:
+                    break  # a better one does not lie outside
+            if found is not None:
+                yield _coded(found[1], f"{subsampling}, tune {tune}, quality {found[0]}")
 
 
 def jxl_files(photo: Photo, limits: Limits) -> Iterator[CodedFile]:

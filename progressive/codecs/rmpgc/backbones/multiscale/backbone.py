@@ -71,7 +71,7 @@ class Multiscale(Model):
 
     def code(self, photo: Photo, layout: Layout, effort: int = 0, budget: int | None = None) -> Coded:
         colours = Colours.of(photo)
-        with one_thread():  # so that the same photo gives the same bytes everywhere
+        with one_thread():  # so that the same photo gives the same bytes on any number of threads
             with torch.inference_mode():
                 latent = latent_of(photo, layout, lambda rgb: self.analyse(colours.turned(rgb)))
             if effort:

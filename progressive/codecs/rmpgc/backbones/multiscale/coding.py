@@ -197,7 +197,8 @@ class PlanePasses:
         tiers, symbols, found = (of[place.scale] for of in (self.tiers, self.symbols, self.found))
         at = np.flatnonzero(_flat(place.coefficients(tiers)[: self.count * place.items]) == self.tier)
         if at.size:
-            block, number = np.divmod(at, len(order := place.order(tiers.shape)))
+            order = place.order(tiers.shape)
+            block, number = np.divmod(at, len(order))
             numbers = order[number] + block * tiers[0].numel()
             signed, points = self._code(place, parameters, at, block, _taken(self.parents[place.scale], numbers))
             _put(signed, numbers, symbols)
@@ -296,12 +297,13 @@ def _placed(values: NDArray[np.generic], parameters: Tensor) -> Tensor:
 def _taken(values: Tensor, numbers: NDArray[np.intp]) -> Ints:
     """Of values [N, C, h, w] in channels_last order, as they follow each other, some."""
     lined = values.movedim(1, -1).view(-1)
-    taken = lined if lined.device.type == "cpu" else lined[torch.from_numpy(numbers).to(lined.device)].cpu()
-    return (taken.numpy()[numbers] if taken is lined else taken.numpy()).astype(np.int32)
+    if lined.device.type == "cpu":
+        return lined.numpy()[numbers].astype(np.int32)
+    return lined[torch.from_numpy(numbers).to(lined.device)].cpu().numpy().astype(np.int32)
 
 
 def _put(values: NDArray[np.int8], numbers: NDArray[np.intp], into: Tensor) -> None:
-    """Puts some in their places."""
+    """Puts values at these numbers of others, counted as in `_taken`."""
     lined = into.movedim(1, -1).view(-1)
     if lined.device.type == "cpu":
         lined.numpy()[numbers] = values

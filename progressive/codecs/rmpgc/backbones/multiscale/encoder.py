@@ -34,7 +34,7 @@ others, which are left out."""
 
 
 BLOCKS_AT_ONCE = 128
-"""Of tiles that go through a level together: few calls of many blocks cost least, and take the memory of so many."""
+"""Most blocks of several tiles that go through a level together: few calls of many blocks cost least, but memory."""
 
 
 def code_tiles(latent: list[Tensor], layout: Layout, coding: Coding, budget: int | None = None) -> list[CodedTile]:
@@ -53,7 +53,7 @@ def code_tiles(latent: list[Tensor], layout: Layout, coding: Coding, budget: int
 
 
 def _groups(tiles: Sequence[_Tile]) -> Iterator[list[_Tile]]:
-    """Tiles that are coded together."""
+    """Tiles that go through levels together."""
     group: list[_Tile] = []
     for tile in tiles:
         if group and sum(len(t.blocks) for t in (*group, tile)) > BLOCKS_AT_ONCE:

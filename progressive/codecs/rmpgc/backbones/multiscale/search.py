@@ -27,6 +27,7 @@ from progressive.codecs.rmpgc.backbones.multiscale.tradeoff import (
     said_of,
 )
 from progressive.codecs.rmpgc.layout import Layout, Window
+from progressive.runtime.threads import one_thread
 from progressive.segments.pieces import padded, with_margin
 
 ROUND = (4, 3, 2, 1)
@@ -49,7 +50,8 @@ def searched(model: Model, latent: Scales, photo: Photo, layout: Layout, colours
     """The latent of a photo, all scales [1, C, h, w], after a step for each of these planes in every tile."""
 
     def of_tile(window: Window) -> Scales:
-        return _searched_tile(model, latent, photo, layout, colours, window, planes)
+        with one_thread():  # in each thread of the pool, so that sums have one order
+            return _searched_tile(model, latent, photo, layout, colours, window, planes)
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         tiles = list(pool.map(of_tile, layout.windows()))

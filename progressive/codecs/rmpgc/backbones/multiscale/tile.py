@@ -5,7 +5,7 @@ Legend: B blocks of the tile, row by row; C coefficients a position; s x s posit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -220,15 +220,17 @@ def code_level(
     chosen = [torch.tensor(blocks, device=coding.device) for _, blocks in parts]
     chosen[-1] = torch.cat([chosen[-1], chosen[-1][-1:].expand(padded_count(count) - count)])
 
-    def of_scales(which: Callable[[TileState], list[Tensor]]) -> list[Tensor]:
-        found = [[taken(t, own) for t in which(state)] for state, own in zip(states, chosen, strict=True)]
+    def known(what: str) -> list[Tensor]:
+        """Of all scales."""
+        each = [getattr(state, what) for state in states]
+        found = [[taken(t, own) for t in scales] for scales, own in zip(each, chosen, strict=True)]
         return [together(scale) for scale in zip(*found, strict=True)]
 
-    contexts, parents = of_scales(lambda state: state.contexts), of_scales(lambda state: state.index)
-    symbols, tiers, points = (of_scales(of) for of in (lambda s: s.symbols, lambda s: s.tiers, lambda s: s.points))
-    of_row = coding.tier_of_row[plane]
+    contexts, parents = known("contexts"), known("index")
+    symbols, tiers, points = known("symbols"), known("tiers"), known("points")
+    tier_of_row = coding.tier_of_row[plane]
     passes = PlanePasses(
-        coder, count, plane, tier, coding.points, of_row, parents, symbols, tiers, points, choices
+        coder, count, plane, tier, coding.points, tier_of_row, parents, symbols, tiers, points, choices
     )  # fmt: skip
     coding.networks.code_level(level, contexts, parents, passes)
     made = [[torch.split(t[:count], sizes) for t in scales] for scales in (symbols, tiers, points)]

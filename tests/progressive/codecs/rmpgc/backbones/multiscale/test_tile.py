@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from progressive.codecs.rmpgc.backbones.multiscale.choices import Choices
+from progressive.codecs.rmpgc.backbones.multiscale.choices import Choices, joined
 from progressive.codecs.rmpgc.backbones.multiscale.coding import FINE_BASE_TABLE, NEVER, PLANE_ROWS
 from progressive.codecs.rmpgc.backbones.multiscale.model import Coding
 from progressive.codecs.rmpgc.backbones.multiscale.points import values_of
@@ -27,9 +27,10 @@ from progressive.codecs.rmpgc.backbones.multiscale.tile import (
     Target,
     TileState,
     code_everything,
+    code_level,
 )
 from progressive.codecs.rmpgc.blocks import to_blocks
-from progressive.exact.coders import CostMeter, RangeSymbolDecoder, RangeSymbolEncoder
+from progressive.exact.coders import CostMeter, JointCoder, RangeSymbolDecoder, RangeSymbolEncoder
 from progressive.exact.tables import TOTAL, FrequencyTable
 
 ROWS, COLUMNS = 2, 3
@@ -271,3 +272,27 @@ def test_tiers_have_a_row_for_every_look(coding: Coding) -> None:
     assert {plane: tiers.shape for plane, tiers in coding.tier_of_row.items()} == dict.fromkeys(
         range(1, PLANES + 1), (PLANE_ROWS,)
     )
+
+
+def test_tiles_go_through_a_level_together_as_each_does_alone(coding: Coding, target: Target) -> None:
+    """All blocks of one and some of another, of other coefficients, at both tiers of a plane."""
+    other = [y.flip(-1).contiguous() for y in target.latent]
+    targets = [target, Target(other, target.choose)]
+    chosen = [BLOCKS, BLOCKS[1:3]]
+    alone, joint = ([with_base(coding, own) for own in targets] for _ in range(2))
+    for level in (1, 2):
+        each = zip(alone, targets, chosen, strict=True)
+        expected = [coded_level(coding, state, own, level, blocks) for state, own, blocks in each]
+        encoders = [RangeSymbolEncoder(coding.tables) for _ in targets]
+        choices = [t.level(level, blocks) for t, blocks in zip(targets, chosen, strict=True)]
+        found = code_level(
+            list(zip(joint, chosen, strict=True)),
+            JointCoder(encoders, [len(blocks) for blocks in chosen]),
+            level,
+            [joined(scale) for scale in zip(*choices, strict=True)],
+        )
+        assert [encoder.to_bytes() for encoder in encoders] == [code for _, code in expected]
+        for state, own, result, (wanted, _) in zip(joint, alone, found, expected, strict=True):
+            state.keep_level(result)
+            own.keep_level(wanted)
+            assert all(torch.equal(a, b) for a, b in zip(known(state), known(own), strict=True))
