@@ -79,6 +79,9 @@ def stream_to_bytes(stream: LayeredStream, about: About | None = None) -> bytes:
     """The content of the stream's file, with what is said of the photo behind the first segment; raises UsageError for
     a segment that no record can hold."""
     head = _head_to_bytes(stream.header)
+    for segment in stream.segments:
+        if segment.payload.startswith(ABOUT_MARK):
+            raise UsageError(f"segment {segment.id} fits no file: it begins like what a file says of its photo")
     records = [_record_to_bytes(segment, seed=_seed(head)) for segment in stream.segments]
     if records and about is not None:
         records.insert(1, _record_to_bytes(_about_segment(stream.segments[0].id, about), seed=_seed(head)))

@@ -4,11 +4,20 @@ from pathlib import Path
 
 import google_crc32c
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from progressive import container
-from progressive.container import SYNC, about_size, cut, file_size, read_stream, stream_to_bytes, write_stream
+from progressive.container import (
+    ABOUT_MARK,
+    SYNC,
+    about_size,
+    cut,
+    file_size,
+    read_stream,
+    stream_to_bytes,
+    write_stream,
+)
 from progressive.errors import BitstreamError, UsageError
 from progressive.stream import LayeredStream, Segment, StreamHeader
 from progressive.wire.about import About
@@ -45,6 +54,7 @@ payloads = st.lists(st.binary(max_size=60), max_size=12)
 
 @given(payloads, st.binary(max_size=255), st.randoms(use_true_random=False))
 def test_a_stream_reads_back_as_it_was_written(contents: list[bytes], parameters: bytes, random: object) -> None:
+    assume(not any(payload.startswith(ABOUT_MARK) for payload in contents))
     ids = random.sample(range(1, 65536), len(contents))  # type: ignore[attr-defined]
     segments = tuple(Segment(i, 0, (), payload) for i, payload in zip(ids, contents, strict=True))
     header = StreamHeader(9, b"12345678", 3, 5, len(segments), parameters)
@@ -55,6 +65,12 @@ def test_a_stream_reads_back_as_it_was_written(contents: list[bytes], parameters
     assert read.header == header
     assert read.segments == tuple((s.id, s.payload) for s in segments)
     assert (read.complete, read.missing, read.damaged) == (True, 0, 0)
+
+
+def test_a_segment_that_would_be_taken_for_what_is_said_of_the_photo_fits_no_file() -> None:
+    stream = LayeredStream(HEADER, (Segment(3, 0, (), ABOUT_MARK + b"more"),))
+    with pytest.raises(UsageError, match="segment 3 fits no file"):
+        stream_to_bytes(stream)
 
 
 def test_a_cut_anywhere_keeps_every_record_before_it() -> None:

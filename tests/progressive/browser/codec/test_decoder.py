@@ -98,7 +98,7 @@ def latent_of(decoder):
     parts = []
     for _, tile in sorted(decoder._tiles.items()):
         parts.append(tile.levels.tobytes())
-        for tensors in (tile.index, tile.symbols, tile.tiers, tile.points, tile._contexts):
+        for tensors in (tile.index, tile.symbols, tile.tiers, tile.points, tile.contexts):
             parts += [t.permute(0, 2, 3, 1).contiguous().numpy().tobytes() for t in tensors]
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
