@@ -15,7 +15,7 @@ release = __version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "command_lines"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
-exclude_patterns = ["_build", "_ext"]
+exclude_patterns = ["jupyter_execute", "_build", "_ext"]
 highlight_language = "none"  # a block that does not say what it is
 smartquotes = False  # it would make a dash of the hyphens of an option
 
