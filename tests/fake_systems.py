@@ -1,7 +1,6 @@
 """Systems of a few lines for tests of the experiments around them: figures drawn from the case, nothing else."""
 
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,12 @@ from progressive.errors import UsageError
 
 SOURCES = ("ours", "theirs", "rmpgc", "jpeg")
 DELIVERIES = ("planned", "equal", "none", "retransmission")
-KILLS_ONCE, KILLS_ALWAYS, SLOW = "kills-once", "kills-always", "slow"
-"""Sources that kill their worker, or take a while."""
+KILLS_ONCE, KILLS_ALWAYS = "kills-once", "kills-always"
+"""Sources that kill their worker."""
 
 
 def check_system(system: System) -> None:
-    if system.source not in (*SOURCES, KILLS_ONCE, KILLS_ALWAYS, SLOW):
+    if system.source not in (*SOURCES, KILLS_ONCE, KILLS_ALWAYS):
         raise UsageError(f"unknown source {system.source!r}: use one of {', '.join(SOURCES)}")
     if system.delivery not in DELIVERIES:
         raise UsageError(f"unknown delivery {system.delivery!r}: use one of {', '.join(DELIVERIES)}")
@@ -49,8 +48,6 @@ def tune(
 
 def run(case: Case, cache: Path) -> Outcome:
     """PSNR of 30 dB, 1 more if planned, 2 less for theirs, and noise of 1 dB that systems share."""
-    if case.system.source == SLOW:
-        time.sleep(0.05)
     marker = cache / "killed"
     if case.system.source == KILLS_ALWAYS or (case.system.source == KILLS_ONCE and not marker.exists()):
         marker.touch()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_systems import FAKE, KILLS_ALWAYS, KILLS_ONCE, SLOW
+from fake_systems import FAKE, KILLS_ALWAYS, KILLS_ONCE
 
 from experiments.command import SweepOptions, sweep_file
 from experiments.experiment_file import read_experiment
@@ -222,32 +222,38 @@ def test_a_damaged_result_is_made_again(file: Path, tmp_path: Path) -> None:
     assert len(calls) == 1
 
 
+KILLED_AFTER = 3
+
+KILLED_SWEEP = f"""
+import os, signal, sys
+from dataclasses import replace
+from pathlib import Path
+from fake_systems import FAKE
+from experiments.command import SweepOptions, sweep_file
+
+left = iter(range({KILLED_AFTER}))
+
+def run(case, cache):
+    if next(left, None) is None:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return FAKE.run(case, cache)
+
+sweep_file(SweepOptions(Path(sys.argv[1]), Path(sys.argv[2])), replace(FAKE, run=run))
+"""
+"""Of which all is gone in the midst of a case."""
+
+
 def test_a_killed_sweep_goes_on_where_it_was(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file.write_text(EXPERIMENT.replace('"ours planned", "ours equal"', f'"{SLOW} planned", "{SLOW} equal"'))
     whole, output = rows_of(file, tmp_path / "whole"), tmp_path / "killed"
-    code = (
-        "import sys; from pathlib import Path; from fake_systems import FAKE; "
-        "from experiments.command import SweepOptions, sweep_file; "
-        f"sweep_file(SweepOptions(Path({str(file)!r}), Path({str(output)!r})), FAKE)"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": ":".join(sys.path)}
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if re.match(r"trying: [1-9]\d* of", line):
-            break
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
+    command = [sys.executable, "-c", KILLED_SWEEP, str(file), str(output)]
+    process = subprocess.run(command, capture_output=True, env={"PYTHONPATH": ":".join(sys.path)}, check=False)
+    assert process.returncode == -signal.SIGKILL, process.stderr
     assert not (output / "cases.csv").exists()
     capsys.readouterr()
     calls: list[str] = []
     assert rows_of(file, output, counting(calls)) == whole
-    found = re.search(rf"trying: (\d+) of {CASES} are there from before", capsys.readouterr().out)
-    assert found
-    assert 0 < int(found[1]) < CASES
-    assert len(calls) == CASES - int(found[1])
+    assert f"trying: {KILLED_AFTER} of {CASES} are there from before" in capsys.readouterr().out
+    assert len(calls) == CASES - KILLED_AFTER
 
 
 def test_a_worker_that_dies_is_replaced(file: Path, tmp_path: Path) -> None:

@@ -32,9 +32,9 @@ MARGIN = 1.6
 """Levels are coded until all that was coded takes so many times the budget: some blocks are worth finer levels than
 others, which are left out."""
 
-
 BLOCKS_AT_ONCE = 128
-"""Most blocks of several tiles that go through a level together: few calls of many blocks cost least, but memory."""
+"""Most blocks of several tiles that go through a level together: few calls of many blocks are
+fastest, and their memory is bounded."""
 
 
 def code_tiles(latent: list[Tensor], layout: Layout, coding: Coding, budget: int | None = None) -> list[CodedTile]:

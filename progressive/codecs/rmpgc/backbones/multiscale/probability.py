@@ -397,9 +397,10 @@ def _signed_sizes(values: Tensor, *, lowest: bool) -> Tensor:
 
 def _joined(tensors: Sequence[Tensor]) -> Tensor:
     """Side by side, in channels_last order whatever theirs is."""
-    return (
-        tensors[0] if len(tensors) == 1 else torch.cat([t.permute(0, 2, 3, 1) for t in tensors], 3).permute(0, 3, 1, 2)
-    )
+    if len(tensors) == 1:
+        return tensors[0]
+    rows = [t.permute(0, 2, 3, 1) for t in tensors]
+    return torch.cat(rows, 3).permute(0, 3, 1, 2)
 
 
 def _split(x: Tensor, *sizes: int) -> Tensor:
